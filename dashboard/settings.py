@@ -1,0 +1,36 @@
+"""The one settings object: environment variables (`ONHAND_...`) over `onhand.toml` over defaults."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+
+class Settings(BaseSettings):
+    """What can be set. `docs/settings.md` is generated from it."""
+
+    model_config = SettingsConfigDict(env_prefix="ONHAND_", toml_file="onhand.toml", extra="forbid")
+
+    database_url: str = Field("sqlite:///var/onhand.db", description="The store: `sqlite:///path` or `postgresql://user@host/name`.")
+    var_dir: Path = Field(Path("var"), description="Folder for files that the app keeps beside the store.")
+    host: str = Field("127.0.0.1", description="Address the app listens on.")
+    port: int = Field(8501, ge=1, le=65535, description="Port the app listens on; `make run PORT=` sets it.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment before file; no .env, no secrets folder."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

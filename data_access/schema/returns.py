@@ -1,0 +1,44 @@
+"""What came back."""
+
+from typing import Final
+
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, String, Table, TypedColumns
+
+from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
+
+DISPOSITIONS: Final = ("restock", "refurbish", "discard")
+
+
+class _ReturnLine(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
+    event_id = Column(Id, ForeignKey("event.id"), nullable=False, comment="The receiving event (`event.id`).")
+    channel_id = Column(String, ForeignKey("channel.channel_id"), nullable=False, comment="The channel it came from.")
+    return_ref = Column(String, nullable=False, comment="The channel's own return id.")
+    line_id = Column(Id, ForeignKey("order_line.id"), nullable=True, comment="The order line; empty if no purchase was found.")
+    sku = Column(String, ForeignKey("product.sku"), nullable=False, comment="The SKU as sold; may be a kit.")
+    location_id = Column(String, ForeignKey("location.location_id"), nullable=False, comment="Where it came in.")
+    quantity = Column(Units, nullable=False, comment="Units (of the kit, for a kit).")
+    requested_at = Column(Micros, nullable=True, comment="When the customer asked to return it.")
+    received_at = Column(Micros, nullable=False, comment="When it came in.")
+    reason_code = Column(String, nullable=True, comment="The channel's own code, as written.")
+    return_reason = Column(String, nullable=True, comment="The normalised reason.")
+    inspected_at = Column(Micros, nullable=True, comment="When it was inspected; empty while waiting.")
+    disposition = Column(String, nullable=True, comment="restock, refurbish or discard.")
+    is_disposition_assumed = Column(Boolean, nullable=False, comment="The disposition is assumed: the source has none.")
+    refund = Column(Money, nullable=True, comment="In 1/10,000 of `currency`.")
+    currency = Column(String(3), nullable=True, comment="ISO 4217 code of `refund`.")
+    moves_stock = Column(Boolean, nullable=False, comment="False: imported history from before the location's first count or opening.")
+
+
+return_line = Table(
+    "return_line",
+    metadata,
+    _ReturnLine,
+    Index(None, "line_id"),
+    Index("ix_return_line_channel_id_return_ref", "channel_id", "return_ref"),
+    CheckConstraint(f"disposition is null or {one_of('disposition', DISPOSITIONS)}", name="disposition"),
+    CheckConstraint("quantity > 0", name="quantity"),
+    comment="Units that came back, matched to their order line where there is one.",
+)
+
+__all__ = ["DISPOSITIONS", "return_line"]
