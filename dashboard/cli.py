@@ -1,0 +1,314 @@
+"""The `onhand` command. Each body imports what it needs, so that `onhand --help` is quick."""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from data_access.errors import InvalidInput, OnHandError
+
+if TYPE_CHECKING:
+    from data_access.commands.imports import ImportResult
+    from rich.progress import Progress, TaskID
+    from sqlalchemy.engine import Engine
+
+BAD_INPUT: Final = 2
+INTERRUPTED: Final = 130  # what Typer makes of Ctrl-C
+KINDS_IMPORTED: Final = ("products", "kits", "listings", "locations", "channels", "suppliers", "counts")
+
+app = typer.Typer(
+    name="onhand",
+    help="Live stock by channel and location, from your own store or a demo company's.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+import_app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
+inbox_app = typer.Typer(no_args_is_help=True, help="Rows and events that could not be taken in: list, map, mend, retry, dismiss.")
+app.add_typer(import_app, name="import")
+app.add_typer(inbox_app, name="inbox")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
+Why = Annotated[str, typer.Option(help="The reason, kept in the audit.", show_default=False)]
+
+
+class DemoSize(StrEnum):
+    """How big a demo company is made."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+
+
+class Bar:
+    """A progress bar on stderr, drawn on terminals only. Call it with what is done of how much."""
+
+    def __init__(self, progress: "Progress", task: "TaskID") -> None:
+        self._progress, self._task = progress, task
+
+    def __call__(self, done: int, total: int) -> None:
+        self._progress.update(self._task, completed=done, total=total)
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Bar]:
+    """A progress bar for what takes long."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
+        yield Bar(progress, progress.add_task(title, total=None))
+
+
+@contextmanager
+def current_store() -> Iterator["Engine"]:
+    """The store that is set, if its schema is this code's."""
+    from dashboard.settings import settings
+    from data_access.commands.store import require_current
+    from data_access.engine import open_engine
+
+    engine = open_engine(settings().database_url)
+    try:
+        require_current(engine)
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal, at once."""
+    typer.echo(text)
+    sys.stdout.flush()
+
+
+def today() -> date:
+    """The day in UTC."""
+    return datetime.now(UTC).date()
+
+
+def _day(text: str) -> date:
+    if text == "today":
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"The day {text} cannot be read: write it as YYYY-MM-DD.") from error
+
+
+@app.command()
+def demo(
+    size: Annotated[DemoSize, typer.Option(help="About 300 SKUs and 250,000 order lines, or 3,000 and 1 million.")] = DemoSize.SMALL,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and day make the same company.")] = 7,
+    as_of: Annotated[str, typer.Option(metavar="DATE", help="Last day of its two years, YYYY-MM-DD.")] = "today",
+    replace: Annotated[bool, typer.Option("--replace", help="Make a demo store that is there anew.")] = False,
+) -> None:
+    """Make the demo company's store: two years of history."""
+    from dashboard.settings import settings
+    from dashboard.stores import make_demo
+
+    with bar("Making the demo company") as progress:
+        made = make_demo(settings(), size.value, seed, _day(as_of), replace, progress)
+    say(made)
+
+
+@app.command()
+def live(
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="Events per second, for scratch stores; without it the demo's own demand.")
+    ] = None,
+) -> None:
+    """Send the demo company's events as they happen, until Ctrl-C."""
+    from dashboard.run import asked_to_stop
+    from data_access.commands.store import check_store
+    from data_access.demo import live as send
+
+    with current_store() as engine, asked_to_stop() as stop:
+        if check_store(engine).kind != "demo":
+            raise InvalidInput("This store is your own, and live events are invented: set ONHAND_DATABASE_URL to a demo store.")
+        send(engine, stop, rate)
+
+
+@app.command()
+def serve(port: Annotated[int | None, typer.Option(min=1, max=65535, help="Instead of the port that is set.")] = None) -> None:
+    """Serve the pages alone, for a store that real feeds write to."""
+    from dashboard.run import app_command, child_environment, require_free_port
+    from dashboard.settings import settings
+
+    used = settings().model_copy(update={} if port is None else {"port": port})
+    with current_store():
+        require_free_port(used.host, used.port)
+    command = app_command(used.host, used.port)
+    os.execve(command[0], command, child_environment(used, used.database_url))  # noqa: S606 - our own command line
+
+
+@app.command()
+def run(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Instead of the port that is set.")] = None,
+    demo: Annotated[bool, typer.Option(help="Make a demo company if there is no store, and send its live events.")] = True,
+    size: Annotated[DemoSize, typer.Option(help="Of a demo that is made.")] = DemoSize.SMALL,
+) -> None:
+    """Make the store ready, then serve the pages and a demo's live events until Ctrl-C; what `make run` calls."""
+    from dashboard.run import asked_to_stop, require_free_port, supervise
+    from dashboard.settings import settings
+    from dashboard.stores import prepare
+
+    used = settings().model_copy(update={} if port is None else {"port": port})
+    require_free_port(used.host, used.port)
+    with bar("Making ready") as progress:
+        url, is_live = prepare(used, demo, size.value, today(), say, progress)
+    with asked_to_stop() as stop:
+        code = supervise(used, url, is_live, say, stop)
+    raise typer.Exit(code)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the store to this release's schema; an empty database becomes an empty store."""
+    from dashboard.settings import settings
+    from dashboard.stores import shown
+    from data_access.commands.store import migrate as bring
+    from data_access.engine import open_engine
+
+    engine = open_engine(settings().database_url)
+    try:
+        revision = bring(engine)
+    finally:
+        engine.dispose()
+    say(f"{shown(settings().database_url)} is at revision {revision}.")
+
+
+@app.command()
+def verify(as_json: Json = False) -> None:
+    """Rebuild every projection from the facts and print the differences; the exit code is 1 if there are any."""
+    from data_access.queries.verify import verify as rebuild
+
+    with current_store() as engine:
+        report = rebuild(engine)
+    if as_json:
+        say(json.dumps(asdict(report), default=str))
+    else:
+        for row in report.rows:
+            say(", ".join(f"{name} {value}" for name, value in row.items()))
+        checked = ", ".join(f"{count} {name}" for name, count in report.checked.items())
+        say(f"{report.differences} differences; checked {checked}.")
+    raise typer.Exit(0 if report.differences == 0 else 1)
+
+
+@import_app.command("orders")
+def import_orders(
+    file: File,
+    mapping: Annotated[str, typer.Option(help="online-retail, amazon-in-sale-report, or a TOML file of your own.", show_default=False)],
+    opening_stock: Annotated[
+        str | None, typer.Option(metavar="cover:DAYSd", help="Assume an opening stock that ends at so many days of demand: cover:30d.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Orders and their lines, by a mapping of columns."""
+    from data_access.commands.imports import import_orders as take_in
+
+    with current_store() as engine, bar(f"Importing {file.name}") as progress:
+        result = take_in(engine, file, mapping, opening_stock, progress)
+    _report(result, as_json)
+
+
+def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> None:
+    from data_access.commands.imports import import_table as take_in
+
+    with current_store() as engine, bar(f"Importing {file.name}") as progress:
+        result = take_in(engine, kind, file, mapping, progress)
+    _report(result, as_json)
+
+
+def _table_command(kind: str) -> None:
+    def command(
+        file: File,
+        mapping: Annotated[str | None, typer.Option(help="A TOML file, where the columns have other names.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        _import_table(kind, file, mapping, as_json)
+
+    helps = {
+        "counts": "Stock counts: each becomes the adjustment that makes the ledger equal it.",
+        "suppliers": "Suppliers with lead times.",
+    }
+    import_app.command(kind, help=helps.get(kind, f"The {kind} of a table; see docs/importing.md for its columns."))(command)
+
+
+for _kind in KINDS_IMPORTED:
+    _table_command(_kind)
+
+
+def _report(result: "ImportResult", as_json: bool) -> None:
+    facts: dict[str, Any] = asdict(result)
+    if as_json:
+        say(json.dumps(facts, default=str))
+        return
+    say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None))
+    if result.quarantined:
+        say("`onhand inbox list` shows the rows that were put aside.")
+
+
+def main() -> None:
+    """Entry of the `onhand` command: what a person can cause is one sentence on stderr and exit code 2."""
+    try:
+        app()
+    except OnHandError as error:
+        _fail(str(error))
+    except SystemExit as ended:
+        if ended.code != INTERRUPTED:
+            raise
+        _fail("Stopped. What was finished is kept; the same command goes on from there.")
+    except OSError as error:
+        sentence = _os_sentence(error)
+        if sentence is None:
+            raise
+        _fail(sentence)
+    except Exception as error:
+        sentence = _database_sentence(error)
+        if sentence is None:
+            raise
+        _fail(sentence)
+
+
+def _fail(sentence: str) -> None:
+    typer.echo(sentence, err=True)
+    sys.exit(BAD_INPUT)
+
+
+def _os_sentence(error: OSError) -> str | None:
+    where = error.filename or "the disk"
+    sentences = {
+        errno.ENOSPC: f"There is no space left on {where}: free some and try again; nothing that was there is lost.",
+        errno.EROFS: f"{where} is read-only: choose a place that can be written to.",
+        errno.EACCES: f"There is no permission for {where}: give it, or choose another place.",
+        errno.ENOENT: f"There is no {where}: check the name.",
+        errno.EISDIR: f"{where} is a folder: name a file.",
+    }
+    return sentences.get(error.errno or 0)
+
+
+def _database_sentence(error: Exception) -> str | None:
+    from sqlalchemy.exc import DBAPIError
+
+    from dashboard.settings import settings
+    from data_access.engine import explained, open_engine
+
+    if not isinstance(error, DBAPIError):
+        return None
+    told = explained(error, open_engine(settings().database_url))
+    return str(told) if isinstance(told, OnHandError) else None
+
+
+if __name__ == "__main__":
+    main()

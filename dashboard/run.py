@@ -1,0 +1,194 @@
+"""Running OnHand: the app and, for the demo company, its live events, as two children that begin and end together."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from dashboard.settings import Settings
+from dashboard.stores import absolute_url
+from data_access.errors import InvalidInput, OnHandError
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+HEALTH: Final = "/_stcore/health"
+STARTING_SECONDS: Final = 60.0
+ENDING_SECONDS: Final = 8.0
+STEADY_SECONDS: Final = 60.0  # a child that ran this long is not failing at once: its next restart waits the least again
+MOST_BACKOFF_SECONDS: Final = 60.0
+TICK_SECONDS: Final = 0.2
+
+Say = Callable[[str], None]
+
+
+def app_command(host: str, port: int) -> list[str]:
+    """The command line of the app's process."""
+    options = {
+        "server.address": host,
+        "server.port": str(port),
+        "server.headless": "true",
+        "browser.gatherUsageStats": "false",
+    }
+    streamlit = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    return streamlit + [f"--{name}={value}" for name, value in options.items()]
+
+
+def live_command() -> list[str]:
+    """The command line of the live events' process."""
+    return [sys.executable, "-m", "dashboard.cli", "live"]
+
+
+def child_environment(settings: Settings, url: str) -> dict[str, str]:
+    """The environment of a child, which runs in the project's folder."""
+    return {
+        **os.environ,
+        "ONHAND_DATABASE_URL": absolute_url(url),
+        "ONHAND_VAR_DIR": str(settings.var_dir.absolute()),
+        "ONHAND_HOST": settings.host,
+        "ONHAND_PORT": str(settings.port),
+    }
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Make sure that nobody listens there.
+
+    Raises:
+        InvalidInput: the port is taken, or the address is not of this machine.
+
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise InvalidInput(
+            f"Port {port} on {host} cannot be used ({error.strerror}): stop what uses it, or choose another with `make run PORT=...`."
+        ) from error
+
+
+def is_healthy(host: str, port: int) -> bool:
+    """Whether the app answers. Other paths answer 200 too, so the body counts."""
+    connection = http.client.HTTPConnection(host, port, timeout=2)
+    try:
+        connection.request("GET", HEALTH)
+        return connection.getresponse().read() == b"ok"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+class Child:
+    """A process in a group of its own, so that Ctrl-C reaches this process alone, which then ends its children in order."""
+
+    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._environment = dict(environment)
+        self.started = time.monotonic()
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        self.started = time.monotonic()
+        return subprocess.Popen(  # noqa: S603 - our own command lines
+            self._command, env=self._environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+        )
+
+    def exit_code(self) -> int | None:
+        """The code it ended with; None while it runs."""
+        return self._process.poll()
+
+    def restart(self) -> None:
+        """Start it again after it ended."""
+        self._process = self._start()
+
+    def ask_to_end(self) -> None:
+        """Ask it, and whatever it started, to end."""
+        self._signal(signal.SIGTERM)
+
+    def end(self, deadline: float) -> None:
+        """Wait until `deadline` (monotonic seconds), then end it for certain."""
+        try:
+            self._process.wait(max(deadline - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+
+@contextmanager
+def asked_to_stop() -> Iterator[threading.Event]:
+    """An event that is set by Ctrl-C (SIGINT) and SIGTERM, which then raise nothing."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def supervise(settings: Settings, url: str, live: bool, say: Say, stop: threading.Event) -> int:
+    """Run the app, and live events if `live`, until `stop` is set (code 0) or the app ends (its code).
+
+    Live events that end by themselves are started again after a growing wait.
+
+    Raises:
+        OnHandError: the app does not come up.
+
+    """
+    environment = child_environment(settings, url)
+    children = [Child(app_command(settings.host, settings.port), environment)]
+    try:
+        if live:
+            children.append(Child(live_command(), environment))
+        if _comes_up(children[0], settings, stop):
+            say(f"OnHand is at http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{settings.port} (Ctrl-C ends it)")
+        return _watch(children[0], children[1] if live else None, say, stop)
+    finally:
+        for child in children:
+            child.ask_to_end()
+        deadline = time.monotonic() + ENDING_SECONDS
+        for child in children:
+            child.end(deadline)
+
+
+def _comes_up(app: Child, settings: Settings, stop: threading.Event) -> bool:
+    while not stop.is_set() and app.exit_code() is None:
+        if is_healthy(settings.host, settings.port):
+            return True
+        if time.monotonic() - app.started > STARTING_SECONDS:
+            raise OnHandError(f"The app did not answer on port {settings.port} within {STARTING_SECONDS:.0f} s: see its messages above.")
+        stop.wait(TICK_SECONDS)
+    return False
+
+
+def _watch(app: Child, live: Child | None, say: Say, stop: threading.Event) -> int:
+    backoff = 1.0
+    restart_at: float | None = None
+    while not stop.wait(TICK_SECONDS):
+        code = app.exit_code()
+        if code is not None:
+            say(f"The app ended by itself (code {code}): see its messages above.")
+            return code if code > 0 else 1
+        if live is None:
+            continue
+        if restart_at is not None:
+            if time.monotonic() >= restart_at:
+                restart_at = None
+                live.restart()
+        elif live.exit_code() is not None:
+            backoff = 1.0 if time.monotonic() - live.started > STEADY_SECONDS else min(backoff * 2, MOST_BACKOFF_SECONDS)
+            say(f"The live events ended by themselves (code {live.exit_code()}): started again in {backoff:.0f} s.")
+            restart_at = time.monotonic() + backoff
+    return 0
