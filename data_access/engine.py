@@ -34,6 +34,7 @@ def open_engine(url: str) -> Engine:
 
     Raises:
         StoreUnavailable: the URL cannot be read, or its folder cannot be made.
+
     """
     try:
         parsed = make_url(url)
@@ -93,6 +94,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises:
         StoreUnavailable: the database refused (unreachable, full, read-only, locked for too long).
+
     """
     try:
         with engine.connect() as plain:
@@ -109,6 +111,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
     Raises:
         StoreUnavailable: the database cannot be reached or read.
+
     """
     try:
         with engine.connect() as plain:
@@ -139,8 +142,14 @@ def explained(error: DBAPIError, engine: Engine) -> Exception:
     return error
 
 
+class IdsUsedUp(OnHandError):
+    """A transaction made more rows than it had reserved ids for: reserve more and try again."""
+
+
 def is_retryable(error: BaseException) -> bool:
     """Whether a transaction failed only because of others at the same time, so that it may be tried again."""
+    if isinstance(error, IdsUsedUp):
+        return True
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, DBAPIError):
         cause = cause.__cause__
@@ -187,7 +196,7 @@ class RowIds:
         """The first of `count` consecutive ids that nobody else gets."""
         with self._lock:
             if self._end - self._next < count:
-                raise OnHandError("More row ids were taken than reserved.")
+                raise IdsUsedUp("More row ids were taken than reserved: reserve more and try again.")
             first = self._next
             self._next += count
             return first

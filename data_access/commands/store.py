@@ -58,6 +58,7 @@ def create_store(engine: Engine, kind: StoreKind = "own", **meta: Any) -> None:
     Raises:
         OnHandError: the database already holds a store.
         StoreUnavailable: the database refused.
+
     """
     if check_store(engine).revision_state != "empty":
         raise OnHandError(f"{engine.url.render_as_string()} already holds a store: choose another, or run `onhand migrate`.")
@@ -79,6 +80,7 @@ def check_store(engine: Engine) -> StoreInfo:
     Raises:
         OnHandError: the database holds tables, but not a store of ours.
         StoreUnavailable: the database cannot be reached or read.
+
     """
     try:
         with engine.connect() as connection:
@@ -105,13 +107,16 @@ def require_current(engine: Engine) -> StoreInfo:
 
     Raises:
         StoreOutOfDate: it is empty, older or newer; the sentence says what to do.
+
     """
     info = check_store(engine)
     where = engine.url.render_as_string()
     if info.revision_state == "empty":
         raise StoreOutOfDate(f"There is no store at {where}: run `onhand migrate` for an empty one, or `onhand demo` for a demo.")
     if info.revision_state == "older":
-        raise StoreOutOfDate(f"The store at {where} is of an older release (revision {info.revision}): back it up, then run `onhand migrate`.")
+        raise StoreOutOfDate(
+            f"The store at {where} is of an older release (revision {info.revision}): back it up, then run `onhand migrate`."
+        )
     if info.revision_state == "newer":
         raise StoreOutOfDate(
             f"The store at {where} is of a newer release (revision {info.revision}) than this code ({head_revision()}): update OnHand."
@@ -125,6 +130,7 @@ def migrate(engine: Engine) -> str:
     Raises:
         StoreOutOfDate: the store is newer than this code.
         StoreUnavailable: the database refused.
+
     """
     state = check_store(engine).revision_state
     if state == "empty":
