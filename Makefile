@@ -1,0 +1,55 @@
+# OnHand. `make run` and `make test` need Python 3.11 or newer and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?=
+DEMO ?= 1
+SIZE ?= small
+PYTEST_ARGS ?= -n 2 --dist worksteal
+
+.DELETE_ON_ERROR:
+.PHONY: run test check docs screenshots bench clean
+
+run: $(VENV)/runtime.stamp
+	@$(BIN)/onhand run --size $(SIZE) $(if $(PORT),--port $(PORT)) $(if $(filter 0 no false,$(DEMO)),--no-demo)
+
+test: $(VENV)/dev.stamp
+	@$(BIN)/python tests/e2e/install_browser.py
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export ONHAND_DATABASE_URL="sqlite:///$$folder/check.db" && \
+	  $(BIN)/onhand migrate > /dev/null && echo "alembic check" && $(BIN)/alembic check
+	$(BIN)/python -m dashboard.docs --check
+
+docs: $(VENV)/runtime.stamp
+	$(BIN)/python -m dashboard.docs
+
+screenshots: $(VENV)/dev.stamp
+	@$(BIN)/python tests/e2e/install_browser.py
+	$(BIN)/python tests/e2e/screenshots.py
+
+bench: $(VENV)/dev.stamp
+	@for bench in benchmarks/[a-z]*.py; do echo "== $$bench"; $(BIN)/python "$$bench" || exit 1; done
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || \
+	  { echo "OnHand needs Python 3.11 or newer: install it, or name it with make PYTHON=python3.12." >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/runtime.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/runtime.stamp

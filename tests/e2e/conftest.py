@@ -1,0 +1,115 @@
+"""A real Chromium and the real app, each store served by a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+
+from dashboard.run import is_healthy
+from tests.e2e.install_browser import find_chromium
+
+LAUNCH = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+NO_BROWSER = "BROWSER TESTS DID NOT RUN: no Chromium was found; install chromium, or run `playwright install chromium`"
+DESKTOP = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder drives a browser."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker("e2e")
+
+
+def launch(playwright: Playwright) -> Browser | None:
+    """A headless Chromium, or None where there is none."""
+    path = find_chromium()
+    return None if path is None else playwright.chromium.launch(executable_path=path, args=list(LAUNCH))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for the session. Without one: skipped, or a failure where CI=true."""
+    with sync_playwright() as playwright:
+        found = launch(playwright)
+        if found is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail(NO_BROWSER)
+            pytest.skip(NO_BROWSER)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a fresh context, 1440 px wide."""
+    context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")  # type: ignore[arg-type]
+    context.set_default_timeout(20_000)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def phone(browser: Browser) -> Iterator[Page]:
+    """A page of a fresh context, 390 px wide."""
+    context = browser.new_context(viewport=PHONE, reduced_motion="reduce", has_touch=True)  # type: ignore[arg-type]
+    context.set_default_timeout(20_000)
+    yield context.new_page()
+    context.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(url: str, folder: Path) -> Iterator[str]:
+    """The app's address while its process serves the store at `url`; its messages go to `folder`/app.log."""
+    port = free_port()
+    environment = {**os.environ, "ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(folder / "var")}
+    log = folder / "app.log"
+    with log.open("wb") as messages:
+        command = [sys.executable, "-m", "dashboard.cli", "serve", "--port", str(port)]
+        process = subprocess.Popen(command, env=environment, stdout=messages, stderr=subprocess.STDOUT)
+    try:
+        deadline = time.monotonic() + 60
+        while not is_healthy("127.0.0.1", port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"the app did not come up:\n{log.read_text(errors='replace')}")
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Call it with a store's address to have the app serve it; returns the app's address."""
+    with ExitStack() as stack:
+        yield lambda url: stack.enter_context(serving(url, tmp_path))
