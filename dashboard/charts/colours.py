@@ -1,0 +1,18 @@
+"""The colours of charts. A channel has one colour everywhere, by its position; nothing is told by colour alone.
+
+The first four channel colours are Okabe and Ito's; the others were searched so that all eight stay apart in the three common
+kinds of colour blindness. Each has a contrast of at least 3 to 1 on the backgrounds of both themes.
+"""
+
+from typing import Final
+
+CHANNELS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6EFA", "#A05032", "#64646E", "#1E96FA")
+AVAILABLE: Final = "#7C8894"
+UNSELLABLE: Final = "#A8781E"
+TAKEN: Final = "#8B96A1"
+GRID: Final = "rgba(128, 140, 152, 0.25)"
+
+
+def channel(position: int) -> str:
+    """The colour of the channel at this position (`channel.position`), as #RRGGBB. Positions beyond eight begin again."""
+    return CHANNELS[(position - 1) % len(CHANNELS)]

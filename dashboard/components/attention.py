@@ -1,0 +1,126 @@
+"""What needs attention: entries of the overview from a list of sources, and the next steps beside the picture of live stock.
+
+A later part adds its own entries by adding a function to `SOURCES`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import cache
+from dashboard.components import filters, links, tables, words
+
+ITEMS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing behind an entry: its name, what is the matter with it, and the link to its explanation."""
+
+    label: str
+    detail: str
+    query: links.Query
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the overview: a sentence, and the page that shows what it counts."""
+
+    icon: str
+    sentence: str
+    page: links.PageInfo
+    query: links.Query
+    items: tuple[Item, ...] = ()
+
+
+Source = Callable[[], Iterable[Entry]]
+
+# kind of `overview.ATTENTION` -> icon, what one of it is called, what follows the count
+_KINDS: Final = {
+    "oversell": (":material/warning:", "SKU is about to oversell", "SKUs are about to oversell"),
+    "backordered": (":material/hourglass_empty:", "SKU has backordered units", "SKUs have backordered units"),
+    "out_with_demand": (":material/production_quantity_limits:", "SKU is out of stock with demand", "SKUs are out of stock with demand"),
+    "stale_channels": (":material/sync_problem:", "channel has stale data", "channels have stale data"),
+    "listings": (":material/label_off:", "listing has no SKU", "listings have no SKU"),
+    "inbox_rows": (":material/inbox:", "row waits in the inbox", "rows wait in the inbox"),
+    "conflicts": (":material/call_split:", "event conflicts with an earlier one", "events conflict with earlier ones"),
+    "parked": (":material/pause_circle:", "event waits for something that is missing", "events wait for something that is missing"),
+}
+
+
+def store_entries() -> Iterable[Entry]:
+    """What `cache.overview` counts: stock, channels and the inbox."""
+    offered = filters.options()
+    for row in cache.overview().iter_rows(named=True):
+        icon, one, many = _KINDS.get(row["kind"], (":material/flag:", row["label"], row["label"]))
+        page = links.page(row["page"])
+        query = filters.expanded(links.query(row["query"]), offered)
+        items = tuple(_item(item, page, query) for item in row["items"][:ITEMS])
+        yield Entry(icon, words.counted(row["count"], one, many), page, query, items)
+
+
+def _item(item: dict[str, str], page: links.PageInfo, query: dict[str, list[str]]) -> Item:
+    return Item(item["label"], item["detail"], {**query, "sku": item["key"]} if page is links.STOCK else query)
+
+
+SOURCES: Final[list[Source]] = [store_entries]
+
+
+def entries() -> list[Entry]:
+    """The entries of all sources, each source's most urgent first."""
+    return [entry for source in SOURCES for entry in source()]
+
+
+def show(entry: Entry) -> None:
+    """Draw one entry: its sentence, which is the link, and its first items, each a link of its own."""
+    with st.container(border=True, gap="xxsmall"):
+        st.page_link(entry.page.path, label=f"**{entry.sentence}**", icon=entry.icon, query_params=entry.query)
+        for item in entry.items:
+            label = f"{_plain(item.label)}: {_plain(item.detail)}" if item.detail else _plain(item.label)
+            st.page_link(entry.page.path, label=label, icon="", query_params=item.query)
+
+
+def _plain(text: str) -> str:
+    """Text from the store, so that nothing in it is read as Markdown."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~:$" else letter for letter in text)
+
+
+def next_steps(rows: pl.DataFrame, key: str) -> None:
+    """The SKUs of the filtered table that need a decision first, each with a button to its explanation."""
+    urgent = (
+        rows.filter(pl.col("is_oversell") | (pl.col("is_out") & (pl.col("mean_daily_demand") > 0)) | pl.col("is_low"))
+        .sort("is_oversell", "backordered", "is_out", "days_of_cover", "sku", descending=[True, True, True, False, False], nulls_last=True)
+        .head(6)
+    )
+    st.markdown("**What to do next**")
+    if urgent.is_empty():
+        st.caption("Nothing here is out, low or about to oversell.")
+    for row in urgent.iter_rows(named=True):
+        st.button(
+            f"**{_plain(row['sku'])}** {_reason(row)}",
+            key=f"{key}.next.{row['sku']}",
+            type="tertiary",
+            on_click=tables.choose,
+            args=(row["sku"],),
+            help=f"{row['name']}: show where its numbers come from",
+        )
+
+
+def _reason(row: dict[str, object]) -> str:
+    """Why a row of `queries.stock.STOCK_TABLE` is urgent, as the rest of a sentence."""
+    backordered, demand, cover = row["backordered"], row["mean_daily_demand"], row["days_of_cover"]
+    coming = f"; {words.units(row['on_order'])} on order" if isinstance(row["on_order"], int) and row["on_order"] > 0 else "; none on order"
+    if isinstance(backordered, int) and backordered > 0:
+        return f"is oversold by {words.counted(backordered, 'unit')}{coming}"
+    if row["is_oversell"]:
+        return f"may sell out before the channels hear of it{coming}"
+    if row["is_out"]:
+        rate = f", {demand:.1f} a day wanted" if isinstance(demand, float) else ""
+        return f"is out{rate}{coming}"
+    left = f"{cover:.0f}" if isinstance(cover, float) else "few"
+    lead = row["lead_time_days"]
+    days = f"{lead:.0f}" if isinstance(lead, float) else "7"
+    return f"lasts {left} days, a delivery takes {days}{coming}"

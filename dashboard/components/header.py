@@ -1,0 +1,66 @@
+"""The head of every page: its question, the demo label, the age of each channel's data, and the pulse that keeps the page live."""
+
+from html import escape
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import cache
+from dashboard.charts import colours
+from dashboard.components import empty, errors, words
+
+PULSE_SECONDS: Final = 0.75  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
+_SEEN: Final = "header.seen"
+
+Snapshot = tuple[tuple[int, ...], bool]
+
+
+def show(question: str, watches: tuple[str, ...]) -> None:
+    """Draw the head of a page. The page runs again when the version of one of the topics it `watches` moves.
+
+    Ends the page here, with what to do next, if the store cannot be used.
+    """
+    st.session_state[_SEEN] = _snapshot(watches)
+    st.title(question, anchor=False)
+    _pulse(watches)
+    info = cache.store_info()
+    if info.sentence:
+        empty.unusable(info.sentence)
+        st.stop()
+
+
+def _snapshot(watches: tuple[str, ...]) -> Snapshot:
+    versions = cache.versions()
+    return tuple(versions.get(topic, 0) for topic in watches), cache.health().is_ok
+
+
+@st.fragment(run_every=PULSE_SECONDS)
+@errors.guarded
+def _pulse(watches: tuple[str, ...]) -> None:
+    health = cache.health()
+    st.html(head_html(cache.freshness(), is_demo=cache.store_info().kind == "demo"))
+    if not health.is_ok:
+        since = f" These figures are as of {words.moment(health.since)} UTC." if health.since else ""
+        st.warning(f"{health.sentence}{since} The page goes on by itself when the database is back.", icon=":material/cloud_off:")
+    if _snapshot(watches) != st.session_state.get(_SEEN):
+        st.rerun()
+
+
+def head_html(freshness: pl.DataFrame, is_demo: bool) -> str:
+    """The line below the title: the demo label and one item a channel, stale ones said in words."""
+    items = [_channel_html(row) for row in freshness.iter_rows(named=True)]
+    demo = '<span class="oh-tag">Demo data</span>' if is_demo else ""
+    listed = f'<ul aria-label="Age of each channel\'s data">{"".join(items)}</ul>' if items else "<span>No channels yet</span>"
+    return f'<div class="oh-head">{demo}{listed}</div>'
+
+
+def _channel_html(row: dict[str, object]) -> str:
+    position, seconds = row["position"], row["age_seconds"]
+    colour = colours.channel(position if isinstance(position, int) else 1)
+    dot = f'<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5" fill="{colour}"/></svg>'
+    told = words.age(seconds if isinstance(seconds, float) else None)
+    name = escape(str(row["name"]))
+    if row["is_stale"]:
+        return f'<li>{dot}{name} <span class="oh-stale">⚠ stale, {told}</span></li>'
+    return f"<li>{dot}{name} <b>{told}</b></li>"

@@ -1,0 +1,37 @@
+"""The app's pages: where their files lie, what their addresses are, and links to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qs
+
+_FOLDER: Final = Path(__file__).resolve().parents[2] / "pages"
+
+
+@dataclass(frozen=True, slots=True)
+class PageInfo:
+    """A page: `path` of its file, `url` its address below the app's, `title` in the navigation, `icon` beside it."""
+
+    path: str
+    url: str
+    title: str
+    icon: str
+
+
+OVERVIEW: Final = PageInfo(str(_FOLDER / "overview.py"), "overview", "Overview", ":material/notifications:")
+STOCK: Final = PageInfo(str(_FOLDER / "live_stock.py"), "stock", "Live stock", ":material/inventory_2:")
+INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox", ":material/inbox:")
+PAGES: Final = (OVERVIEW, STOCK, INBOX)  # in the order of the navigation; the first is where the app opens
+
+Query = Mapping[str, str | Sequence[str]]
+
+
+def page(url: str) -> PageInfo:
+    """The page at this address; the overview if there is none."""
+    return next((info for info in PAGES if info.url == url), OVERVIEW)
+
+
+def query(text: str) -> dict[str, list[str]]:
+    """A query string (without its question mark) as parameters."""
+    return parse_qs(text)

@@ -1,0 +1,185 @@
+"""The table of SKUs: sorted and paged on the server, a SKU chosen by a click anywhere in its row.
+
+Streamlit keeps a selection by row position, so the chosen SKU is kept here, in the address (`?sku=`), and the position is set again
+before each redraw. While a SKU is chosen the rows keep their order; their figures go on moving.
+"""
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import cache
+from dashboard.components import downloads, filters, words
+from data_access.queries.stock import STATES, StockFilter
+
+PAGE_SIZES: Final = (50, 100)
+ROW_PIXELS: Final = 35
+VISIBLE_ROWS: Final = 11
+_UNITS: Final = {
+    "available_to_sell": "Available to sell (units)",
+    "available": "Available (units)",
+    "on_hand": "On hand (units)",
+    "allocated": "Allocated (units)",
+    "backordered": "Backordered (units)",
+    "unsellable": "Unsellable (units)",
+    "on_order": "On order (units)",
+}
+_HELP: Final = {
+    "available_to_sell": "What the chosen channel may sell now.",
+    "available": "On hand less allocated, unsellable and location buffers, over the locations shown.",
+    "on_hand": "Physically there, in any state.",
+    "allocated": "Tied to placed, unshipped order lines.",
+    "backordered": "Sold, not yet allocatable; served oldest first when stock comes.",
+    "unsellable": "On hand, but damaged, in quarantine or awaiting inspection.",
+    "on_order": "Ordered from suppliers, not yet received.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the table is sorted and cut."""
+
+    sort: str
+    descending: bool
+    size: int
+
+
+def stock(where: StockFilter, key: str) -> str:
+    """Draw the table of SKUs with its tools; the chosen SKU, or an empty text.
+
+    `where`: the filters; the table adds sorting, and draws nothing where no row matches.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        view = _tools(where.channel_id is not None)
+        rows = _sorted(where, view)
+        downloads.buttons(rows, "live-stock", key)
+    pages = max(ceil(rows.height / view.size), 1)
+    if st.session_state.get("page", 1) > pages:
+        st.session_state["page"] = pages
+    number = st.session_state.get("page", 1)
+    shown = _held(rows.slice((number - 1) * view.size, view.size), where, view, number, key)
+    skus = tuple(shown["sku"].to_list())
+    st.session_state[f"{key}.drawn"] = skus
+    _select(key, skus, st.session_state.get("sku", ""))
+    st.dataframe(
+        display(shown, with_channel=where.channel_id is not None),
+        key=f"{key}.grid",
+        height=ROW_PIXELS * (min(max(shown.height, 1), VISIBLE_ROWS) + 1) + 3,
+        hide_index=True,
+        column_config=_columns(),
+        on_select=lambda: _clicked(key),
+        selection_mode=["single-row", "single-cell", "single-column"],
+        placeholder="—",
+        alt="Stock by SKU: choose a row to see where its numbers come from",
+    )
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        first = (number - 1) * view.size + 1
+        st.caption(f"{words.units(first)} to {words.units(first + shown.height - 1)} of {words.counted(rows.height, 'SKU')}{_order_note()}")
+        st.pagination(pages, key="page", bind="query-params", max_visible_pages=5)
+    return str(st.session_state.get("sku", ""))
+
+
+def _tools(with_channel: bool) -> View:
+    sorts = [name for name in filters.SORTS if with_channel or name != "available_to_sell"]
+    if st.session_state.get("sort") not in (None, *sorts):
+        st.session_state["sort"] = sorts[0]
+    sort = st.selectbox("Sort by", sorts, format_func=lambda one: filters.SORTS[one], key="sort", bind="query-params", width=170)
+    order = st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140, disabled=sort == "urgency")
+    size = st.selectbox("Rows", PAGE_SIZES, key="rows", bind="query-params", width=80)
+    st.space("stretch")
+    return View(sort, order == filters.ORDERS[1], int(size))
+
+
+def _sorted(where: StockFilter, view: View) -> pl.DataFrame:
+    if view.sort != "urgency":
+        return cache.stock_table(replace(where, sort=view.sort, descending=view.descending))
+    rank = pl.col("state").replace_strict({state: index for index, state in enumerate(STATES)}, return_dtype=pl.Int64)
+    return cache.stock_table(where).sort(
+        rank, "backordered", "days_of_cover", "sku", descending=[False, True, False, False], nulls_last=True
+    )
+
+
+def _held(page: pl.DataFrame, where: StockFilter, view: View, number: int, key: str) -> pl.DataFrame:
+    """The page's rows; while a SKU is chosen, those that were there when it was, in their order, with figures of now."""
+    asked = (where, view, number)
+    before, order = st.session_state.get(f"{key}.held", (None, ()))
+    if st.session_state.get("sku") and before == asked and order:
+        everything = cache.stock_table(replace(where, text="", categories=(), states=(), sort="sku", descending=False))
+        held = pl.DataFrame({"sku": order}, schema={"sku": pl.String}).join(everything, on="sku", how="inner", maintain_order="left")
+        return held.select(page.columns)
+    st.session_state[f"{key}.held"] = (asked, tuple(page["sku"].to_list()))
+    return page
+
+
+def _order_note() -> str:
+    return " · the order is kept while a SKU is chosen" if st.session_state.get("sku") else ""
+
+
+def _select(key: str, skus: tuple[str, ...], chosen: str) -> None:
+    """Put the selection where the chosen SKU is now."""
+    rows = [skus.index(chosen)] if chosen in skus else []
+    state: dict[str, Any] = dict(st.session_state.get(f"{key}.grid", {}).get("selection", {}))
+    if state.get("rows", []) != rows or state.get("cells") or state.get("columns"):
+        st.session_state[f"{key}.grid"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+
+def _clicked(key: str) -> None:
+    """A click on a row chooses its SKU (again: lets go of it); one on a header sorts all rows by it (again: the other way)."""
+    selection = st.session_state[f"{key}.grid"]["selection"]
+    if selection["columns"]:
+        _sort_by(selection["columns"][0])
+        return
+    cells, drawn = selection["cells"], st.session_state[f"{key}.drawn"]
+    rows = [cells[0][0]] if cells else selection["rows"]
+    choose(drawn[rows[0]] if rows and rows[0] < len(drawn) else "")
+
+
+def choose(sku: str) -> None:
+    """Open a SKU's explanation and bring it into view; an empty text closes it. A callback."""
+    if st.session_state.get("sku") != sku:
+        st.session_state["sku"] = sku
+        st.session_state["explain.scroll"] = bool(sku)
+
+
+def _sort_by(column: str) -> None:
+    name = "urgency" if column == "state" else column
+    if name not in filters.SORTS:
+        return
+    same = st.session_state.get("sort") == name
+    st.session_state["order"] = filters.ORDERS[1 if not same or st.session_state.get("order") == filters.ORDERS[0] else 0]
+    st.session_state["sort"] = name
+
+
+def display(rows: pl.DataFrame, with_channel: bool) -> pl.DataFrame:
+    """Rows of `queries.stock.STOCK_TABLE` as they are shown: states in words, kits and assumed openings said."""
+    kit = pl.when("is_kit").then(pl.lit(" · kit")).otherwise(pl.lit(""))
+    states = {state: words.state(state) for state in STATES}
+    numbers = [name for name in _UNITS if with_channel or name != "available_to_sell"]
+    shown = rows.with_columns(
+        (pl.col("name") + kit).alias("name"),
+        pl.col("state").replace_strict(states, default=pl.col("state")),
+        pl.col("days_of_cover").round(0),
+        pl.when("is_assumed").then(pl.lit("assumed opening")).otherwise(pl.lit("counted")).alias("basis"),
+    )
+    ends = ["days_of_cover", "category", *(["basis"] if rows["is_assumed"].any() else [])]
+    return shown.select("sku", "name", "state", *numbers, *ends)
+
+
+def _columns() -> dict[str, Any]:
+    numbers = {
+        name: st.column_config.NumberColumn(label, help=_HELP[name], format="localized", width=None) for name, label in _UNITS.items()
+    }
+    return {
+        "sku": st.column_config.TextColumn("SKU", pinned=True),
+        "name": st.column_config.TextColumn("Name", width="medium"),
+        "state": st.column_config.TextColumn("State", help="The most urgent state that applies."),
+        **numbers,
+        "days_of_cover": st.column_config.NumberColumn(
+            "Cover (days)", help="Days the stock lasts at the mean demand of the last 28 in-stock days.", format="localized"
+        ),
+        "category": st.column_config.TextColumn("Category"),
+        "basis": st.column_config.TextColumn("Basis", help="Whether the stock rests on a count, or on an opening that an import assumed."),
+    }

@@ -1,0 +1,43 @@
+"""Live stock: what each channel can sell now, where it lies, what runs out next, and the entries behind every number."""
+
+from functools import partial
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.charts import stock as charts
+from dashboard.components import attention, empty, explain, filters, header, kpis, tables
+
+PAGE = "stock"
+
+header.show("What can we sell now, and what is about to run out?", watches=("catalog", "channels", "purchasing", "stock"))
+if cache.store_info().is_empty:
+    empty.empty_store()
+    st.stop()
+
+where = filters.stock()
+rows = cache.stock_table(where)
+if rows.is_empty():
+    empty.nothing_matches("SKU", filters.reset, PAGE)
+else:
+    sorts = {
+        "on_hand": ("Largest first", partial(filters.sort_by, "on_hand")),
+        "available": ("Largest first", partial(filters.sort_by, "available")),
+        "allocated": ("Most first", partial(filters.sort_by, "allocated")),
+        "backordered": ("Most first", partial(filters.sort_by, "backordered")),
+        "skus_out": ("Show them", partial(filters.only_state, "out")),
+    }
+    kpis.row(cache.kpis(where), sorts, PAGE)
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        units = cache.picture(where)
+        finding = charts.picture_finding(units)
+        st.markdown(f"**{finding}**")
+        positions = {row["channel_id"]: row["position"] for row in cache.channels().iter_rows(named=True)}
+        st.plotly_chart(charts.picture(units, positions), key=f"{PAGE}.picture", config={"displayModeBar": False}, alt=finding)
+    with right:
+        attention.next_steps(rows, PAGE)
+    if rows["is_assumed"].any():
+        st.caption("Some figures rest on an assumed opening stock: see the column Basis.")
+    tables.stock(where, PAGE)
+explain.show(str(st.session_state.get("sku") or ""), where.channel_id)

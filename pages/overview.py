@@ -1,0 +1,26 @@
+"""Overview: what needs attention today, each line a link to the page that shows it."""
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.components import attention, empty, freshness, header, kpis
+from data_access.queries.stock import StockFilter
+
+PAGE = "overview"
+
+header.show("What needs attention today?", watches=("catalog", "channels", "inbox", "purchasing", "stock"))
+info = cache.store_info()
+if info.is_empty:
+    empty.empty_store()
+
+if not info.is_empty:
+    kpis.row(cache.kpis(StockFilter()), {}, PAGE)
+left, right = st.columns([2, 1], gap="medium")
+with left:
+    entries = attention.entries()
+    for entry in entries:
+        attention.show(entry)
+    if not entries and not info.is_empty:
+        empty.all_well("Nothing needs attention: no SKU is out, oversold or backordered, all channels are in step, the inbox is empty.")
+with right:
+    freshness.table(cache.freshness())
