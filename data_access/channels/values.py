@@ -1,0 +1,61 @@
+"""Dates and numbers from text, as Polars expressions. What cannot be read is null; the caller tells it from an empty cell."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from data_access.domain.events import MAX_UNITS
+
+MAX_PRICE: Final = 100_000_000_000  # above this a price is a mistake
+PRICE_SCALE: Final = 10_000
+_YEAR_2100: Final = 4_102_444_800_000_000
+_TIME_PARTS: Final = ("%H", "%I", "%T", "%R", "%k", "%l", "%c", "%r", "%X", "%s")
+
+
+def number(column: str, decimal: str, thousands: str) -> pl.Expr:
+    """A decimal number as Float64."""
+    text = pl.col(column)
+    if thousands == " ":
+        text = text.str.replace_all("[\u00a0\u202f]", " ")
+    group, point = re.escape(thousands), re.escape(decimal)
+    whole = rf"(\d+|\d{{1,3}}({group}\d{{3}})+)" if thousands else r"\d+"
+    plain = text.str.replace_all(thousands, "", literal=True) if thousands else text
+    plain = plain.str.replace_all(decimal, ".", literal=True) if decimal != "." else plain
+    return pl.when(text.str.contains(rf"^[+-]?({whole}({point}\d*)?|{point}\d+)$")).then(plain).cast(pl.Float64, strict=False)
+
+
+def units(column: str, decimal: str, thousands: str) -> pl.Expr:
+    """A signed whole number of units as Int64; "2.0" is 2."""
+    value = number(column, decimal, thousands)
+    return pl.when((value == value.round()) & (value.abs() <= MAX_UNITS)).then(value).cast(pl.Int64)
+
+
+def price(column: str, decimal: str, thousands: str) -> pl.Expr:
+    """A signed price as Int64, in 1/10,000."""
+    value = number(column, decimal, thousands)
+    return pl.when(value.abs() <= MAX_PRICE).then((value * PRICE_SCALE).round()).cast(pl.Int64)
+
+
+def micros(column: str, formats: Sequence[str], time_zone: str) -> pl.Expr:
+    """A time as Int64 microseconds since 1970 (UTC), by the first format that fits.
+
+    A time without an offset is in `time_zone`: the earlier one where clocks are set back, an hour later where it is left out. A
+    day without a time is its midnight. Years before 1970 or after 2099 are mistakes.
+    """
+    found = pl.coalesce([_one_format(column, pattern, time_zone) for pattern in formats])
+    return pl.when((found >= 0) & (found < _YEAR_2100)).then(found)
+
+
+def _one_format(column: str, pattern: str, time_zone: str) -> pl.Expr:
+    text = pl.col(column)
+    if "%z" in pattern or "%:z" in pattern or "%#z" in pattern:
+        return text.str.to_datetime(pattern, time_unit="us", time_zone="UTC", strict=False).dt.epoch("us")
+    if any(part in pattern for part in _TIME_PARTS):
+        local = text.str.to_datetime(pattern, time_unit="us", strict=False)
+    else:
+        local = text.str.to_date(pattern, strict=False).cast(pl.Datetime("us"))
+    here = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    later = (local + pl.duration(hours=1)).dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
+    return pl.coalesce([here, later]).dt.epoch("us")
