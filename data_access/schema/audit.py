@@ -89,6 +89,8 @@ class _ImportRun(TypedColumns):
     updated = Column(Id, nullable=False, comment="Rows that changed what was known.")
     duplicates = Column(Id, nullable=False, comment="Rows that were known already.")
     quarantined = Column(Id, nullable=False, comment="Rows that could not be taken, kept in the inbox.")
+    counts = Column(Text, nullable=False, server_default="{}", comment="JSON: further counts, such as returns without a purchase.")
+    recipe = Column(Text, nullable=False, server_default="{}", comment="JSON: the mapping's text, the file's header and the options.")
 
 
 import_run = Table(

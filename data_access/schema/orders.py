@@ -65,6 +65,7 @@ order_line = Table(
         postgresql_where=text("allocated_quantity + backordered_quantity > 0"),
     ),
     Index("ix_order_line_placed_at", "placed_at"),
+    Index("ix_order_line_sku_placed_at", "sku", "placed_at"),
     CheckConstraint("quantity > 0", name="quantity"),
     CheckConstraint(
         "cancelled_quantity >= 0 and shipped_quantity >= 0 and allocated_quantity >= 0 and backordered_quantity >= 0", name="not_negative"

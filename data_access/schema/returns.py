@@ -35,6 +35,7 @@ return_line = Table(
     metadata,
     _ReturnLine,
     Index(None, "line_id"),
+    Index(None, "sku"),
     Index("ix_return_line_channel_id_return_ref", "channel_id", "return_ref"),
     CheckConstraint(f"disposition is null or {one_of('disposition', DISPOSITIONS)}", name="disposition"),
     CheckConstraint("quantity > 0", name="quantity"),

@@ -173,6 +173,20 @@ def upgrade() -> None:
             nullable=False,
             comment="Rows that could not be taken, kept in the inbox.",
         ),
+        sa.Column(
+            "counts",
+            sa.Text(),
+            server_default="{}",
+            nullable=False,
+            comment="JSON: further counts, such as returns without a purchase.",
+        ),
+        sa.Column(
+            "recipe",
+            sa.Text(),
+            server_default="{}",
+            nullable=False,
+            comment="JSON: the mapping's text, the file's header and the options.",
+        ),
         sa.CheckConstraint("status in ('running', 'complete')", name=op.f("ck_import_run_status")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_run")),
         comment="Each import of a file, with its accounting.",
@@ -775,6 +789,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("allocated_quantity + backordered_quantity > 0"),
         )
         batch_op.create_index("ix_order_line_placed_at", ["placed_at"], unique=False)
+        batch_op.create_index("ix_order_line_sku_placed_at", ["sku", "placed_at"], unique=False)
         batch_op.create_index("uq_order_line_order_id_line_ref", ["order_id", "line_ref"], unique=True)
 
     op.create_table(
@@ -937,6 +952,7 @@ def upgrade() -> None:
     with op.batch_alter_table("return_line", schema=None) as batch_op:
         batch_op.create_index("ix_return_line_channel_id_return_ref", ["channel_id", "return_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_return_line_line_id"), ["line_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_return_line_sku"), ["sku"], unique=False)
 
     op.create_table(
         "shipment",
@@ -1013,6 +1029,7 @@ def downgrade() -> None:
 
     op.drop_table("shipment")
     with op.batch_alter_table("return_line", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_return_line_sku"))
         batch_op.drop_index(batch_op.f("ix_return_line_line_id"))
         batch_op.drop_index("ix_return_line_channel_id_return_ref")
 
@@ -1036,6 +1053,7 @@ def downgrade() -> None:
     op.drop_table("purchase_order_line")
     with op.batch_alter_table("order_line", schema=None) as batch_op:
         batch_op.drop_index("uq_order_line_order_id_line_ref")
+        batch_op.drop_index("ix_order_line_sku_placed_at")
         batch_op.drop_index("ix_order_line_placed_at")
         batch_op.drop_index(
             "ix_order_line_open",
