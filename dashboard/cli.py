@@ -131,11 +131,12 @@ def live(
     """Send the demo company's events as they happen, until Ctrl-C."""
     from dashboard.run import asked_to_stop
     from data_access.commands.store import check_store
-    from data_access.demo import live as send
 
     with current_store() as engine, asked_to_stop() as stop:
         if check_store(engine).kind != "demo":
             raise InvalidInput("This store is your own, and live events are invented: set ONHAND_DATABASE_URL to a demo store.")
+        from data_access.demo import live as send
+
         send(engine, stop, rate)
 
 

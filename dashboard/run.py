@@ -35,6 +35,7 @@ def app_command(host: str, port: int) -> list[str]:
         "server.port": str(port),
         "server.headless": "true",
         "browser.gatherUsageStats": "false",
+        "logger.level": "warning",
     }
     streamlit = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
     return streamlit + [f"--{name}={value}" for name, value in options.items()]

@@ -54,8 +54,6 @@ def make_demo(settings: Settings, size: str, seed: int, as_of: date, replace: bo
         InvalidInput: there is a store already, and it may not be replaced.
 
     """
-    from data_access.demo import build_demo
-
     url, truth_dir = settings.database_url, settings.var_dir / "truth"
     engine = open_engine(url)
     try:
@@ -65,6 +63,8 @@ def make_demo(settings: Settings, size: str, seed: int, as_of: date, replace: bo
             _drop_tables(engine)
     finally:
         engine.dispose()
+    from data_access.demo import build_demo
+
     if path is None:
         return str(build_demo(url, size, seed, as_of, truth_dir, progress))
     making = path.with_name(f"{path.name}.making")

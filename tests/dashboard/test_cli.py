@@ -1,0 +1,250 @@
+"""The `onhand` command: what each does at a terminal, and the one sentence for what a person can cause."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+
+from dashboard import cli
+from dashboard.settings import settings
+from data_access.engine import open_engine
+from data_access.schema.audit import store_meta
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    out: str
+    err: str
+
+
+Call = Callable[..., Ended]
+
+
+@pytest.fixture
+def onhand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Call:
+    """Run the command in this process, in a folder of its own, on the store at `url`."""
+
+    def call(*arguments: object, url: str | None = None) -> Ended:
+        monkeypatch.chdir(tmp_path)
+        if url is not None:
+            monkeypatch.setenv("ONHAND_DATABASE_URL", url)
+        monkeypatch.setattr(sys, "argv", ["onhand", *map(str, arguments)])
+        settings.cache_clear()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        settings.cache_clear()
+        told = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), told.out, told.err)
+
+    return call
+
+
+def refused(ended: Ended) -> str:
+    """The one sentence of a refusal."""
+    assert ended.code == 2
+    assert ended.out == ""
+    assert ended.err.count("\n") == 1
+    return ended.err.strip()
+
+
+def test_help_is_quick() -> None:
+    heavy = ("sqlalchemy", "polars", "pydantic", "streamlit", "numpy", "rich")
+    script = f"import sys, dashboard.cli; print([name for name in {heavy!r} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_without_a_command_it_shows_help(onhand: Call) -> None:
+    told = onhand()
+    assert "Live stock by channel and location" in told.out + told.err
+
+
+def test_an_unknown_option_is_refused(onhand: Call) -> None:
+    told = onhand("verify", "--nonsense")
+    assert (told.code, told.out) == (2, "")
+    assert "No such option: --nonsense" in told.err
+
+
+def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
+    made = onhand("migrate", url=empty_url)
+    assert made.code == 0
+    assert made.out.endswith("is at revision 0001.\n")
+    assert onhand("migrate", url=empty_url).code == 0
+    checked = onhand("verify", "--json", url=empty_url)
+    assert checked.code == 0
+    report = json.loads(checked.out)
+    assert report["differences"] == 0
+    assert onhand("verify", url=empty_url).out.startswith("0 differences; checked ")
+
+
+def test_verify_tells_differences(onhand: Call, demo_url: str) -> None:
+    engine = open_engine(demo_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("update stock_level set on_hand = on_hand + 1 where rowid = (select min(rowid) from stock_level)")
+    engine.dispose()
+    told = onhand("verify", "--json", url=demo_url)
+    assert told.code == 1
+    report = json.loads(told.out)
+    assert report["differences"] == 1
+    assert len(report["rows"]) == 1
+
+
+def test_without_a_store_it_says_how_to_make_one(onhand: Call, empty_url: str) -> None:
+    sentence = refused(onhand("verify", url=empty_url))
+    assert sentence.startswith("There is no store at ")
+    assert sentence.endswith("run `onhand migrate` for an empty one, or `onhand demo` for a demo.")
+
+
+def test_a_newer_store_is_refused(onhand: Call, store_url: str) -> None:
+    engine = open_engine(store_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    engine.dispose()
+    for command in (["verify"], ["migrate"], ["live"], ["serve"], ["run", "--port", "18999"]):
+        sentence = refused(onhand(*command, url=store_url))
+        assert "is of a newer release (revision 9999) than this code" in sentence
+        assert sentence.endswith("update OnHand.")
+
+
+def test_an_unreachable_database_is_one_sentence(onhand: Call) -> None:
+    sentence = refused(onhand("verify", url="postgresql://someone:secret@127.0.0.1:1/onhand"))
+    assert sentence.endswith("cannot be reached: check that it runs and that ONHAND_DATABASE_URL is right.")
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://here/there"])
+def test_an_address_that_is_none_is_refused(onhand: Call, url: str) -> None:
+    assert "The database address" in refused(onhand("verify", url=url))
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(onhand: Call, tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database, but long enough to be read as one" * 50)
+    before = path.read_bytes()
+    assert "is not an OnHand store" in refused(onhand("migrate", url=f"sqlite:///{path}"))
+    assert path.read_bytes() == before
+
+
+def test_another_program_s_database_is_refused_and_kept(onhand: Call, tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with sqlite3.connect(path) as other:
+        other.execute("create table theirs (id integer)")
+    other.close()
+    assert "holds tables that are not OnHand's" in refused(onhand("migrate", url=f"sqlite:///{path}"))
+
+
+def test_a_folder_that_cannot_be_made_is_refused(onhand: Call, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert "cannot be made" in refused(onhand("migrate", url=f"sqlite:///{tmp_path}/file/below/onhand.db"))
+
+
+def test_a_read_only_store_is_refused(onhand: Call, postgres_url: str, postgres_server: str) -> None:
+    name = postgres_url.split("/t_")[1].split("?")[0]
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'alter database "t_{name}" set default_transaction_read_only = on')
+    sentence = refused(onhand("import", "products", _products(Path.cwd()), url=postgres_url))
+    assert "is read-only: give write permission" in sentence
+
+
+def _products(folder: Path) -> Path:
+    path = folder / "products.csv"
+    path.write_text("sku,name,category\nA-1,Kettle,kitchen\n")
+    return path
+
+
+def test_a_wrong_setting_is_refused(onhand: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ONHAND_PORT", "high")
+    assert refused(onhand("migrate")).startswith("The setting port is wrong (input should be a valid integer")
+    monkeypatch.delenv("ONHAND_PORT")
+    (tmp_path / "onhand.toml").write_text("prot = 1\n")
+    assert refused(onhand("migrate")).startswith("The setting prot is wrong")
+    (tmp_path / "onhand.toml").write_text("port = \n")
+    assert refused(onhand("migrate")).startswith("The file onhand.toml is not valid TOML")
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "onhand.toml").write_text("port = 9000\nhost = '::1'\n")
+    monkeypatch.setenv("ONHAND_PORT", "9001")
+    settings.cache_clear()
+    assert (settings().port, settings().host, str(settings().var_dir)) == (9001, "::1", "var")
+    settings.cache_clear()
+
+
+def test_demo_never_replaces_an_own_store(onhand: Call, store_url: str) -> None:
+    for more in ([], ["--replace"]):
+        assert "is not a demo and is never replaced" in refused(onhand("demo", *more, url=store_url))
+
+
+def test_demo_replaces_a_demo_only_when_told(onhand: Call, demo_url: str) -> None:
+    assert refused(onhand("demo", url=demo_url)).endswith("run `onhand demo --replace` to make it anew (its events are lost).")
+
+
+@pytest.mark.parametrize("day", ["yesterday", "2026-13-01"])
+def test_demo_refuses_a_day_that_is_none(onhand: Call, day: str, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'demo.db'}"
+    assert refused(onhand("demo", "--as-of", day, url=url)) == f"The day {day} cannot be read: write it as YYYY-MM-DD."
+    assert not (tmp_path / "demo.db").exists()
+
+
+def test_live_refuses_an_own_store(onhand: Call, store_url: str) -> None:
+    assert refused(onhand("live", url=store_url)).startswith("This store is your own, and live events are invented")
+
+
+def test_a_missing_file_is_refused(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    for command in (["orders", "gone.csv", "--mapping", "online-retail"], ["products", "gone.csv"]):
+        assert "gone.csv" in refused(onhand("import", *command, url=store_url))
+
+
+def test_an_unknown_mapping_is_refused(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    assert "nonsense" in refused(onhand("import", "orders", _products(tmp_path), "--mapping", "nonsense", url=store_url))
+
+
+def test_products_are_imported_once(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    first = onhand("import", "products", _products(tmp_path), "--json", url=store_url)
+    assert (first.code, first.err) == (0, "")
+    told = json.loads(first.out)
+    assert (told["rows_read"], told["imported"], told["updated"], told["duplicates"], told["quarantined"]) == (1, 1, 0, 0, 0)
+    again = json.loads(onhand("import", "products", tmp_path / "products.csv", "--json", url=store_url).out)
+    assert (again["rows_read"], again["imported"], again["duplicates"]) == (1, 0, 1)
+
+
+def test_ctrl_c_in_the_middle_of_making_a_demo_leaves_nothing_half_made(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'demo.db'}"
+    environment = {"ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(tmp_path / "var"), "PATH": "/usr/bin:/bin"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.cli", "demo"],
+        env=environment,
+        cwd=Path(cli.__file__).parent.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not (tmp_path / "demo.db.making").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (2, "")
+    assert err == "Stopped. What was finished is kept; the same command goes on from there.\n"
+    engine = open_engine(url)
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+
+
+def test_an_unknown_error_keeps_its_traceback(onhand: Call, store_url: str) -> None:
+    engine = open_engine(store_url)
+    with engine.begin() as connection:
+        connection.execute(sa.update(store_meta).values(value="{"))
+    engine.dispose()
+    with pytest.raises(json.JSONDecodeError):
+        onhand("verify", url=store_url)

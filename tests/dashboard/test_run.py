@@ -1,0 +1,145 @@
+"""The supervisor behind `make run`: starts the app and live events, and ends both."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from queue import Empty, Queue
+
+import psutil
+import pytest
+
+from dashboard.run import is_healthy
+
+STARTING = 60.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Running:
+    """`onhand run` as a real process, its lines as they come."""
+
+    def __init__(self, url: str, folder: Path, *arguments: str) -> None:
+        self.port = free_port()
+        environment = {**os.environ, "ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(folder / "var")}
+        command = [sys.executable, "-m", "dashboard.cli", "run", "--port", str(self.port), *arguments]
+        self.process = subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self._lines: Queue[str] = Queue()
+        self.seen: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self.process.stdout.close()
+
+    def line_with(self, text: str) -> str:
+        """The next line that holds `text`."""
+        deadline = time.monotonic() + STARTING
+        while time.monotonic() < deadline:
+            try:
+                line = self._lines.get(timeout=0.2)
+            except Empty:
+                if self.process.poll() is not None and self._lines.empty():
+                    break
+                continue
+            self.seen.append(line)
+            if text in line:
+                return line
+        raise AssertionError(f"no line with {text!r} in {self.seen}")
+
+    def child(self, word: str) -> psutil.Process:
+        """The child whose command line has `word`."""
+        deadline = time.monotonic() + STARTING
+        while time.monotonic() < deadline:
+            for found in psutil.Process(self.process.pid).children():
+                if word in found.cmdline():
+                    return found
+            time.sleep(0.1)
+        raise AssertionError(f"no child with {word}")
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        self._reader.join(10)
+        while not self._lines.empty():
+            self.seen.append(self._lines.get())
+        return code
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[list[Running]]:
+    started: list[Running] = []
+    yield started
+    for each in started:
+        if each.process.poll() is None:
+            each.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_empty_place_becomes_an_own_store_and_a_signal_ends_all(tmp_path: Path, running: list[Running], number: signal.Signals) -> None:
+    run = Running(f"sqlite:///{tmp_path / 'own.db'}", tmp_path, "--no-demo")
+    running.append(run)
+    assert run.line_with("OnHand is at") == f"OnHand is at http://localhost:{run.port} (Ctrl-C ends it)"
+    assert run.seen[0].startswith("Made an empty store in sqlite:///")
+    assert is_healthy("127.0.0.1", run.port)
+    children = run.children()
+    assert len(children) == 1
+    assert run.end(number) == 0
+    assert not any(child.is_running() for child in children)
+    assert not any("Traceback" in line for line in run.seen)
+    assert not is_healthy("127.0.0.1", run.port)
+
+
+def test_live_events_are_started_again_and_the_app_s_end_ends_all(tmp_path: Path, demo_today_url: str, running: list[Running]) -> None:
+    run = Running(demo_today_url, tmp_path)
+    running.append(run)
+    run.line_with("OnHand is at")
+    live = run.child("live")
+    live.send_signal(signal.SIGKILL)
+    assert run.line_with("live events ended") == "The live events ended by themselves (code -9): started again in 2 s."
+    again = run.child("live")
+    assert again.pid != live.pid
+    run.child("streamlit").send_signal(signal.SIGKILL)
+    assert run.line_with("The app ended") == "The app ended by itself (code -9): see its messages above."
+    assert run.process.wait(20) == 1
+    assert not again.is_running()
+
+
+def test_ctrl_c_ends_the_app_and_live_events(tmp_path: Path, demo_today_url: str, running: list[Running]) -> None:
+    run = Running(demo_today_url, tmp_path)
+    running.append(run)
+    run.line_with("OnHand is at")
+    run.child("live")
+    children = run.children()
+    assert run.end(signal.SIGINT) == 0
+    assert not any(child.is_running() for child in children)
+    assert not any("Traceback" in line for line in run.seen)
+
+
+def test_a_busy_port_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        environment = {**os.environ, "ONHAND_DATABASE_URL": f"sqlite:///{tmp_path / 'none.db'}"}
+        command = [sys.executable, "-m", "dashboard.cli", "run", "--port", str(port)]
+        ended = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=30)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"Port {port} on 127.0.0.1 cannot be used (Address already in use): stop what uses it, or ")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,43 @@
+"""Every module can be imported by itself, and the layers hold."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import dashboard
+import data_access
+import forecasting
+
+ROOT = Path(__file__).resolve().parent.parent
+SCRIPTS = {"dashboard.app"}  # run by Streamlit; the browser tests do
+
+
+def modules() -> list[str]:
+    return sorted(
+        found.name
+        for package in (dashboard, data_access, forecasting)
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        if found.name not in SCRIPTS and ".migrations." not in found.name
+    )
+
+
+@pytest.mark.parametrize("name", modules())
+def test_a_module_can_be_imported(name: str) -> None:
+    assert importlib.import_module(name).__name__ == name
+
+
+def test_the_layers_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0
+
+
+def test_only_the_cache_module_caches() -> None:
+    users = [path for path in _product() if "st.cache_" in path.read_text(encoding="utf-8")]
+    assert users in ([], [ROOT / "dashboard" / "cache.py"])
+
+
+def _product() -> list[Path]:
+    return sorted(path for folder in ("dashboard", "pages", "data_access", "forecasting") for path in (ROOT / folder).rglob("*.py"))
