@@ -6,11 +6,11 @@ from typing import Final, Literal
 import polars as pl
 
 from data_access.domain.availability import AVAILABILITY, WATERFALL
+from data_access.queries.frames import MICROS
 
 State = Literal["oversell", "out", "low", "over", "healthy"]
 STATES: Final[tuple[State, ...]] = ("oversell", "out", "low", "over", "healthy")  # the most urgent first
 
-_MICROS: Final = pl.Datetime("us", "UTC")
 
 LEVELS: Final = pl.Schema(
     {
@@ -73,7 +73,7 @@ PICTURE: Final = pl.Schema(
 LEDGER: Final = pl.Schema(
     {
         "movement_id": pl.Int64,
-        "occurred_at": _MICROS,
+        "occurred_at": MICROS,
         "sku": pl.String,
         "location_id": pl.String,
         "state": pl.String,
@@ -90,8 +90,8 @@ OPEN_LINES: Final = pl.Schema(
         "order_ref": pl.String,
         "line_ref": pl.String,
         "sold_sku": pl.String,  # the kit, where the SKU was sold in one
-        "placed_at": _MICROS,
-        "ship_by_at": _MICROS,
+        "placed_at": MICROS,
+        "ship_by_at": MICROS,
         "kind": pl.String,  # allocated or backordered
         "location_id": pl.String,  # of allocated units
         "units": pl.Int64,  # of the SKU asked for: sum to allocated and backordered
@@ -102,8 +102,8 @@ PURCHASE_LINES: Final = pl.Schema(
         "po_ref": pl.String,
         "supplier_name": pl.String,
         "location_id": pl.String,
-        "placed_at": _MICROS,
-        "expected_at": _MICROS,
+        "placed_at": MICROS,
+        "expected_at": MICROS,
         "quantity": pl.Int64,
         "received_quantity": pl.Int64,
         "on_order": pl.Int64,
