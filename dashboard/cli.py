@@ -202,6 +202,8 @@ def verify(as_json: Json = False) -> None:
         for row in report.rows:
             say(", ".join(f"{name} {value}" for name, value in row.items()))
         checked = ", ".join(f"{count} {name}" for name, count in report.checked.items())
+        for name in report.incomplete_imports:
+            say(f"The import of {name} was stopped before its end: run it again to go on.")
         say(f"{report.differences} differences; checked {checked}.")
     raise typer.Exit(0 if report.differences == 0 else 1)
 

@@ -147,11 +147,11 @@ def test_a_folder_that_cannot_be_made_is_refused(onhand: Call, tmp_path: Path) -
     assert "cannot be made" in refused(onhand("migrate", url=f"sqlite:///{tmp_path}/file/below/onhand.db"))
 
 
-def test_a_read_only_store_is_refused(onhand: Call, postgres_url: str, postgres_server: str) -> None:
+def test_a_read_only_store_is_refused(onhand: Call, postgres_url: str, postgres_server: str, tmp_path: Path) -> None:
     name = postgres_url.split("/t_")[1].split("?")[0]
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f'alter database "t_{name}" set default_transaction_read_only = on')
-    sentence = refused(onhand("import", "products", _products(Path.cwd()), url=postgres_url))
+    sentence = refused(onhand("import", "products", _products(tmp_path), url=postgres_url))
     assert "is read-only: give write permission" in sentence
 
 
