@@ -159,7 +159,11 @@ class _OrderCharge(TypedColumns):
 
 
 order_charge = Table(
-    "order_charge", metadata, _OrderCharge, comment="Rows of an order that are not goods: postage, fees, manual corrections."
+    "order_charge",
+    metadata,
+    _OrderCharge,
+    Index("uq_order_charge_channel_id_order_ref_line_ref", "channel_id", "order_ref", "line_ref", unique=True),
+    comment="Rows of an order that are not goods: postage, fees, manual corrections.",
 )
 
 __all__ = ["CANCELLED_BY", "allocation", "cancellation", "order_charge", "order_line", "sales_order", "shipment"]

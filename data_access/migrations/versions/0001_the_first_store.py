@@ -474,6 +474,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order_charge")),
         comment="Rows of an order that are not goods: postage, fees, manual corrections.",
     )
+    with op.batch_alter_table("order_charge", schema=None) as batch_op:
+        batch_op.create_index("uq_order_charge_channel_id_order_ref_line_ref", ["channel_id", "order_ref", "line_ref"], unique=True)
+
     op.create_table(
         "promotion",
         sa.Column("promotion_id", sa.String(), nullable=False, comment="Short id of the promotion."),
@@ -1085,6 +1088,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_promotion_sku"))
 
     op.drop_table("promotion")
+    with op.batch_alter_table("order_charge", schema=None) as batch_op:
+        batch_op.drop_index("uq_order_charge_channel_id_order_ref_line_ref")
+
     op.drop_table("order_charge")
     with op.batch_alter_table("listing", schema=None) as batch_op:
         batch_op.drop_index("uq_listing_channel_id_external_sku")
