@@ -45,9 +45,8 @@ def main(size: str) -> int:
             page.goto(f"http://127.0.0.1:{port}")
             page.locator("[data-testid=stMetricValue]").first.wait_for(timeout=60_000)
             seconds = time.monotonic() - started
-            print(
-                f"{seconds:6.1f} s  first figures (at most {LIMIT_SECONDS:.0f} s); store {Path(folder, 'onhand.db').stat().st_size / 1e6:.0f} MB"
-            )
+            print(f"{seconds:6.1f} s  first figures (at most {LIMIT_SECONDS:.0f} s)")
+            print(f"store of {Path(folder, 'onhand.db').stat().st_size / 1e6:.0f} MB, size {size}")
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)

@@ -24,6 +24,7 @@ ENDING_SECONDS: Final = 8.0
 STEADY_SECONDS: Final = 60.0  # a child that ran this long is not failing at once: its next restart waits the least again
 MOST_BACKOFF_SECONDS: Final = 60.0
 TICK_SECONDS: Final = 0.2
+STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 Say = Callable[[str], None]
 
@@ -129,9 +130,9 @@ class Child:
 
 @contextmanager
 def asked_to_stop() -> Iterator[threading.Event]:
-    """An event that is set by Ctrl-C (SIGINT) and SIGTERM, which then raise nothing."""
+    """An event that is set by Ctrl-C (SIGINT), SIGTERM and a closed terminal (SIGHUP), which then raise nothing."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in STOPPING}
     try:
         yield stop
     finally:

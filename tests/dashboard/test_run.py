@@ -90,7 +90,7 @@ def running(tmp_path: Path) -> Iterator[list[Running]]:
             each.end(signal.SIGKILL)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_empty_place_becomes_an_own_store_and_a_signal_ends_all(tmp_path: Path, running: list[Running], number: signal.Signals) -> None:
     run = Running(f"sqlite:///{tmp_path / 'own.db'}", tmp_path, "--no-demo")
     running.append(run)
