@@ -6,9 +6,9 @@ kinds of colour blindness. Each has a contrast of at least 3 to 1 on the backgro
 
 from typing import Final
 
-CHANNELS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6EFA", "#A05032", "#64646E", "#1E96FA")
+CHANNELS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#8C6EFA", "#A05032", "#64646E", "#AA8C46")
 AVAILABLE: Final = "#7C8894"
-UNSELLABLE: Final = "#A8781E"
+UNSELLABLE: Final = "#8F7F6B"
 TAKEN: Final = "#8B96A1"
 GRID: Final = "rgba(128, 140, 152, 0.25)"
 

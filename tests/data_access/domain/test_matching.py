@@ -1,0 +1,49 @@
+import polars as pl
+
+from data_access.domain.matching import SUGGESTIONS, suggestions
+
+PRODUCTS = pl.DataFrame(
+    {"sku": ["LAMP-999", "LAMP-990", "CHAIR-1", "85123A"], "name": ["Brass lamp", "Steel lamp", "Oak chair", "White hanging heart"]}
+)
+
+
+def asked(code: str | None, title: str | None = None) -> list[tuple[str, float]]:
+    listings = pl.DataFrame(
+        {"channel_id": ["amazon"], "external_sku": [code], "title": [title]},
+        schema={"channel_id": pl.String, "external_sku": pl.String, "title": pl.String},
+    )
+    found = suggestions(listings, PRODUCTS)
+    assert found.schema == SUGGESTIONS
+    return [(sku, round(score, 3)) for sku, score in found.select("sku", "score").iter_rows()]
+
+
+def test_the_same_letters_and_digits_come_first() -> None:
+    assert asked("lamp 999")[0] == ("LAMP-999", 1.0)
+    assert asked("85123a")[0] == ("85123A", 1.0)
+
+
+def test_a_code_with_something_before_it_is_similar() -> None:
+    # amzlamp999 has 8 pieces, lamp999 has 5, all of them shared: 2 * 5 / 13; lamp990 shares 4: 2 * 4 / 13
+    assert asked("AMZ-LAMP-999") == [("LAMP-999", 0.769), ("LAMP-990", 0.615)]
+
+
+def test_a_title_helps_where_the_code_tells_nothing() -> None:
+    assert asked("B00X1", "White Hanging Heart!") == [("85123A", 0.95)]
+
+
+def test_nothing_alike_suggests_nothing() -> None:
+    assert asked("zzz", "qqqq") == []
+    assert asked("", None) == []
+
+
+def test_no_listing_or_no_product_suggests_nothing() -> None:
+    listings = pl.DataFrame(schema={"channel_id": pl.String, "external_sku": pl.String, "title": pl.String})
+    assert suggestions(listings, PRODUCTS).is_empty()
+    one = pl.DataFrame({"channel_id": ["a"], "external_sku": ["LAMP-999"], "title": [None]}, schema=listings.schema)
+    assert suggestions(one, PRODUCTS.clear()).is_empty()
+
+
+def test_at_most_three_a_listing() -> None:
+    many = pl.DataFrame({"sku": [f"LAMP-99{i}" for i in range(9)], "name": ["lamp"] * 9})
+    one = pl.DataFrame({"channel_id": ["a"], "external_sku": ["LAMP-99"], "title": ["x"]})
+    assert suggestions(one, many).height == 3
