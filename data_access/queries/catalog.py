@@ -39,7 +39,7 @@ CHANNEL_LOCATIONS: Final = pl.Schema({"channel_id": pl.String, "location_id": pl
 
 
 def products(bind: Connection | Engine) -> pl.DataFrame:
-    """`PRODUCTS` by SKU. The lead time is the fastest supplier's, the item's own before the general one; a kit's, its slowest component's."""
+    """`PRODUCTS` by SKU. The lead time is the fastest supplier's, the item's own before the general; a kit's, its slowest component's."""
     lead = sa.func.min(sa.func.coalesce(supplier_item.c.lead_time_days, supplier.c.lead_time_days)).label("lead_time_days")
     fastest = (
         sa.select(supplier_item.c.sku, lead)

@@ -38,7 +38,7 @@ def synced(bind: Connection | Engine) -> pl.DataFrame:
     """`SYNCED` by position: what the age is counted from."""
     waiting = (
         sa.select(event.c.channel_id, sa.cast(sa.func.count(), sa.BigInteger).label("parked"))
-        .where(event.c.status == "parked")
+        .where(event.c.status == sa.literal_column("'parked'"))
         .group_by(event.c.channel_id)
         .subquery()
     )

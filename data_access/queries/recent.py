@@ -46,7 +46,7 @@ _MOVES: Final = pl.Schema(
     {"sku": pl.String, "location_id": pl.String, "day": pl.Int64, "sellable": pl.Int64, "unsellable": pl.Int64, "shipped": pl.Int64}
 )
 _PARTS: Final = pl.Schema({"sku": pl.String, "kit_version": pl.Int64, "component_sku": pl.String, "quantity": pl.Int64})
-_Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,9 @@ class Recent:
     demand: pl.DataFrame
     places: pl.DataFrame
     skus: pl.Series
-    on_hand: _Ints
-    sellable: _Ints
-    open_units: _Ints
+    on_hand: Ints
+    sellable: Ints
+    open_units: Ints
 
 
 def recent(
@@ -121,7 +121,7 @@ def _lines(bind: Connection | Engine, since: int) -> pl.DataFrame:
         .where(line.placed_at >= since)
         .order_by(line.id, gone.cancelled_at, gone.id)
     )
-    schema = pl.Schema({"id": pl.Int64, **_LINES, "is_buyer": pl.Boolean, "unshipped": pl.Int64})
+    schema = pl.Schema([("id", pl.Int64), *_LINES.items(), ("is_buyer", pl.Boolean), ("unshipped", pl.Int64)])
     # what has shipped stays shipped: cancelled units count up to what is left, in the order that they were cancelled
     asked = pl.col("units").cum_sum().over("id")
     allowed = pl.min_horizontal(asked, pl.col("unshipped").clip(lower_bound=0))
@@ -182,25 +182,25 @@ class _Grid:
         self.places = places.select("sku", "location_id").with_row_index("row")
         self.first_day = first_day
 
-    def by_place(self, moves: pl.DataFrame, column: str) -> _Ints:
+    def by_place(self, moves: pl.DataFrame, column: str) -> Ints:
         """Units by place and day."""
         return self._filled(moves.join(self.places, on=["sku", "location_id"]), column, self.places.height)
 
-    def by_sku(self, rows: pl.DataFrame, column: str) -> _Ints:
+    def by_sku(self, rows: pl.DataFrame, column: str) -> Ints:
         """Units by SKU and day."""
         return self._filled(rows.join(self.skus, on="sku"), column, self.skus.height)
 
-    def _filled(self, rows: pl.DataFrame, column: str, height: int) -> _Ints:
+    def _filled(self, rows: pl.DataFrame, column: str, height: int) -> Ints:
         filled = np.zeros((height, WINDOW_DAYS + 1), dtype=np.int64)
         days = (rows["day"] - self.first_day).to_numpy()
         np.add.at(filled, (rows["row"].to_numpy(), days), rows[column].to_numpy())
         return filled
 
 
-def _backwards(now: pl.Series, changes: _Ints) -> _Ints:
+def _backwards(now: pl.Series, changes: Ints) -> Ints:
     """Balances at the end of each day from the balance of now: less all that changed on later days."""
     later = np.cumsum(changes[:, ::-1], axis=1)[:, ::-1] - changes
-    result: _Ints = now.to_numpy()[:, None] - later
+    result: Ints = now.to_numpy()[:, None] - later
     return result
 
 
@@ -210,7 +210,7 @@ def _starts(skus: pl.Series) -> npt.NDArray[np.intp]:
     return np.flatnonzero(np.diff(values, prepend=-1))
 
 
-def _open_units(grid: _Grid, places: pl.DataFrame, backorders: pl.DataFrame, lines: pl.DataFrame, moves: pl.DataFrame) -> _Ints:
+def _open_units(grid: _Grid, places: pl.DataFrame, backorders: pl.DataFrame, lines: pl.DataFrame, moves: pl.DataFrame) -> Ints:
     """Units of open lines at the end of each day: those of now, less placed later, plus shipped or cancelled later."""
     owed = backorders.group_by("sku").agg(pl.col("backordered").sum())
     now = (
@@ -235,7 +235,7 @@ class _SellableStock:
 
     skus: pl.Series
     places: pl.DataFrame
-    sellable: _Ints
+    sellable: Ints
     starts: npt.NDArray[np.intp]
 
     def in_stock(self, all_skus: pl.Series, kits: pl.DataFrame, location_ids: pl.Series | None) -> npt.NDArray[np.bool_]:
@@ -273,7 +273,7 @@ def _demand(
     all_skus = pl.concat([stock.skus, daily["sku"], kits["kit_sku"]]).unique().sort()
     rows = daily.join(pl.DataFrame({"sku": all_skus}).with_row_index("row"), on="sku")
 
-    def units(channel_ids: list[str] | None) -> _Ints:
+    def units(channel_ids: list[str] | None) -> Ints:
         chosen = rows if channel_ids is None else rows.filter(pl.col("channel_id").is_in(channel_ids))
         filled = np.zeros((len(all_skus), WINDOW_DAYS), dtype=np.int64)
         np.add.at(filled, (chosen["row"].to_numpy(), chosen["day"].to_numpy()), chosen["units"].to_numpy())
@@ -294,7 +294,7 @@ def _demand(
     return pl.concat(frames)
 
 
-def _mean(units: _Ints, evidence: _Ints, in_stock: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], _Ints]:
+def _mean(units: Ints, evidence: Ints, in_stock: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], Ints]:
     """Mean of `units` over the last 28 in-stock days (`evidence` of demand counts as in stock), and how many days those are."""
     counted = in_stock | (evidence > 0)
     newest_first = np.cumsum(counted[:, ::-1], axis=1)[:, ::-1]
@@ -306,7 +306,7 @@ def _mean(units: _Ints, evidence: _Ints, in_stock: npt.NDArray[np.bool_]) -> tup
 
 
 def _demand_frame(
-    skus: pl.Series, channel_id: str | None, own: npt.NDArray[np.float64], shared: npt.NDArray[np.float64], days: _Ints
+    skus: pl.Series, channel_id: str | None, own: npt.NDArray[np.float64], shared: npt.NDArray[np.float64], days: Ints
 ) -> pl.DataFrame:
     found = pl.DataFrame(
         {

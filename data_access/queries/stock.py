@@ -1,16 +1,25 @@
 """Live stock: levels, what each channel may sell, and the entries behind every number."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.availability import AVAILABILITY, WATERFALL
-from data_access.queries.frames import MICROS
+from data_access.queries.frames import MICROS, read
+from data_access.schema.catalog import kit_component
+from data_access.schema.orders import allocation, order_line, sales_order
+from data_access.schema.purchasing import purchase_order, purchase_order_line, supplier
+from data_access.schema.stock import backorder_level, event, stock_level, stock_movement
 
 State = Literal["oversell", "out", "low", "over", "healthy"]
 STATES: Final[tuple[State, ...]] = ("oversell", "out", "low", "over", "healthy")  # the most urgent first
 
+_Select = sa.Select[*tuple[Any, ...]]
+_FIGURES: Final[Any] = pl.List(pl.Int64)
 
 LEVELS: Final = pl.Schema(
     {
@@ -23,6 +32,7 @@ LEVELS: Final = pl.Schema(
         "is_assumed": pl.Boolean,
     }
 )
+ALLOCATED: Final = pl.Schema({"sku": pl.String, "location_id": pl.String, "channel_id": pl.String, "units": pl.Int64})
 BACKORDERS: Final = pl.Schema({"sku": pl.String, "channel_id": pl.String, "backordered": pl.Int64})
 STOCK_TABLE: Final = pl.Schema(
     {
@@ -56,7 +66,7 @@ KPIS: Final = pl.Schema(
         "label": pl.String,
         "value": pl.Int64,
         "unit": pl.String,  # units or SKUs
-        "history": pl.List(pl.Int64),  # one figure a day, oldest first, the last is `value`; empty where it cannot be told
+        "history": _FIGURES,  # one figure a day, oldest first, the last is `value`; empty where it cannot be told
         "help": pl.String,  # how value and history are made
     }
 )
@@ -127,6 +137,108 @@ class StockFilter:
     states: tuple[str, ...] = ()
     sort: str = "sku"
     descending: bool = False
+
+
+# Written out, because SQLite takes a partial index only for the condition that it was made with.
+_IS_OPEN: Final = order_line.c.allocated_quantity + order_line.c.backordered_quantity > sa.literal_column("0")
+_IS_ITS_KIT: Final = (kit_component.c.kit_sku == order_line.c.sku) & (kit_component.c.kit_version == order_line.c.kit_version)
+
+
+def levels(bind: Connection | Engine, skus: Collection[str] | None = None) -> pl.DataFrame:
+    """`LEVELS` of all SKUs, or of `skus`."""
+    return read(bind, _among(sa.select(*(stock_level.c[name] for name in LEVELS)), stock_level.c.sku, skus), LEVELS)
+
+
+def backorders(bind: Connection | Engine, skus: Collection[str] | None = None) -> pl.DataFrame:
+    """`BACKORDERS` above 0 of all SKUs, or of `skus`; kits exploded into their components."""
+    own = backorder_level.c
+    return read(bind, _among(sa.select(own.sku, own.channel_id, own.backordered).where(own.backordered > 0), own.sku, skus), BACKORDERS)
+
+
+def _among(statement: _Select, column: sa.ColumnElement[str], skus: Collection[str] | None) -> _Select:
+    return statement if skus is None else statement.where(column.in_(skus))
+
+
+def allocated(bind: Connection | Engine, skus: Collection[str] | None = None) -> pl.DataFrame:
+    """`ALLOCATED` of all SKUs, or of `skus`: whose open lines the allocated units are tied to; kits exploded."""
+    line, held, part = order_line.c, allocation.c, kit_component.c
+    where = [held.location_id, line.channel_id]
+    own = sa.select(line.sku, *where, _units(held.quantity)).join_from(allocation, order_line, held.line_id == line.id)
+    own = _among(own.where(_IS_OPEN, line.kit_version == 0).group_by(line.sku, *where), line.sku, skus)
+    in_kits = (
+        sa.select(part.component_sku, *where, _units(held.quantity * part.quantity))
+        .join_from(allocation, order_line, held.line_id == line.id)
+        .join(kit_component, _IS_ITS_KIT)
+        .where(_IS_OPEN, line.kit_version > 0)
+        .group_by(part.component_sku, *where)
+    )
+    found = pl.concat([read(bind, own, ALLOCATED), read(bind, _among(in_kits, part.component_sku, skus), ALLOCATED)])
+    return found.group_by("sku", "location_id", "channel_id").agg(pl.col("units").sum())
+
+
+def ledger(bind: Connection | Engine, skus: Collection[str], location_id: str | None, limit: int, offset: int) -> pl.DataFrame:
+    """`LEDGER` of SKUs, at one location or at all: the newest first, `limit` entries after the first `offset`."""
+    move = stock_movement.c
+    statement = sa.select(
+        *(move[name] for name in ("id", "occurred_at", "sku", "location_id", "state", "kind", "quantity")),
+        *(event.c[name] for name in ("source", "event_id", "kind")),
+    ).join_from(stock_movement, event, event.c.id == move.event_id)
+    if location_id is not None:
+        statement = statement.where(move.location_id == location_id)
+    newest = (move.occurred_at.desc(), move.id.desc())
+    return read(bind, statement.where(move.sku.in_(skus)).order_by(*newest).limit(limit).offset(offset), LEDGER)
+
+
+def open_lines(bind: Connection | Engine, sku: str, limit: int = 5_000) -> pl.DataFrame:
+    """`OPEN_LINES` of one SKU or kit, the oldest first: what its allocated and backordered units are made of.
+
+    Of a stocked SKU, also the lines of kits that contain it, in units of the SKU; of a kit, its own lines in kits.
+    """
+    line, part = order_line.c, kit_component.c
+    own = sa.select(line.id, sa.literal(1).label("per")).where(_IS_OPEN, line.sku == sku)
+    in_kits = (
+        sa.select(line.id, part.quantity)
+        .join_from(kit_component, order_line, _IS_ITS_KIT)
+        .where(_IS_OPEN, line.kit_version > 0, part.component_sku == sku)
+    )
+    wanted = sa.union_all(own, in_kits).subquery()
+    shown: list[sa.ColumnElement[Any]] = [
+        line.channel_id,
+        sales_order.c.order_ref,
+        line.line_ref,
+        line.sku,
+        line.placed_at,
+        line.ship_by_at,
+    ]
+    lines = sa.join(wanted, order_line, line.id == wanted.c.id).join(sales_order, sales_order.c.id == line.order_id)
+    held = sa.select(
+        *shown, sa.literal("allocated").label("kind"), allocation.c.location_id, (allocation.c.quantity * wanted.c.per).label("units")
+    ).select_from(lines.join(allocation, allocation.c.line_id == line.id))
+    owed = (
+        sa.select(*shown, sa.literal("backordered"), sa.cast(sa.null(), sa.String), line.backordered_quantity * wanted.c.per)
+        .select_from(lines)
+        .where(line.backordered_quantity > 0)
+    )
+    oldest = ("placed_at", "order_ref", "line_ref", "kind", "location_id")
+    return read(bind, sa.union_all(held, owed).order_by(*oldest).limit(limit), OPEN_LINES)
+
+
+def purchase_lines(bind: Connection | Engine, sku: str) -> pl.DataFrame:
+    """`PURCHASE_LINES` of one SKU that are not fully received, the soonest expected first."""
+    line, order = purchase_order_line.c, purchase_order.c
+    statement = (
+        sa.select(order.po_ref, supplier.c.name, line.location_id, order.placed_at, order.expected_at)
+        .add_columns(line.quantity, line.received_quantity, line.quantity - line.received_quantity)
+        .join_from(purchase_order_line, purchase_order, order.id == line.po_id)
+        .join(supplier, supplier.c.supplier_id == order.supplier_id)
+        .where(line.sku == sku, line.received_quantity < line.quantity)
+        .order_by(sa.func.coalesce(order.expected_at, order.placed_at), order.po_ref)
+    )
+    return read(bind, statement, PURCHASE_LINES)
+
+
+def _units(quantity: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    return sa.cast(sa.func.sum(quantity), sa.BigInteger)
 
 
 __all__ = [

@@ -1,0 +1,390 @@
+"""The live figures as one immutable value: loaded whole, patched by SKU, asked by filter. Everything but loading is frames only.
+
+Which numbers a filter applies to:
+
+- Channel: units are those at the locations that serve it; `available_to_sell` and `pool` are the channel's, `backordered` its own;
+  only SKUs that it sells are shown.
+- Locations: `on_hand`, `allocated`, `unsellable`, `on_order` and `available` are those of the chosen locations, and only SKUs with a level
+  there are shown (for a channel: of those that serve it). Backordered units lie nowhere, so `backordered`, and a channel's
+  `available_to_sell` and `pool`, stay as they are. Without a channel, `pool` is what is available at the chosen locations.
+- Without either, `pool` is all available units less all backordered ones.
+
+States. `is_oversell`: units are backordered on the channel (on any), or the pool is above 0 but would be gone if the channel sold at
+its mean rate since its data were last known to be complete. `is_out`: pool <= 0. `is_low`: cover below the lead time (7 days if
+unknown). `is_over`: cover above 120 days, or nothing sold on 28 in-stock days. `state` is the first that applies of: oversell by
+backordered units, out, oversell by age, low, over, healthy. Days of cover: the pool over the mean daily demand of all channels that
+draw on it.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import polars as pl
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.domain import availability as rules
+from data_access.queries import catalog, stock
+from data_access.queries.recent import DEMAND, MEAN_DAYS, Recent
+from data_access.queries.stock import KPIS, PICTURE, STATES, STOCK_TABLE, StockFilter
+
+UNKNOWN_LEAD_TIME_DAYS: Final = 7.0
+OVER_DAYS: Final = 120.0
+HISTORY_DAYS: Final = 30
+ALL: Final = "*"  # stands for a channel that every location serves
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What rarely changes, as `queries.catalog` reads it."""
+
+    products: pl.DataFrame
+    kits: pl.DataFrame
+    caps: pl.DataFrame
+    keeps_listings: frozenset[str]
+    channels: pl.DataFrame
+    locations: pl.DataFrame
+    channel_locations: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The figures of one moment. `overall`: pools as of one channel that every location serves and all units are owed by."""
+
+    catalogue: Catalogue
+    levels: pl.DataFrame
+    backorders: pl.DataFrame
+    allocated: pl.DataFrame
+    places: pl.DataFrame
+    availability: pl.DataFrame
+    overall: pl.DataFrame
+
+
+def load_catalogue(bind: Connection | Engine) -> Catalogue:
+    """Read the catalogue, channels and locations."""
+    listings = catalog.listings(bind)
+    return Catalogue(
+        products=catalog.products(bind),
+        kits=catalog.kits(bind),
+        caps=rules.caps(listings),
+        keeps_listings=frozenset(listings["channel_id"]),
+        channels=catalog.channels(bind),
+        locations=catalog.locations(bind),
+        channel_locations=catalog.channel_locations(bind),
+    )
+
+
+def load(bind: Connection | Engine, catalogue: Catalogue) -> Live:
+    """Read all levels and work out all figures."""
+    return figured(catalogue, stock.levels(bind), stock.backorders(bind), stock.allocated(bind))
+
+
+def figured(catalogue: Catalogue, levels: pl.DataFrame, backorders: pl.DataFrame, allocated: pl.DataFrame) -> Live:
+    """The figures of levels (`stock.LEVELS`), backorders (`stock.BACKORDERS`) and allocations (`stock.ALLOCATED`)."""
+    places, availability, overall = _figures(_stock(catalogue, levels, backorders), catalogue)
+    return Live(catalogue, levels, backorders, allocated, places, availability, overall)
+
+
+def patched(live: Live, bind: Connection | Engine, skus: Collection[str]) -> Live:
+    """The figures after a change of these SKUs: only they, and the kits that contain them, are read and worked out anew."""
+    fresh = replace(
+        live,
+        levels=_swapped(live.levels, stock.levels(bind, skus), skus),
+        backorders=_swapped(live.backorders, stock.backorders(bind, skus), skus),
+        allocated=_swapped(live.allocated, stock.allocated(bind, skus), skus),
+    )
+    changed = rules.affected(live.catalogue.kits, skus)
+    part = _stock(fresh.catalogue, fresh.levels, fresh.backorders).of(changed)
+    places, availability, overall = (frame.filter(pl.col("sku").is_in(changed)) for frame in _figures(part, live.catalogue))
+    return replace(
+        fresh,
+        places=_swapped(live.places, places, changed),
+        availability=_swapped(live.availability, availability, changed),
+        overall=_swapped(live.overall, overall, changed),
+    )
+
+
+def _stock(catalogue: Catalogue, levels: pl.DataFrame, backorders: pl.DataFrame) -> rules.Stock:
+    return rules.Stock(levels, backorders, catalogue.channel_locations, catalogue.kits, catalogue.caps, catalogue.keeps_listings)
+
+
+def _figures(part: rules.Stock, catalogue: Catalogue) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    places = rules.places(part)
+    everywhere = replace(
+        part,
+        channel_locations=catalogue.locations.select("location_id", channel_id=pl.lit(ALL)),
+        backorders=part.backorders.with_columns(channel_id=pl.lit(ALL)),
+        reserved_elsewhere=part.reserved_elsewhere.clear(),
+    )
+    return places, rules.offers(part, rules.pools(part, places)), rules.pools(everywhere, places)
+
+
+def _swapped(frame: pl.DataFrame, fresh: pl.DataFrame, skus: Collection[str]) -> pl.DataFrame:
+    return pl.concat([frame.filter(~pl.col("sku").is_in(skus)), fresh], rechunk=True)
+
+
+# ---- the table -----------------------------------------------------------------------------------------------------
+
+
+def rows(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str | None, location_ids: tuple[str, ...]) -> pl.DataFrame:
+    """`STOCK_TABLE` of every SKU of the channel and locations, by SKU. `ages` as `freshness.FRESHNESS`; without `recent`, no demand."""
+    scope = _scope(live, channel_id, location_ids)
+    there = live.places.filter(pl.col("location_id").is_in(scope.implode()))
+    ordered = live.levels.filter(pl.col("location_id").is_in(scope.implode())).group_by("sku").agg(pl.col("on_order").sum())
+    found = (
+        live.catalogue.products.join(
+            rules.totals(there).drop("is_kit", "location_buffer"), on="sku", how="inner" if location_ids else "left"
+        )
+        .join(ordered, on="sku", how="left")
+        .join(_assumed(live), on="sku", how="left")
+        .join(_pools(live, channel_id), on="sku", how="left" if channel_id is None else "inner")
+        .join(_demand(recent, channel_id), on="sku", how="left")
+        .join(_ageing(live, recent, ages, channel_id), on="sku", how="left")
+    )
+    units = ["on_hand", "allocated", "unsellable", "available", "on_order", "backordered"]
+    here = pl.col("available") if channel_id is None and location_ids else pl.col("pool")
+    return (
+        found.with_columns(pl.col(units).fill_null(0), pl.col("is_assumed", "is_ageing").fill_null(False))
+        .with_columns(pool=here.fill_null(0))
+        .with_columns(
+            mean_daily_demand=pl.col("shared_daily"),
+            lead_time_is_known=pl.col("lead_time_days").is_not_null(),
+            lead_time_days=pl.col("lead_time_days").fill_null(UNKNOWN_LEAD_TIME_DAYS),
+            days_of_cover=pl.when(pl.col("shared_daily") > 0).then(pl.col("pool").clip(lower_bound=0) / pl.col("shared_daily")),
+        )
+        .pipe(_with_states)
+        .select(STOCK_TABLE.names())
+        .sort("sku")
+    )
+
+
+def _scope(live: Live, channel_id: str | None, location_ids: tuple[str, ...]) -> pl.Series:
+    """Locations that units are counted at."""
+    served = live.catalogue.channel_locations.filter(pl.col("channel_id") == channel_id)["location_id"]
+    scope = live.catalogue.locations["location_id"] if channel_id is None else served
+    return scope.filter(scope.is_in(location_ids)) if location_ids else scope
+
+
+def _assumed(live: Live) -> pl.DataFrame:
+    """SKUs, and kits of SKUs, whose balance rests on an assumed opening."""
+    own = live.levels.filter("is_assumed").select("sku").unique()
+    kits = live.catalogue.kits.join(own, left_on="component_sku", right_on="sku", how="semi").select(sku="kit_sku")
+    return pl.concat([own, kits]).unique().with_columns(is_assumed=pl.lit(True))
+
+
+def _pools(live: Live, channel_id: str | None) -> pl.DataFrame:
+    """`sku`, `pool`, `backordered`, `available_to_sell`."""
+    owed = live.backorders if channel_id is None else live.backorders.filter(pl.col("channel_id") == channel_id)
+    own = owed.group_by("sku").agg(pl.col("backordered").sum())
+    if channel_id is None:
+        found = live.overall.select("sku", "pool", available_to_sell=pl.lit(None, pl.Int64))
+    else:
+        found = live.availability.filter(pl.col("channel_id") == channel_id).select("sku", "pool", "available_to_sell")
+    return found.join(own, on="sku", how="left")
+
+
+def _demand(recent: Recent | None, channel_id: str | None) -> pl.DataFrame:
+    demand = DEMAND.to_frame() if recent is None else recent.demand
+    return demand.filter(pl.col("channel_id").eq_missing(pl.lit(channel_id, pl.String))).drop("channel_id")
+
+
+def _ageing(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str | None) -> pl.DataFrame:
+    """SKUs whose pool on the channel, or on any, may be sold out by what its data do not tell yet."""
+    demand = DEMAND.to_frame() if recent is None else recent.demand
+    asked = live.availability if channel_id is None else live.availability.filter(pl.col("channel_id") == channel_id)
+    return (
+        asked.filter((pl.col("pool") > 0) & pl.col("is_listed"))
+        .join(demand.filter(pl.col("own_daily") > 0), on=["sku", "channel_id"])
+        .join(ages.select("channel_id", "age_seconds"), on="channel_id")
+        .filter(pl.col("pool") <= pl.col("own_daily") / 86_400 * pl.col("age_seconds"))
+        .select("sku", is_ageing=pl.lit(True))
+        .unique()
+    )
+
+
+def _with_states(found: pl.DataFrame) -> pl.DataFrame:
+    pool, cover = pl.col("pool"), pl.col("days_of_cover")
+    unsold = (pl.col("shared_daily") == 0) & (pl.col("in_stock_days") >= MEAN_DAYS)
+    owed = pl.col("backordered") > 0
+    return found.with_columns(
+        is_out=pool <= 0,
+        is_low=((pool > 0) & (cover < pl.col("lead_time_days"))).fill_null(False),
+        is_over=((pool > 0) & ((cover > OVER_DAYS).fill_null(False) | unsold.fill_null(False))),
+        is_oversell=owed | pl.col("is_ageing"),
+    ).with_columns(
+        state=pl.when(owed)
+        .then(pl.lit("oversell"))
+        .when("is_out")
+        .then(pl.lit("out"))
+        .when("is_oversell")
+        .then(pl.lit("oversell"))
+        .when("is_low")
+        .then(pl.lit("low"))
+        .when("is_over")
+        .then(pl.lit("over"))
+        .otherwise(pl.lit("healthy"))
+    )
+
+
+def matching(table: pl.DataFrame, where: StockFilter) -> pl.DataFrame:
+    """The rows of `rows` that match the rest of the filter, in its order; equals by SKU, empty values last.
+
+    Sorting by `state` goes by urgency. An unknown column to sort by is taken as `sku`.
+    """
+    keep = pl.lit(True)
+    if where.categories:
+        keep &= pl.col("category").is_in(where.categories)
+    if text := where.text.strip().lower():
+        keep &= pl.col("sku").str.to_lowercase().str.contains(text, literal=True) | pl.col("name").str.to_lowercase().str.contains(
+            text, literal=True
+        )
+    known = [f"is_{state}" for state in where.states if state in STATES and state != "healthy"]
+    asked = [pl.col(name) for name in known] + ([pl.col("state") == "healthy"] if "healthy" in where.states else [])
+    if where.states:
+        keep &= pl.any_horizontal(asked) if asked else pl.lit(False)
+    by: pl.Expr | str = where.sort if where.sort in STOCK_TABLE else "sku"
+    if by == "state":
+        by = pl.col("state").cast(pl.Enum(STATES))
+    return table.filter(keep).sort([by, "sku"], descending=[where.descending, False], nulls_last=True)
+
+
+# ---- the picture ---------------------------------------------------------------------------------------------------
+
+
+def picture(live: Live, table: pl.DataFrame, where: StockFilter) -> pl.DataFrame:
+    """`PICTURE` of the stocked SKUs of `table`: every unit on hand once, at its location, under what may become of it.
+
+    Allocated units by the channel whose order lines they are tied to; free units by who can sell them, which is a channel that
+    lists the SKU and that the location serves: only one, several (shared), or none (unserved).
+    """
+    scope = _scope(live, where.channel_id, where.location_ids)
+    skus = table.filter(~pl.col("is_kit")).select("sku")
+    levels = live.levels.filter(pl.col("location_id").is_in(scope.implode())).join(skus, on="sku", how="semi")
+    tied = live.allocated.join(levels.select("sku", "location_id"), on=["sku", "location_id"], how="semi")
+    free = pl.col("on_hand") - pl.col("unsellable") - pl.col("allocated")
+    by_reach = _reach(live, levels).group_by("location_id", "segment", "channel_id").agg(units=free.sum())
+    unsellable = levels.group_by("location_id").agg(units=pl.col("unsellable").sum())
+    parts = [
+        tied.group_by("location_id", "channel_id").agg(pl.col("units").sum()).with_columns(segment=pl.lit("allocated")),
+        by_reach,
+        unsellable.with_columns(segment=pl.lit("unsellable"), channel_id=pl.lit(None, pl.String)),
+    ]
+    order = pl.Enum(["allocated", "only", "shared", "unserved", "unsellable"])
+    name = pl.col("channel_name")
+    label = (
+        pl.when(pl.col("segment") == "allocated")
+        .then(pl.concat_str(pl.lit("Allocated: "), name))
+        .when(pl.col("segment") == "only")
+        .then(pl.concat_str(pl.lit("Available: only "), name))
+        .when(pl.col("segment") == "shared")
+        .then(pl.lit("Available: shared by channels"))
+        .when(pl.col("segment") == "unserved")
+        .then(pl.lit("Available: no channel sells it here"))
+        .otherwise(pl.lit("Unsellable"))
+    )
+    return (
+        pl.concat([part.select("location_id", "segment", "channel_id", "units") for part in parts])
+        .filter(pl.col("units") != 0)
+        .join(live.catalogue.locations.select("location_id", location_name="name"), on="location_id")
+        .join(live.catalogue.channels.select("channel_id", "position", channel_name="name"), on="channel_id", how="left")
+        .with_columns(label=label)
+        .sort("location_name", "location_id", pl.col("segment").cast(order), "position")
+        .select(PICTURE.names())
+    )
+
+
+def _reach(live: Live, levels: pl.DataFrame) -> pl.DataFrame:
+    """The levels with `segment` only, shared or unserved, and the only channel."""
+    found, marks = levels, []
+    for (channel_id,), own in live.catalogue.channel_locations.partition_by("channel_id", as_dict=True).items():
+        sold = live.availability.filter((pl.col("channel_id") == channel_id) & pl.col("is_listed")).select("sku").unique()
+        mark = f"sold on {channel_id}"
+        served = pl.col("location_id").is_in(own["location_id"].implode())
+        found = found.join(sold.with_columns(pl.lit(True).alias(mark)), on="sku", how="left").with_columns(
+            pl.col(mark).fill_null(False) & served
+        )
+        marks.append((mark, channel_id))
+    count = pl.sum_horizontal([pl.lit(0), *(pl.col(mark).cast(pl.Int64) for mark, _ in marks)])
+    first = pl.coalesce([pl.lit(None, pl.String), *(pl.when(pl.col(mark)).then(pl.lit(channel_id)) for mark, channel_id in marks)])
+    return found.with_columns(
+        segment=pl.when(count == 0).then(pl.lit("unserved")).when(count == 1).then(pl.lit("only")).otherwise(pl.lit("shared")),
+        channel_id=pl.when(count == 1).then(first),
+    )
+
+
+# ---- the figures above ---------------------------------------------------------------------------------------------
+
+
+def kpis(live: Live, recent: Recent | None, table: pl.DataFrame, where: StockFilter) -> pl.DataFrame:
+    """`KPIS` of the rows of `table`. Kits are left out of units, because their units are their components'.
+
+    The history of `on_hand` comes from the ledger. The others' also rest on order lines, as if open units had been allocated, at
+    the end of each day, as far as sellable units went; it is told for all channels and locations alone.
+    """
+    stocked = table.filter(~pl.col("is_kit"))
+    history = _histories(live, recent, table, where)
+    shown = [
+        ("on_hand", "On hand", stocked["on_hand"].sum(), "units", "Units at the locations, in any state."),
+        ("available", "Available", stocked["available"].sum(), "units", "On hand less allocated, unsellable and location buffers."),
+        ("allocated", "Allocated", stocked["allocated"].sum(), "units", "Tied to placed, unshipped order lines."),
+        ("backordered", "Backordered", stocked["backordered"].sum(), "units", "Sold, not yet allocatable; served oldest first."),
+        ("skus_out", "SKUs out", table["is_out"].sum(), "SKUs", "SKUs and kits whose pool is 0 or less."),
+    ]
+    figures = pl.DataFrame(shown, schema=["kpi", "label", "value", "unit", "help"], orient="row")
+    told = [[*history[kpi], value] if kpi in history else [] for kpi, _, value, _, _ in shown]
+    return figures.with_columns(history=pl.Series(told, dtype=KPIS["history"])).select(KPIS.names()).cast(KPIS)
+
+
+def _histories(live: Live, recent: Recent | None, table: pl.DataFrame, where: StockFilter) -> dict[str, list[int]]:
+    """Figures at the end of each of the last `HISTORY_DAYS` whole days."""
+    if recent is None:
+        return {}
+    days = slice(-HISTORY_DAYS - 1, -1)
+    scope = _scope(live, where.channel_id, where.location_ids)
+    shown = table["sku"].implode()
+    here = recent.places.select(pl.col("sku").is_in(shown) & pl.col("location_id").is_in(scope.implode())).to_series().to_numpy()
+    found = {"on_hand": recent.on_hand[here, days].sum(axis=0).tolist()}
+    if where.channel_id is not None or where.location_ids:
+        return found
+    chosen = recent.skus.is_in(shown).to_numpy()
+    sellable, open_units = recent.sellable[:, days], recent.open_units[:, days]
+    allocated = np.minimum(open_units, sellable)
+    free = sellable - open_units
+    never_stocked = table.filter(~pl.col("is_kit") & ~pl.col("sku").is_in(recent.skus.implode())).height
+    out = (free[chosen] <= 0).sum(axis=0) + never_stocked + _kits_out(live, recent, table, free)
+    return found | {
+        "available": (sellable - allocated)[chosen].sum(axis=0).tolist(),
+        "allocated": allocated[chosen].sum(axis=0).tolist(),
+        "backordered": (open_units - allocated)[chosen].sum(axis=0).tolist(),
+        "skus_out": out.tolist(),
+    }
+
+
+def _kits_out(
+    live: Live, recent: Recent, table: pl.DataFrame, free: np.ndarray[tuple[int, int], np.dtype[np.int64]]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """How many kits of the table lacked a component at the end of each day."""
+    shown = table.filter("is_kit").select("sku")
+    rows = pl.DataFrame({"sku": recent.skus}).with_row_index("row")
+    parts = live.catalogue.kits.join(shown, left_on="kit_sku", right_on="sku", how="semi").join(
+        rows, left_on="component_sku", right_on="sku", how="left"
+    )
+    never = parts.filter(pl.col("row").is_null())["kit_sku"].unique()
+    able = parts.filter(~pl.col("kit_sku").is_in(never.implode())).sort("kit_sku")
+    out = np.full(free.shape[1], len(never), dtype=np.int64)
+    if able.height:
+        lacking = free[able["row"].to_numpy()] < able["quantity"].to_numpy()[:, None]
+        starts = np.flatnonzero(np.diff(able["kit_sku"].rle_id().to_numpy(), prepend=-1))
+        out += np.logical_or.reduceat(lacking, starts, axis=0).sum(axis=0)
+    return out
+
+
+# ---- one SKU -------------------------------------------------------------------------------------------------------
+
+
+def waterfall(live: Live, sku: str) -> pl.DataFrame:
+    """`availability.WATERFALL` of one SKU or kit for each channel that sells it, by the channels' position."""
+    steps = rules.waterfall(live.availability.filter(pl.col("sku") == sku))
+    positions = live.catalogue.channels.select("channel_id", "position")
+    return steps.join(positions, on="channel_id", how="left").sort("position", "channel_id", "step").drop("position")
