@@ -51,6 +51,7 @@ ROWS: Final[dict[str, pl.DataType]] = {
     "sku": pl.String(),
     "title": pl.String(),
     "quantity": pl.Int64(),
+    "is_void": pl.Boolean(),
     "unit_price": pl.Int64(),
     "currency": pl.String(),
     "placed_at": pl.Int64(),
@@ -73,7 +74,8 @@ ROWS: Final[dict[str, pl.DataType]] = {
 }
 """Schema of `normalised`. `quantity`: units, positive but for charges; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
 since 1970 (UTC), null where it did not happen or is not told; `sku`: what the code becomes if it is not mapped by a listing;
-`event_ref`: the row's event id."""
+`event_ref`: the row's event id;
+`is_void`: a line whose quantity is written as 0."""
 
 
 def normalised(contents: Contents, mapping: Mapping) -> pl.DataFrame:
@@ -251,6 +253,7 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         cancelled_at=pl.when(is_line & is_cancelled).then(pl.coalesce("cancelled_at", "placed_at")),
         returned_at=pl.when(is_line & said("returned")).then(latest),
         quantity=units.cast(pl.Int64),
+        is_void=is_line & is_void,
         unit_price=per_unit if mapping.lines.price == "line" else pl.col("money"),
         cancelled_by=_word("cancelled_by", mapping.cancelled_by, "unknown"),
         fulfilled_by=_word("fulfilled_by", mapping.fulfilled_by, "seller"),
@@ -271,7 +274,8 @@ def _identified(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Line reference and event id of each row.
 
     Without a line id, the line reference is a hash of the identity columns and the occurrence number of that content within the
-    order. The event id ends with a hash of all mapped cells, so that the same content again is the same event.
+    order. The event id of lines and charges, which may change, ends with a hash of all mapped cells, so that the same content again
+    is the same event.
     """
     named = [f"raw_{name}" for name in mapping.columns.named]
     frame = frame.with_columns(payload_hash=_hash(frame, named, 16))
@@ -280,7 +284,9 @@ def _identified(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         # rows that cannot be taken do not count, so that mending one does not renumber the others
         occurrence = pl.col("row_no").is_not_null().cum_sum().over("order_ref", "content", pl.col("code").is_null(), order_by="row_no")
         frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", occurrence))
-    return frame.with_columns(event_ref=pl.format("{}|{}|{}", "order_ref", "line_ref", pl.col("payload_hash").str.slice(0, 16)))
+    identity = pl.format("{}|{}", "order_ref", "line_ref")
+    content = pl.format("{}|{}", identity, pl.col("payload_hash").str.slice(0, 16))
+    return frame.with_columns(event_ref=pl.when(pl.col("role").is_in(["line", "charge"])).then(content).otherwise(identity))
 
 
 def _identity_column(name: str) -> str:

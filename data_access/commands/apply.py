@@ -71,6 +71,7 @@ class World:
     unit: Unit
     orders: dict[tuple[str, str], Order | None] = field(default_factory=dict)
     packages: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    sent: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     returns: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     purchases: dict[str, dict[str, dict[str, Any]] | None] = field(default_factory=dict)
 
@@ -96,6 +97,9 @@ class World:
             self.packages.update({(channel_id, ref): {} for ref in refs})
             for row in self.unit.connection.execute(_SHIPMENTS, {"channel": channel_id, "refs": refs}).mappings():
                 self.packages[(channel_id, row["order_ref"])].setdefault(row["shipment_ref"], []).append(dict(row))
+            for ref in refs:
+                for sent in self.sent.get((channel_id, ref), ()):
+                    self.packages[(channel_id, ref)].setdefault(sent["shipment_ref"], []).append(sent)
 
     def _load_returns(self, keys: set[tuple[str, str]]) -> None:
         for channel_id, refs in _by_channel(keys - self.returns.keys()):
@@ -339,9 +343,11 @@ def _send(
         "moves_stock": True,
     }
     world.unit.add(shipment, row)
-    packages = world.packages.get((line.channel_id, order_ref))
-    if packages is not None:
-        packages.setdefault(shipment_ref, []).append({**row, "order_id": line.order_id, "new": row})
+    sent = {**row, "order_id": line.order_id, "new": row}
+    key = (line.channel_id, order_ref)
+    world.sent.setdefault(key, []).append(sent)
+    if key in world.packages:
+        world.packages[key].setdefault(shipment_ref, []).append(sent)
     world.unit.ledger.ship(line, units, location_id, row_id, at)
 
 

@@ -198,8 +198,7 @@ def _reference(text: str) -> str:
 def _sentence(error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "the event"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {first['msg'].lower()}{more}; mend the event and send it again."
+    return f"{where}: {first['msg'].lower()}; mend the event and send it again."
 
 
 def _ingest(unit: Unit, events: Sequence[Event]) -> list[Outcome]:

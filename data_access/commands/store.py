@@ -64,14 +64,19 @@ def create_store(engine: Engine, kind: StoreKind = "own", **meta: Any) -> None:
         raise OnHandError(f"{engine.url.render_as_string()} already holds a store: choose another, or run `onhand migrate`.")
     try:
         with engine.connect() as connection, connection.begin():
-            command.upgrade(_config(connection), "head")
-            facts = {"kind": kind, **meta}
-            connection.execute(sa.insert(store_meta), [{"key": key, "value": json.dumps(value)} for key, value in facts.items()])
-            connection.execute(sa.insert(store_version), [{"topic": topic, "version": 0} for topic in TOPICS])
-            connection.execute(sa.insert(id_block), {"name": "row", "next_id": 1})
-            connection.execute(sa.insert(ingest_lock), [{"stripe": stripe} for stripe in range(STRIPES)])
+            create_store_in(connection, kind, **meta)
     except DBAPIError as error:
         raise explained(error, engine) from error
+
+
+def create_store_in(connection: Connection, kind: StoreKind = "own", **meta: Any) -> None:
+    """The same in a transaction of the caller's, on a database that is known to be empty."""
+    command.upgrade(_config(connection), "head")
+    facts = {"kind": kind, **meta}
+    connection.execute(sa.insert(store_meta), [{"key": key, "value": json.dumps(value)} for key, value in facts.items()])
+    connection.execute(sa.insert(store_version), [{"topic": topic, "version": 0} for topic in TOPICS])
+    connection.execute(sa.insert(id_block), {"name": "row", "next_id": 1})
+    connection.execute(sa.insert(ingest_lock), [{"stripe": stripe} for stripe in range(STRIPES)])
 
 
 def check_store(engine: Engine) -> StoreInfo:

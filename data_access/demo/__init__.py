@@ -1,0 +1,5 @@
+"""The demo company: a seeded simulator of two years of history, and of live events afterwards."""
+
+from data_access.demo.build import DemoSummary, build_demo
+
+__all__ = ["DemoSummary", "build_demo"]

@@ -135,7 +135,7 @@ def _compare(connection: Connection, name: str, stored: sa.Select[Any], rebuilt:
     query = sa.select(sa.func.coalesce(left.c.a, right.c.a), sa.func.coalesce(left.c.b, right.c.b), is_stored, is_rebuilt).select_from(
         left.outerjoin(right, same_key, full=True)
     )
-    found = connection.execute(query.where(is_stored != is_rebuilt)).tuples().all()
+    found = connection.execute(query.where(is_stored != is_rebuilt)).all()
     rows = [
         {"figure": name, "key": f"{a} {b}".strip(), "stored": int(was), "rebuilt": int(should)} for a, b, was, should in found[:MAX_ROWS]
     ]
@@ -148,7 +148,7 @@ def _open_lines(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
     left = line.quantity - line.shipped_quantity - line.cancelled_quantity
     expected = sa.case((left > 0, left), else_=0)
     held = line.allocated_quantity + line.backordered_quantity
-    found = connection.execute(sa.select(line.id, held, expected).where(held != expected)).tuples().all()
+    found = connection.execute(sa.select(line.id, held, expected).where(held != expected)).all()
     return len(found), [
         {"figure": "open_units", "key": str(key), "stored": was, "rebuilt": should} for key, was, should in found[:MAX_ROWS]
     ]

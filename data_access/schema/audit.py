@@ -69,7 +69,10 @@ class _IngestLock(TypedColumns):
 
 
 ingest_lock = Table(
-    "ingest_lock", metadata, _IngestLock, comment="Rows that writers lock on PostgreSQL so that a parent and its child never miss each other."
+    "ingest_lock",
+    metadata,
+    _IngestLock,
+    comment="Rows that writers lock on PostgreSQL so that a parent and its child never miss each other.",
 )
 
 

@@ -141,9 +141,7 @@ stock_level = Table(
     "stock_level",
     metadata,
     _StockLevel,
-    CheckConstraint(
-        "on_hand >= 0 and unsellable >= 0 and unsellable <= on_hand and allocated >= 0 and on_order >= 0", name="not_negative"
-    ),
+    CheckConstraint("on_hand >= 0 and unsellable >= 0 and unsellable <= on_hand and allocated >= 0 and on_order >= 0", name="not_negative"),
     comment="Projection of the ledger, allocations and purchase order lines, by SKU and location.",
 )
 
