@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.components import errors, links, style
 
 shown = st.navigation(
-    [st.Page(info.path, title=info.title, icon=info.icon, url_path=info.url, default=info is links.PAGES[0]) for info in links.PAGES],
+    [st.Page(info.path, title=info.title, url_path=info.url, default=info is links.PAGES[0]) for info in links.PAGES],
     position="top",
 )
 st.set_page_config(page_title=f"{shown.title} · OnHand", page_icon=style.ICON, layout="wide", initial_sidebar_state="collapsed")

@@ -5,8 +5,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cache
-from dashboard.charts import stock as charts
-from dashboard.components import attention, empty, explain, filters, header, kpis, tables
+from dashboard.components import attention, empty, explain, filters, header, kpis, pictures, tables
 
 PAGE = "stock"
 
@@ -30,11 +29,7 @@ else:
     kpis.row(cache.kpis(where), sorts, PAGE)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        units = cache.picture(where)
-        finding = charts.picture_finding(units)
-        st.markdown(f"**{finding}**")
-        positions = {row["channel_id"]: row["position"] for row in cache.channels().iter_rows(named=True)}
-        st.plotly_chart(charts.picture(units, positions), key=f"{PAGE}.picture", config={"displayModeBar": False}, alt=finding)
+        pictures.stock(where, PAGE)
     with right:
         attention.next_steps(rows, PAGE)
     if rows["is_assumed"].any():

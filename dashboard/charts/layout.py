@@ -6,11 +6,10 @@ from dashboard.charts import colours
 
 
 def finish(figure: go.Figure, height: int) -> go.Figure:
-    """Plain margins, no toolbar of its own, a legend below; `height` in pixels. Returns the same figure."""
+    """Plain margins, no zoom: a drag scrolls the page; `height` in pixels. Returns the same figure."""
     figure.update_layout(
         height=height,
         margin={"l": 4, "r": 16, "t": 8, "b": 8},
-        legend={"orientation": "h", "yanchor": "top", "y": -0.12, "x": 0, "xanchor": "left", "traceorder": "normal", "title": None},
         hoverlabel={"align": "left"},
         dragmode=False,
     )

@@ -37,13 +37,14 @@ def picture(frame: pl.DataFrame, positions: dict[str, int]) -> go.Figure:
             name=kind["label"],
             x=part["units"].to_list(),
             y=[names[location] for location in part["location_id"].to_list()],
-            marker={"color": colour, "pattern": {"shape": pattern, "size": 5, "solidity": 0.45, "fgcolor": "#ffffff"}},
+            marker={"color": colour, "pattern": {"shape": pattern, "size": 5, "solidity": 0.4, "bgcolor": colour, "fgcolor": "#ffffff"}},
+            showlegend=False,
             hovertemplate="%{y}<br>" + kind["label"] + ": %{x:,} units<extra></extra>",
         )
     figure.update_layout(barmode="stack", bargap=0.35)
-    figure.update_xaxes(title_text="Units on hand", tickformat=",d", rangemode="tozero")
+    figure.update_xaxes(tickformat=",d", rangemode="tozero")
     figure.update_yaxes(categoryorder="array", categoryarray=list(names.values()))
-    return layout.finish(figure, height=110 + 42 * len(names) + 20 * (1 + len(kinds) // 3))
+    return layout.finish(figure, height=50 + 36 * max(len(names), 1))
 
 
 def _channel_look(segment: str, position: int) -> tuple[str, str]:
@@ -83,7 +84,7 @@ def waterfall(frame: pl.DataFrame, position: int) -> go.Figure:
             measure=["absolute" if index == 0 else "total" if total else "relative" for index, total in enumerate(totals)],
             x=units,
             y=labels,
-            text=[f"{value:,}" if total else f"{value:+,}" for value, total in zip(units, totals, strict=True)],
+            text=[f"{value:,}" if total else f"{value:+,}" if value else "0" for value, total in zip(units, totals, strict=True)],
             textposition="outside",
             cliponaxis=False,
             connector={"line": {"color": colours.GRID, "width": 1}},
@@ -96,6 +97,6 @@ def waterfall(frame: pl.DataFrame, position: int) -> go.Figure:
     )
     running = [*rows["running"].to_list(), 0]
     span = max(running) - min(running) or 1
-    figure.update_xaxes(title_text="Units", tickformat=",d", range=[min(running) - 0.14 * span, max(running) + 0.14 * span])
+    figure.update_xaxes(tickformat=",d", range=[min(running) - 0.14 * span, max(running) + 0.14 * span])
     figure.update_yaxes(autorange="reversed")
-    return layout.finish(figure, height=70 + 32 * rows.height)
+    return layout.finish(figure, height=50 + 30 * rows.height)

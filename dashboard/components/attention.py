@@ -95,18 +95,19 @@ def next_steps(rows: pl.DataFrame, key: str) -> None:
         .sort("is_oversell", "backordered", "is_out", "days_of_cover", "sku", descending=[True, True, True, False, False], nulls_last=True)
         .head(6)
     )
-    st.markdown("**What to do next**")
-    if urgent.is_empty():
-        st.caption("Nothing here is out, low or about to oversell.")
-    for row in urgent.iter_rows(named=True):
-        st.button(
-            f"**{_plain(row['sku'])}** {_reason(row)}",
-            key=f"{key}.next.{row['sku']}",
-            type="tertiary",
-            on_click=tables.choose,
-            args=(row["sku"],),
-            help=f"{row['name']}: show where its numbers come from",
-        )
+    with st.container(gap="xsmall", key=f"next-{key}"):
+        st.markdown("**What to do next**")
+        if urgent.is_empty():
+            st.caption("Nothing here is out, low or about to oversell.")
+        for row in urgent.iter_rows(named=True):
+            st.button(
+                f"**{_plain(row['sku'])}** {_reason(row)}",
+                key=f"{key}.next.{row['sku']}",
+                type="tertiary",
+                on_click=tables.choose,
+                args=(row["sku"],),
+                help=f"{row['name']}: show where its numbers come from",
+            )
 
 
 def _reason(row: dict[str, object]) -> str:

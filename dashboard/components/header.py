@@ -1,14 +1,13 @@
 """The head of every page: its question, the demo label, the age of each channel's data, and the pulse that keeps the page live."""
 
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.charts import colours
-from dashboard.components import empty, errors, words
+from dashboard.components import empty, errors, style, words
 
 PULSE_SECONDS: Final = 0.75  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
 _SEEN: Final = "header.seen"
@@ -55,11 +54,8 @@ def head_html(freshness: pl.DataFrame, is_demo: bool) -> str:
     return f'<div class="oh-head">{demo}{listed}</div>'
 
 
-def _channel_html(row: dict[str, object]) -> str:
-    position, seconds = row["position"], row["age_seconds"]
-    colour = colours.channel(position if isinstance(position, int) else 1)
-    dot = f'<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5" fill="{colour}"/></svg>'
-    told = words.age(seconds if isinstance(seconds, float) else None)
+def _channel_html(row: dict[str, Any]) -> str:
+    dot, told = style.dot(row["position"]), words.age(row["age_seconds"])
     name = escape(str(row["name"]))
     if row["is_stale"]:
         return f'<li>{dot}{name} <span class="oh-stale">⚠ stale, {told}</span></li>'

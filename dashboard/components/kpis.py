@@ -1,5 +1,6 @@
 """The KPI row: figure, unit, comparison and trend, and a button to what each one counts."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
+from dashboard.charts import colours
 from dashboard.components import words
 
 
@@ -14,7 +16,7 @@ def row(frame: pl.DataFrame, actions: Mapping[str, tuple[str, Callable[[], None]
     """One card for each row of `queries.stock.KPIS`. `actions`: for a KPI, the words of its button and what it does."""
     with st.grid(frame.height or 1, min_column_width=150, gap="small", border=True):
         for kpi in frame.iter_rows(named=True):
-            with st.container(gap="xxsmall"):
+            with st.container(gap=None, key=f"kpi-{key}-{kpi['kpi']}"):
                 st.html(card_html(kpi))
                 if kpi["kpi"] in actions:
                     label, act = actions[kpi["kpi"]]
@@ -22,12 +24,12 @@ def row(frame: pl.DataFrame, actions: Mapping[str, tuple[str, Callable[[], None]
 
 
 def card_html(kpi: dict[str, Any]) -> str:
-    """A card of one row of `queries.stock.KPIS`: its name with the unit, the figure, the change over its history, the trend."""
+    """A card of one row of `queries.stock.KPIS`: its name with the unit, the figure, the trend, the change over its history."""
     history = kpi["history"] or []
     return (
-        f'<dl class="oh-kpi"><dt>{escape(kpi["label"])} ({escape(kpi["unit"])})</dt>'
-        f'<dd class="oh-value">{words.units(kpi["value"])}</dd><dd class="oh-note">{_change(history)}</dd>'
-        f"<dd>{sparkline(history)}</dd></dl>"
+        f'<div class="oh-kpi"><div class="oh-label">{escape(kpi["label"])} ({escape(kpi["unit"])})</div>'
+        f'<div class="oh-line"><span class="oh-value">{words.units(kpi["value"])}</span>{sparkline(history)}</div>'
+        f'<div class="oh-note">{_change(history)}</div></div>'
     )
 
 
@@ -46,5 +48,9 @@ def sparkline(history: Sequence[int]) -> str:
         return ""
     low, high = min(history), max(history)
     span, step = (high - low) or 1, 100 / (len(history) - 1)
-    points = " ".join(f"{index * step:.1f},{26 - 24 * (value - low) / span:.1f}" for index, value in enumerate(history))
-    return f'<svg viewBox="0 0 100 28" preserveAspectRatio="none" aria-hidden="true"><polyline points="{points}"/></svg>'
+    points = " ".join(f"{index * step:.1f},{27 - 24 * (value - low) / span:.1f}" for index, value in enumerate(history))
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 30" preserveAspectRatio="none"><polyline points="'
+        f'{points}" fill="none" stroke="{colours.AVAILABLE}" stroke-width="2" vector-effect="non-scaling-stroke"/></svg>'
+    )
+    return f'<img alt="" src="data:image/svg+xml;base64,{b64encode(drawing.encode()).decode()}">'

@@ -11,17 +11,16 @@ _FOLDER: Final = Path(__file__).resolve().parents[2] / "pages"
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """A page: `path` of its file, `url` its address below the app's, `title` in the navigation, `icon` beside it."""
+    """A page: `path` of its file, `url` its address below the app's, `title` in the navigation."""
 
     path: str
     url: str
     title: str
-    icon: str
 
 
-OVERVIEW: Final = PageInfo(str(_FOLDER / "overview.py"), "overview", "Overview", ":material/notifications:")
-STOCK: Final = PageInfo(str(_FOLDER / "live_stock.py"), "stock", "Live stock", ":material/inventory_2:")
-INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox", ":material/inbox:")
+OVERVIEW: Final = PageInfo(str(_FOLDER / "overview.py"), "overview", "Overview")
+STOCK: Final = PageInfo(str(_FOLDER / "live_stock.py"), "stock", "Live stock")
+INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox")
 PAGES: Final = (OVERVIEW, STOCK, INBOX)  # in the order of the navigation; the first is where the app opens
 
 Query = Mapping[str, str | Sequence[str]]

@@ -87,7 +87,7 @@ def _tools(with_channel: bool) -> View:
     if st.session_state.get("sort") not in (None, *sorts):
         st.session_state["sort"] = sorts[0]
     sort = st.selectbox("Sort by", sorts, format_func=lambda one: filters.SORTS[one], key="sort", bind="query-params", width=170)
-    order = st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140, disabled=sort == "urgency")
+    order = "" if sort == "urgency" else st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140)
     size = st.selectbox("Rows", PAGE_SIZES, key="rows", bind="query-params", width=80)
     st.space("stretch")
     return View(sort, order == filters.ORDERS[1], int(size))
