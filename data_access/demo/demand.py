@@ -1,0 +1,225 @@
+"""True demand: rates by SKU, channel and day, the law of promotions, and the lines that customers would order.
+
+The law of promotions. SKU k is discounted by d on channel c. Of the customers who would have bought k on another channel c', the share
+`1 - exp(-switching(category) * d * affinity(c', c) * 4)` buys on c instead: that is the *diversion*. Besides, demand of c's own customers
+is multiplied by `(1 - d) ** -elasticity(category)`. The *lift* on c is both together. Nothing else is borrowed: demand before and
+after a promotion is untouched.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from data_access.demo.company import Company, Flags, Floats, Ints, generator
+from data_access.demo.specs import AFFINITY, CATEGORIES, CHANNELS, DAY_US, SHOP_SHARES, SHOPS
+
+BLOCK_DAYS: Final = 32
+CHANNEL_NOISE: Final = 0.10
+SWITCHING_SCALE: Final = 4.0
+
+
+def rates(company: Company, first: int, count: int) -> Floats:
+    """Expected lines of `count` days from day `first`: day x SKU x channel. Days before and after the history are allowed."""
+    found = _before_promotions(company, first, count)
+    row, offset = _promoted_days(company, first, count)
+    if len(row):
+        sku = company.promotions.sku[row]
+        found[offset, sku] = promoted(company, row, found[offset, sku])
+    return found
+
+
+def promoted(company: Company, row: Ints, before: Floats) -> Floats:
+    """Rates by channel (rows x channels) under the promotions `row`, by the law above."""
+    promotions = company.promotions
+    channel, discount = promotions.channel[row], promotions.discount[row]
+    category = company.category[promotions.sku[row]]
+    elasticity = np.array([c.elasticity for c in CATEGORIES])[category]
+    switching = np.array([c.switching for c in CATEGORIES])[category]
+    share = 1.0 - np.exp(-SWITCHING_SCALE * (switching * discount)[:, None] * np.array(AFFINITY).T[channel])
+    at = np.arange(len(row))
+    share[at, channel] = 0.0
+    moved = before * share
+    after: Floats = before - moved
+    after[at, channel] = before[at, channel] * (1.0 - discount) ** -elasticity + moved.sum(axis=1)
+    return after
+
+
+def promotion_effects(company: Company) -> pl.DataFrame:
+    """Expected units each promotion adds or takes: promotion, sku, channel, units (signed), over all its days."""
+    promotions = company.promotions
+    effects = np.zeros((len(promotions.sku), len(CHANNELS)))
+    last = int(promotions.end.max()) + 1
+    for first in range(0, last, BLOCK_DAYS):
+        count = min(BLOCK_DAYS, last - first)
+        row, offset = _promoted_days(company, first, count)
+        if len(row) == 0:
+            continue
+        before = _before_promotions(company, first, count)[offset, promotions.sku[row]]
+        np.add.at(effects, row, promoted(company, row, before) - before)
+    effects *= units_per_line(company)[promotions.sku][:, None]
+    row, channel = np.nonzero(effects)
+    return pl.DataFrame({"row": row, "channel": channel, "units": effects[row, channel]})
+
+
+def units_per_line(company: Company) -> Floats:
+    """Mean units of one line, by SKU: 1 plus a geometric number more."""
+    found: Floats = 1.0 / (1.0 - company.multi_buy)
+    return found
+
+
+def _promoted_days(company: Company, first: int, count: int) -> tuple[Ints, Ints]:
+    """Promotion rows and day offsets in a window, one pair a day."""
+    start = np.maximum(company.promotions.start, first)
+    length = np.maximum(np.minimum(company.promotions.end, first + count - 1) - start + 1, 0)
+    row = np.repeat(np.arange(len(start)), length)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(length) - length, length)
+    return row, start[row] - first + within
+
+
+def _before_promotions(company: Company, first: int, count: int) -> Floats:
+    days = np.arange(first, first + count)
+    dates = [company.start + timedelta(days=int(day)) for day in days]
+    weekday = np.array([day.weekday() for day in dates])
+    year_day = np.array([day.timetuple().tm_yday for day in dates])
+    season = yearly(year_day)
+    week = np.array([c.weekdays for c in CHANNELS])[:, weekday].T
+    found: Floats = (company.base[:, None] * company.share)[None] * week[:, None, :]
+    found *= (season[:, company.category] * _life(company, days))[:, :, None]
+    found *= _price_effect(company, days)
+    return found
+
+
+def yearly(year_day: Ints) -> Floats:
+    """The yearly season: day x category, about 1 on average."""
+    found = np.empty((len(year_day), len(CATEGORIES)))
+    for number, spec in enumerate(CATEGORIES):
+        wave = 1.0 + spec.swing * np.cos(2 * np.pi * (year_day - spec.peak_day) / 365.25)
+        gift = spec.gift * np.exp(-(((year_day - 344) / 13.0) ** 2))
+        found[:, number] = wave + gift
+    return found
+
+
+def _life(company: Company, days: Ints) -> Floats:
+    """Trend, launch and end of life: day x SKU."""
+    years = (days - company.days / 2) / 365.25
+    trend = company.trend[None, :] ** years[:, None]
+    age = days[:, None] - company.launched[None, :]
+    ramp = np.where(age < 0, 0.0, np.minimum(0.35 + 0.65 * age / 35.0, 1.0))
+    left = company.ended[None, :] - days[:, None]
+    fade = np.where(left < 0, 0.0, np.minimum(0.4 + 0.6 * left / 45.0, 1.0))
+    found: Floats = trend * ramp * fade
+    return found
+
+
+def _price_effect(company: Company, days: Ints) -> Floats:
+    """Demand under the price of the day against the first price: ratio ** (-elasticity / 2)."""
+    prices = company.prices
+    power = np.array([c.elasticity for c in CATEGORIES])[company.category] / 2
+    logs = -power[prices.sku] * np.log(prices.ratio)
+    same = np.zeros(len(logs), bool)
+    same[1:] = (prices.sku[1:] == prices.sku[:-1]) & (prices.channel[1:] == prices.channel[:-1])
+    change = logs - np.where(same, np.concatenate([[0.0], logs[:-1]]), 0.0)
+    steps: Floats = np.zeros((len(days), len(company.base), len(CHANNELS)))
+    known = prices.day <= days[-1]
+    np.add.at(steps, (np.maximum(prices.day[known] - days[0], 0), prices.sku[known], prices.channel[known]), change[known])
+    np.cumsum(steps, axis=0, out=steps)
+    found: Floats = np.exp(steps)
+    return found
+
+
+@dataclass(slots=True)
+class Lines:
+    """Lines that customers would order, in order of time. `day`: the channel's own day; `order`: lines of one order share it;
+    `shop`: the location of a till, else -1.
+    """
+
+    sku: Ints
+    channel: Ints
+    day: Ints
+    placed_at: Ints
+    quantity: Ints
+    order: Ints
+    shop: Ints
+
+    def __len__(self) -> int:
+        return len(self.sku)
+
+    def take(self, rows: Ints | Flags) -> "Lines":
+        """Some of the lines."""
+        return Lines(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+
+def draw_lines(company: Company, until_us: int) -> Lines:
+    """All lines wanted from the start of history until `until_us`."""
+    days, skus, channels = _cells(company)
+    rng = generator(company.seed, "lines")
+    quantity = rng.geometric(1.0 - company.multi_buy[skus])
+    placed_at = _times(rng, days, channels, company)
+    inside = (placed_at >= company.start_us) & (placed_at < until_us)
+    lines = Lines(skus, channels, days, placed_at, quantity, np.zeros(len(skus), np.int64), np.full(len(skus), -1, np.int64))
+    joins = rng.random(len(skus))
+    shop = rng.choice(np.array(SHOPS), len(skus), p=SHOP_SHARES)
+    order = np.lexsort((placed_at, channels))
+    order = order[inside[order]]
+    lines, joins, shop = lines.take(order), joins[order], shop[order]
+    _join_orders(lines, joins, shop)
+    return lines.take(np.lexsort((np.arange(len(lines)), lines.order, lines.placed_at)))
+
+
+def _cells(company: Company) -> tuple[Ints, Ints, Ints]:
+    """Day, SKU and channel of each line: negative binomial around the rates, channels sharing a SKU's good and bad days."""
+    parts: list[tuple[Ints, Ints, Ints]] = []
+    for number, first in enumerate(range(-1, company.days + 1, BLOCK_DAYS)):
+        count = min(BLOCK_DAYS, company.days + 1 - first)
+        rng = generator(company.seed, "demand", number)
+        shape = 1.0 / company.spread**2
+        mood = rng.gamma(np.broadcast_to(shape, (BLOCK_DAYS, len(shape))), 1.0 / shape)[:count]
+        tide = np.exp(rng.normal(0.0, CHANNEL_NOISE, (BLOCK_DAYS, len(CHANNELS))))[:count]
+        drawn = rng.poisson(rates(company, first, count) * mood[:, :, None] * tide[:, None, :])
+        day, sku, channel = np.nonzero(drawn)
+        times = drawn[day, sku, channel]
+        parts.append((np.repeat(day + first, times), np.repeat(sku, times), np.repeat(channel, times)))
+    return (
+        np.concatenate([part[0] for part in parts]),
+        np.concatenate([part[1] for part in parts]),
+        np.concatenate([part[2] for part in parts]),
+    )
+
+
+def _times(rng: np.random.Generator, days: Ints, channels: Ints, company: Company) -> Ints:
+    """Times of day by the channel's profile, in its time zone."""
+    hours = np.empty(len(days), np.int64)
+    draw = rng.random(len(days))
+    for number, spec in enumerate(CHANNELS):
+        rows = channels == number
+        hours[rows] = np.searchsorted(np.cumsum(spec.hours) / sum(spec.hours), draw[rows], side="right")
+    local = company.start_us + days * DAY_US + hours * 3_600_000_000 + rng.integers(0, 3_600_000_000, len(days))
+    return to_utc(local, channels)
+
+
+def to_utc(local: Ints, channels: Ints) -> Ints:
+    """Local clock times of channels as UTC; clock times that do not exist move an hour on."""
+    found = np.empty(len(local), np.int64)
+    for number, spec in enumerate(CHANNELS):
+        rows = channels == number
+        clock = pl.Series(local[rows]).cast(pl.Datetime("us"))
+        moved = clock + timedelta(hours=1)
+        exact = clock.dt.replace_time_zone(spec.time_zone, ambiguous="earliest", non_existent="null")
+        later = moved.dt.replace_time_zone(spec.time_zone, ambiguous="earliest", non_existent="null")
+        found[rows] = exact.fill_null(later).dt.epoch("us").to_numpy()
+    return found
+
+
+def _join_orders(lines: Lines, joins: Floats, shop: Ints) -> None:
+    """Put lines that follow each other on a channel and day into one order, placed when its first line was."""
+    joined = np.zeros(len(lines), bool)
+    same = (lines.channel[1:] == lines.channel[:-1]) & (lines.day[1:] == lines.day[:-1])
+    joined[1:] = same & (joins[1:] < np.array([c.joined for c in CHANNELS])[lines.channel[1:]])
+    lines.order = np.cumsum(~joined) - 1
+    first: NDArray[np.int64] = np.flatnonzero(~joined)
+    lines.placed_at = lines.placed_at[first][lines.order]
+    lines.shop = np.where(lines.channel == len(CHANNELS) - 1, shop[first][lines.order], -1)

@@ -1,0 +1,141 @@
+"""How an order is shipped and delivered: promised times, late packages, missing tracking and scans, buyers who cancel.
+
+Each line's luck (`Traits`) is drawn before anything is simulated; the times follow from it and from where and when the line was
+allocated. Goods come in and stock is allocated in the morning, until `GATE_US` (06:30 UTC); packages leave after that.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from data_access.demo.company import Company, Flags, Floats, Ints, generator
+from data_access.demo.demand import Lines, to_utc
+from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LEIPZIG, LOCATIONS, MINUTE_US, NEWARK, RETAIL
+
+GATE_US: Final = 6 * HOUR_US + 30 * MINUTE_US
+BEFORE: Final = 10  # days that the calendar reaches back before the history
+BEYOND: Final = 120  # and beyond it
+PICK_FAILS: Final = 0.003  # of allocated lines: not found on the shelf
+MARKETPLACE_CANCELS: Final = 0.0015
+BUYER, MARKETPLACE, SELLER = 1, 2, 3
+LOCAL_SHIFT: Final = np.array([5 * HOUR_US if number == NEWARK else 0 for number in range(len(LOCATIONS))])
+
+
+@dataclass(slots=True)
+class Traits:
+    """What will become of each line if it is allocated. `cancels`: 0, BUYER or MARKETPLACE, `cancel_after` microseconds after placing.
+    `due_day`: the channel's own day until whose end it is to be shipped; `luck` and the rest are equal within an order.
+    """
+
+    cancels: Ints
+    cancel_after: Ints
+    pick_fails: Flags
+    due_day: Ints
+    ship_by_at: Ints
+    deliver_by_at: Ints
+    luck: Floats
+    late_by: Ints
+    clock: Floats
+    transit: Floats
+    tracked: Floats
+    scanned: Floats
+
+
+def draw_traits(company: Company, lines: Lines) -> Traits:
+    """The luck of every line."""
+    orders = int(lines.order.max()) + 1 if len(lines) else 0
+    rng = generator(company.seed, "fulfilment")
+    luck, clock, transit, tracked, scanned, wants, after = (rng.random(orders)[lines.order] for _ in range(7))
+    late_by = rng.choice([1, 1, 1, 2, 2, 3, 4], orders)[lines.order]
+    buyers = np.array([c.buyer_cancels for c in CHANNELS])[lines.channel]
+    remote = lines.channel != RETAIL
+    cancels = np.where(wants < buyers, BUYER, np.where(wants < buyers + MARKETPLACE_CANCELS, MARKETPLACE, 0)) * remote
+    due_day = business_day(company, lines.day, np.array([c.handling_days for c in CHANNELS])[lines.channel])
+    promised = business_day(company, due_day, np.array([c.transit_days for c in CHANNELS])[lines.channel])
+    last_second = DAY_US - 1_000_000
+    return Traits(
+        cancels=cancels,
+        cancel_after=(3 * MINUTE_US + after * 50 * MINUTE_US).astype(np.int64),
+        pick_fails=(rng.random(len(lines)) < PICK_FAILS) & remote,
+        due_day=due_day,
+        ship_by_at=to_utc(company.start_us + due_day * DAY_US + last_second, lines.channel),
+        deliver_by_at=to_utc(company.start_us + promised * DAY_US + last_second, lines.channel),
+        luck=luck,
+        late_by=late_by,
+        clock=clock,
+        transit=transit,
+        tracked=tracked,
+        scanned=scanned,
+    )
+
+
+def weekday(company: Company, day: Ints) -> Ints:
+    """Weekday of days of history, 0 = Monday."""
+    return (day + company.start.weekday()) % 7
+
+
+def business_day(company: Company, day: Ints, count: Ints) -> Ints:
+    """The `count`-th business day (Monday to Friday) after each day; 0 is the day itself."""
+    today = weekday(company, day)
+    begin = np.minimum(today, 4)  # from a weekend, count from Friday
+    weeks, rest = np.divmod(begin + count, 5)
+    found: Ints = np.where(count == 0, day, day - today + weeks * 7 + rest)
+    return found
+
+
+def open_day(company: Company, day: Ints) -> Ints:
+    """The day itself, or Monday for a Sunday: warehouses work six days."""
+    found: Ints = day + (weekday(company, day) == 6)
+    return found
+
+
+def late_factor(company: Company) -> Floats:
+    """How strained each location is: (day + BEFORE) x location, about 1; higher before Christmas and in a few bad fortnights."""
+    days = np.arange(-BEFORE, company.days + BEYOND)
+    year_day = np.array([(company.start + timedelta(days=int(day))).timetuple().tm_yday for day in days])
+    found = np.repeat(0.85 + 0.8 * np.exp(-(((year_day - 350) / 10.0) ** 2))[:, None], len(LOCATIONS), axis=1)
+    rng = generator(company.seed, "strain")
+    for location in range(len(LOCATIONS)):
+        for start in rng.integers(0, company.days, max(company.days // 240, 1)):
+            found[start + BEFORE : start + BEFORE + 14, location] *= rng.uniform(1.5, 3.0)
+    return found
+
+
+def shipped_at(company: Company, lines: Lines, traits: Traits, strain: Floats, rows: Ints, location: Ints, held_day: Ints) -> Ints:
+    """When lines that were allocated on `held_day` at `location` leave it. Till sales leave at once."""
+    placed = lines.placed_at[rows]
+    ready = np.maximum(placed, company.start_us + held_day * DAY_US + GATE_US)
+    shift = LOCAL_SHIFT[location]
+    local = ready - company.start_us - shift
+    day = local // DAY_US
+    morning = local - day * DAY_US < 12 * HOUR_US
+    soonest = open_day(company, np.where(morning, day, day + 1))
+    clock, luck = traits.clock[rows], traits.luck[rows]
+    usual = open_day(company, np.where(morning & (clock < 0.75), day, day + 1))
+    due = traits.due_day[rows]
+    leaves = np.where(usual > due, np.maximum(due, soonest), usual)
+    odds = np.array([c.late for c in CHANNELS])[lines.channel[rows]] * strain[held_day + BEFORE, location]
+    late = luck < odds
+    leaves = np.where(late, np.maximum(leaves, open_day(company, due + traits.late_by[rows])), leaves)
+    fraction = luck * 997 % 1.0
+    hour = np.where(leaves == day, 13 + 4 * fraction, 8 + 9 * fraction) * HOUR_US
+    found = company.start_us + leaves * DAY_US + hour.astype(np.int64) + shift
+    centre = ready + ((2 + 18 * fraction) * HOUR_US).astype(np.int64) + (luck < 0.003) * 2 * DAY_US
+    found = np.where(location == LEIPZIG, centre, found)
+    return np.where(lines.channel[rows] == RETAIL, placed, found)
+
+
+def delivered_at(company: Company, lines: Lines, traits: Traits, rows: Ints, location: Ints, shipped: Ints) -> Ints:
+    """When packages reach the customer (whether or not anybody tells us)."""
+    base = np.array([1.0, 1.0, 1.0, 2.0, 1.0, 0, 0, 0])[location]
+    abroad = (location != NEWARK) & (np.array([c.country == "GB" for c in CHANNELS])[lines.channel[rows]] != (location == 1))
+    draw = traits.transit[rows]
+    extra = np.searchsorted(np.array([0.50, 0.80, 0.93, 0.965, 0.985, 0.996]), draw)
+    days = base.astype(np.int64) + extra + 2 * abroad
+    shift = LOCAL_SHIFT[location]
+    day = open_day(company, (shipped - company.start_us - shift) // DAY_US + days)
+    hour = (8 + 11 * (draw * 9973 % 1.0)) * HOUR_US
+    found = company.start_us + day * DAY_US + hour.astype(np.int64) + shift
+    return np.where(lines.channel[rows] == RETAIL, lines.placed_at[rows], found)

@@ -1,0 +1,155 @@
+"""What came back until the end of the history: return rows, and what they do to stock."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from data_access.demo.company import Company, Ints, generator
+from data_access.demo.demand import Lines
+from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, NOT_YET, Taken, nullable
+from data_access.demo.returning import (
+    DISCARD,
+    DISPOSITION_NAMES,
+    REFURBISH,
+    RESTOCK,
+    Returning,
+    inspected_day,
+    received_day,
+    return_location,
+)
+from data_access.demo.rows import Events, RowNumbers, grouped, texts
+from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
+from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Movements
+from data_access.demo.supply import Simulation
+
+REFUND_KNOWN: Final = 0.88
+
+
+@dataclass(slots=True)
+class Back:
+    """Returned lines received in time, by number in `Taken` (`at`): units, times of receipt and inspection, place, days until repaired."""
+
+    at: Ints
+    units: Ints
+    received: Ints
+    inspected: Ints
+    location: Ints
+    repaired: Ints
+
+
+def came_back(company: Company, lines: Lines, taken: Taken, returning: Returning, until_us: int) -> Back:
+    """The returns received until `until_us`."""
+    at = np.flatnonzero((taken.shipped != NOT_YET) & returning.comes_back[taken.rows])
+    rows, delivered = taken.rows[at], taken.delivered[at]
+    day = received_day(company, returning, rows, delivered)
+    clock = 9 * HOUR_US + (delivered * 7 % (7 * HOUR_US))
+    received = company.start_us + day * DAY_US + clock
+    known = received < until_us
+    at, rows, delivered, received = at[known], rows[known], delivered[known], received[known]
+    morning = company.start_us + inspected_day(company, returning, rows, delivered) * DAY_US
+    inspected = morning + INSPECTED_US + rows % 3_300 * 1_000_000
+    repaired = morning + returning.repair_days[rows] * DAY_US + REPAIRED_US
+    return Back(
+        at,
+        returning.quantity[rows],
+        received,
+        np.where(inspected < until_us, inspected, NOT_YET),
+        return_location(lines.channel[rows], taken.location[at]),
+        np.where((returning.disposition[rows] == REFURBISH) & (repaired < until_us), repaired, NOT_YET),
+    )
+
+
+def return_tables(
+    company: Company,
+    lines: Lines,
+    taken: Taken,
+    returning: Returning,
+    back: Back,
+    simulation: Simulation,
+    moves: Movements,
+    numbers: RowNumbers,
+    events: Events,
+) -> pl.DataFrame:
+    """Rows of return_line; posts their movements."""
+    rows = taken.rows[back.at]
+    channel, disposition = lines.channel[rows], returning.disposition[rows]
+    received = events.add("return_received", channel, back.received)
+    done = back.inspected != NOT_YET
+    inspected = np.zeros(len(rows), np.int64)
+    inspected[done] = events.add("inspection", channel[done], back.inspected[done])
+    _post(moves, simulation, rows, back, "return_received", received, UNSELLABLE, back.units, back.received, done | True)
+    for code, kind in ((RESTOCK, "restock"), (DISCARD, "discard")):
+        some = done & (disposition == code)
+        _post(moves, simulation, rows, back, kind, inspected, UNSELLABLE, -back.units, back.inspected, some)
+        if code == RESTOCK:
+            _post(moves, simulation, rows, back, kind, inspected, SELLABLE, back.units, back.inspected, some)
+    _post_repairs(simulation, returning, rows, back, moves, events)
+    rng = generator(company.seed, "refunds")
+    refunded = rng.random(len(rows)) < REFUND_KNOWN
+    codes = [code for spec in CHANNELS for code in _codes(spec.channel_id)]
+    delivered = taken.delivered[back.at]
+    return pl.DataFrame(
+        {
+            "id": numbers.take(len(rows)),
+            "event_id": received,
+            "channel_id": texts(CHANNEL_IDS, channel),
+            "return_ref": "R" + pl.Series(received).cast(pl.String),
+            "line_id": taken.line_id[back.at],
+            "sku": texts(company.skus, lines.sku[rows]),
+            "location_id": texts(LOCATION_IDS, back.location),
+            "quantity": back.units,
+            "requested_at": delivered + (back.received - delivered) * 4 // 10,
+            "received_at": back.received,
+            "reason_code": texts(codes, channel * len(REASONS) + returning.reason[rows]),
+            "return_reason": texts(REASONS, returning.reason[rows]),
+            "inspected_at": nullable(back.inspected, done),
+            "disposition": texts(DISPOSITION_NAMES, np.where(done, disposition, -1)),
+            "is_disposition_assumed": np.zeros(len(rows), bool),
+            "refund": nullable(taken.price[back.at] * back.units, refunded),
+            "currency": texts([c.currency for c in CHANNELS], np.where(refunded, channel, -1)),
+            "moves_stock": np.ones(len(rows), bool),
+        }
+    )
+
+
+def _codes(channel_id: str) -> list[str]:
+    table = REASON_CODES.get(channel_id, REASON_CODES["*"])
+    return [table[reason] for reason in REASONS]
+
+
+def _post(
+    moves: Movements,
+    simulation: Simulation,
+    rows: Ints,
+    back: Back,
+    kind: str,
+    event: Ints,
+    state: int,
+    units: Ints,
+    when: Ints,
+    some: np.ndarray[tuple[int], np.dtype[np.bool_]],
+) -> None:
+    at, sku, per = simulation.explode(rows[some])
+    moves.add(kind, event[some][at], sku, back.location[some][at], state, per * units[some][at], when[some][at])
+
+
+def _post_repairs(simulation: Simulation, returning: Returning, rows: Ints, back: Back, moves: Movements, events: Events) -> None:
+    """Refurbished units, some weeks later: most are sellable again, the rest are written off."""
+    done = back.repaired != NOT_YET
+    for good, kind, event_kind in ((True, "adjustment", "adjustment"), (False, "write_off", "write_off")):
+        some = done & (returning.repaired[rows] == good)
+        first, group = grouped(back.repaired[some], back.location[some])
+        event = np.zeros(len(rows), np.int64)
+        event[some] = events.add(event_kind, None, back.repaired[some][first])[group]
+        _post(moves, simulation, rows, back, kind, event, UNSELLABLE, -back.units, back.repaired, some)
+        if good:
+            _post(moves, simulation, rows, back, kind, event, SELLABLE, back.units, back.repaired, some)
+
+
+def returned_units(taken: Taken, back: Back) -> Ints:
+    """Units that came back, by line of `taken`."""
+    found = np.zeros(len(taken.rows), np.int64)
+    found[back.at] = back.units
+    return found

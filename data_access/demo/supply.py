@@ -1,0 +1,487 @@
+"""Stock, day by day: what is allocated where, what runs out, what is ordered, moved, counted.
+
+A loop over days; everything within a day is vectorised over lines, or over SKU x location. `free` is sellable stock that no order holds:
+what may be allocated, moved or found missing. Shipping a held unit changes neither side of it, so balances of the ledger, which are
+`free` plus what is held, stay at 0 or more at every moment as long as `free` does. Goods come in, and stock moves, before `GATE_US`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from data_access.demo.company import FAITH, Company, Floats, Ints, generator, group_of_location
+from data_access.demo.demand import Lines, rates, units_per_line, yearly
+from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, Traits, delivered_at, late_factor, shipped_at
+from data_access.demo.returning import REFURBISH, RESTOCK, Returning, inspected_day, return_location
+from data_access.demo.specs import (
+    AMAZON,
+    CHANNELS,
+    DAY_US,
+    EBAY,
+    GROUP_GATE,
+    GROUPS,
+    HAMBURG,
+    HOUR_US,
+    LEEDS,
+    LEIPZIG,
+    LOCATION_INDEX,
+    LOCATIONS,
+    MINUTE_US,
+    NEWARK,
+    RETAIL,
+    ROTTERDAM,
+    SHOP,
+    SHOP_SHARES,
+    SHOPS,
+    TIKTOK,
+    WALMART,
+)
+
+LOST, HELD, WAITING, GIVEN_UP = range(4)
+SYNC_EVERY_US: Final = 70 * MINUTE_US  # the lagging channel is read this often ...
+SYNC_TAKES_US: Final = 20 * MINUTE_US  # ... and each reading takes this long to arrive
+MEMORY_DAYS: Final = 30.0  # of the exponential mean with which the company plans
+SERVICE: Final = np.array([1.15, 0.75, 0.45])  # the company's safety factor by ABC class
+COVER_DAYS: Final = np.array([9.0, 16.0, 30.0])  # days that an order adds, by ABC class
+PLACES: Final = 3  # locations that serve a channel, at most
+
+
+@dataclass(slots=True)
+class Rows:
+    """Columns that grow day by day."""
+
+    parts: list[tuple[Ints, ...]] = field(default_factory=list)
+
+    def add(self, *columns: Ints | int) -> None:
+        """Add rows; numbers are repeated."""
+        arrays = np.broadcast_arrays(*columns)
+        if arrays[0].size:
+            self.parts.append(tuple(np.array(column, np.int64).ravel() for column in arrays))
+
+    def columns(self, width: int) -> tuple[Ints, ...]:
+        """All rows, column by column."""
+        if not self.parts:
+            return tuple(np.empty(0, np.int64) for _ in range(width))
+        return tuple(np.concatenate([part[column] for part in self.parts]) for column in range(width))
+
+
+@dataclass(slots=True)
+class Supply:
+    """What happened. By line: `status`, `location` (-1 while not held), `held_day`, `given_up_at` (NEVER's of time where it does not).
+
+    Rows: `openings` (sku, location, units); `orders` (po, day, supplier, location, expected day); `order_lines` (po, sku, units);
+    `receipts` (day, po, sku, location, units); `transfers` (day, from, to, sku, units); `counts` (day, sku, location, change);
+    `write_offs` (day, sku, location, units).
+    """
+
+    status: Ints
+    location: Ints
+    held_day: Ints
+    given_up_at: Ints
+    free: Ints
+    openings: tuple[Ints, ...] = ()
+    orders: tuple[Ints, ...] = ()
+    order_lines: tuple[Ints, ...] = ()
+    receipts: tuple[Ints, ...] = ()
+    transfers: tuple[Ints, ...] = ()
+    counts: tuple[Ints, ...] = ()
+    write_offs: tuple[Ints, ...] = ()
+    empty_days: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+
+
+def expected_use(company: Company, day: int) -> Floats:
+    """Mean units a day by stocked SKU and location that a planner would expect around a day, kits taken apart; promotions left out."""
+    sample = [rates(company, day + step, 1)[0] for step in range(7)]
+    use = (sum(sample) / len(sample)) * units_per_line(company)[:, None]  # SKU x channel
+    by_channel = use[: company.stocked].copy()
+    np.add.at(by_channel, company.component, use[company.kit] * company.component_units[:, None])
+    found = np.zeros((company.stocked, len(LOCATIONS)))
+    centre = np.where(company.stocks[:, LEIPZIG], 0.85, 0.0)
+    found[:, LEIPZIG] = by_channel[:, AMAZON] * centre
+    found[:, HAMBURG] = by_channel[:, AMAZON] * (1 - centre) + by_channel[:, SHOP] * 0.9
+    found[:, ROTTERDAM] = np.where(company.stocks[:, ROTTERDAM], by_channel[:, SHOP] * 0.1, 0.0)
+    found[:, LEEDS] = by_channel[:, EBAY] + by_channel[:, TIKTOK]
+    found[:, NEWARK] = by_channel[:, WALMART]
+    found[:, SHOPS] = by_channel[:, RETAIL, None] * np.array(SHOP_SHARES)
+    return found * company.stocks
+
+
+def received_later(channel: Ints, occurred_at: Ints) -> Ints:
+    """When we hear of what happened on a channel: seconds later, or with the next reading of the lagging one."""
+    batch = -(-occurred_at // SYNC_EVERY_US) * SYNC_EVERY_US + SYNC_TAKES_US
+    soon = occurred_at + 2_000_000 + occurred_at % 5_000_000
+    lagging = np.array([c.lag_minutes[1] > 0 for c in CHANNELS])[channel]
+    return np.where(lagging, batch, soon)
+
+
+class Simulation:
+    """The state of the loop; `run` makes it."""
+
+    def __init__(self, company: Company, lines: Lines, traits: Traits, returning: Returning, until_us: int) -> None:
+        self.company, self.lines, self.traits, self.returning, self.until_us = company, lines, traits, returning, until_us
+        count = len(lines)
+        stocked, places = company.stocked, len(LOCATIONS)
+        self.status = np.full(count, LOST, np.int64)
+        self.location = np.full(count, -1, np.int64)
+        self.held_day = np.full(count, -1, np.int64)
+        self.given_up_at = np.full(count, np.iinfo(np.int64).max)
+        self.free = np.zeros((stocked, places), np.int64)
+        self.flat = self.free.reshape(-1)
+        self.on_order = np.zeros((stocked, GROUPS), np.int64)
+        self.strain = late_factor(company)
+        self.group = group_of_location()
+        self._needs()
+        serves = np.full((PLACES, len(CHANNELS)), -1)
+        for number, spec in enumerate(CHANNELS):
+            if number != RETAIL:
+                for rank, name in enumerate(spec.serves):
+                    serves[rank, number] = LOCATION_INDEX[name]
+        self.serves = serves
+        rng = generator(company.seed, "patience")
+        self.waits = rng.random(count) < np.array([c.waits for c in CHANNELS])[lines.channel]
+        self.patience = np.where(lines.channel == EBAY, rng.integers(4, 15, count), rng.integers(10, 41, count))
+        self.refused = (rng.random(count) < 0.45) & (lines.channel == EBAY)
+        self.wait_clock = (rng.random(count) * 8 * HOUR_US).astype(np.int64)
+        self.coming_back: dict[int, list[tuple[Ints, Ints]]] = {}
+        self.arriving: dict[int, list[tuple[Ints, Ints, Ints, Ints]]] = {}
+        self.backlog = np.empty(0, np.int64)
+        self.rows = {name: Rows() for name in ("orders", "order_lines", "receipts", "transfers", "counts", "write_offs")}
+        self.next_order = 0
+        self.empty_days = np.zeros((stocked, len(CHANNELS)), np.int64)
+        self._plans()
+
+    def _needs(self) -> None:
+        """Units of stocked SKUs that each line needs; a kit needs several."""
+        company = self.company
+        kits = len(company.skus) - company.stocked
+        first = np.concatenate(
+            [np.arange(company.stocked), company.stocked + np.searchsorted(company.kit, company.stocked + np.arange(kits))]
+        )
+        parts = np.concatenate([np.ones(company.stocked, np.int64), np.bincount(company.kit - company.stocked, minlength=kits)])
+        self.part_first, self.part_count = first, parts
+        self.part_sku = np.concatenate([np.arange(company.stocked), company.component])
+        self.part_units = np.concatenate([np.ones(company.stocked, np.int64), company.component_units])
+
+    def explode(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """Needs of lines: position in `rows`, stocked SKU, units in one unit of the line."""
+        sku = self.lines.sku[rows]
+        count = self.part_count[sku]
+        at = np.repeat(np.arange(len(rows)), count)
+        part = np.repeat(self.part_first[sku], count) + np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+        return at, self.part_sku[part], self.part_units[part]
+
+    def _plans(self) -> None:
+        """Opening stock, and what the company believes about its demand."""
+        company = self.company
+        rng = generator(company.seed, "planning")
+        self.rng = generator(company.seed, "supply")
+        error = np.exp(rng.normal(0.0, 0.22, (company.stocked, len(LOCATIONS))))
+        alive = company.launched[: company.stocked] <= 0
+        use = expected_use(company, 0)
+        later = expected_use(company, company.days // 2)
+        self.use = np.where(alive[:, None], use, later) * error
+        cover = np.array([26.0, 26.0, 30.0, 30.0, 18.0, 20.0, 20.0, 20.0])
+        lead = company.suppliers.lead[company.supplier] * 0.8
+        days = cover[None, :] + np.where(np.arange(len(LOCATIONS)) < LEIPZIG, lead[:, None], 0.0)
+        opening = np.ceil(self.use * days * rng.uniform(0.6, 1.25, self.use.shape)).astype(np.int64)
+        opening[:, ROTTERDAM] += np.where(company.stocks[:, ROTTERDAM], opening[:, HAMBURG] // 3, 0)
+        self.free[:] = opening * alive[:, None] * company.stocks
+        sku, place = np.nonzero(company.stocks)
+        self.openings = (sku, place, self.free[sku, place].copy())
+        self._schedule_counts(rng, sku, place)
+
+    def _schedule_counts(self, rng: np.random.Generator, sku: Ints, place: Ints) -> None:
+        """Each SKU is counted twice a year at each location, a location's counts being gathered on a weekday of its own."""
+        days = self.company.days
+        times = max(days // 182, 1)
+        day = ((np.arange(times)[:, None] + rng.random((times, len(sku)))) * days / times).astype(np.int64)
+        day = day - (day + self.company.start.weekday()) % 7 + place % 6
+        shops = place >= SHOPS[0]
+        odds = np.where(shops, 0.16, 0.07)
+        draw = rng.random(day.shape)
+        change = np.where(draw < odds, -rng.integers(1, 4, day.shape), np.where(draw > 1 - odds / 3, rng.integers(1, 3, day.shape), 0))
+        keep = (day > 0) & (day < days)
+        rows = np.nonzero(keep)
+        table = np.stack([day[keep], sku[rows[1]], place[rows[1]], change[keep]])
+        table = table[:, np.lexsort((table[1], table[2], table[0]))]
+        table = table[:, np.concatenate([[True], (table[:3, 1:] != table[:3, :-1]).any(axis=0)])] if table.size else table
+        self.count_table, self.count_from = table, np.searchsorted(table[0], np.arange(days + 1))
+        hits = rng.random((days, len(sku))) < 0.00025 if len(sku) < 20_000 else rng.random((days, len(sku)), np.float32) < 0.00025
+        self.damage = [(sku[row], place[row]) for row in hits]
+        self.damage_units = generator(self.company.seed, "damage")
+
+    # ---- one day ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> Supply:
+        """Simulate every day up to `until_us`."""
+        company = self.company
+        first = np.searchsorted(self.lines.placed_at, company.start_us + np.arange(company.days + 1) * DAY_US)
+        for day in range(company.days):
+            if company.start_us + day * DAY_US + GATE_US <= self.until_us:
+                self.morning(day)
+            self.sell(day, np.arange(first[day], first[day + 1]))
+        waiting = self.backlog
+        gone = self.given_up_at[waiting] <= self.until_us
+        self.status[waiting[gone]] = GIVEN_UP
+        late = (self.status == GIVEN_UP) & (self.given_up_at > self.until_us)
+        self.status[late] = WAITING
+        widths = {"orders": 5, "order_lines": 3, "receipts": 5, "transfers": 5, "counts": 4, "write_offs": 4}
+        return Supply(
+            self.status,
+            self.location,
+            self.held_day,
+            self.given_up_at,
+            self.free,
+            openings=self.openings,
+            empty_days=self.empty_days,
+            **{name: self.rows[name].columns(width) for name, width in widths.items()},
+        )
+
+    def morning(self, day: int) -> None:
+        """Before the gate: returns to the shelf, receipts, backorders, counts, transfers, purchase orders."""
+        for sku_place, units in self.coming_back.pop(day, ()):
+            np.add.at(self.flat, sku_place, units)
+        for order, sku, place, units in self.arriving.pop(day, ()):
+            np.add.at(self.flat, sku * len(LOCATIONS) + place, units)
+            group = np.array([spec.group for spec in LOCATIONS])[place]
+            np.subtract.at(self.on_order, (sku, group), units)
+            self.rows["receipts"].add(day, order, sku, place, units)
+        self._serve_backlog(day)
+        self._count(day)
+        self._transfer(day)
+        self._order(day)
+        self.empty_days += self._empty(day)
+
+    def _empty(self, day: int) -> Ints:
+        """SKU x channel: 1 where the SKU is sold there and no location that serves it has any left."""
+        company = self.company
+        alive = (company.launched[: company.stocked] <= day) & (company.ended[: company.stocked] >= day)
+        found = np.zeros((company.stocked, len(CHANNELS)), np.int64)
+        for number, spec in enumerate(CHANNELS):
+            left = self.free[:, [LOCATION_INDEX[name] for name in spec.serves]].sum(axis=1)
+            found[:, number] = alive & company.listed[: company.stocked, number] & (left <= 0)
+        return found
+
+    def allocate(self, rows: Ints) -> Ints:
+        """Hold stock for lines in the order given; the location of each, or -1. A line is held whole, at one location."""
+        found = np.full(len(rows), -1)
+        channel = self.lines.channel[rows]
+        for rank in range(PLACES):
+            target = np.where(channel == RETAIL, self.lines.shop[rows] if rank == 0 else -1, self.serves[rank][channel])
+            todo = np.flatnonzero((found < 0) & (target >= 0))
+            while len(todo):
+                at, sku, per = self.explode(rows[todo])
+                key = sku * len(LOCATIONS) + target[todo][at]
+                units = per * self.lines.quantity[rows[todo]][at]
+                fits = np.bincount(at[units > self.flat[key]], minlength=len(todo)) == 0
+                if not fits.all():
+                    todo = todo[fits]
+                    continue
+                order = np.argsort(key, kind="stable")
+                ranked, running = key[order], np.cumsum(units[order])
+                head = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+                size = np.diff(np.append(head, len(ranked)))
+                running -= np.repeat(running[head] - units[order][head], size)
+                served = np.bincount(at[order[running > self.flat[ranked]]], minlength=len(todo)) == 0
+                if not served.any():
+                    served[0] = True  # by itself it fits, as was seen above
+                np.subtract.at(self.flat, key[served[at]], units[served[at]])
+                found[todo[served]] = target[todo[served]]
+                todo = todo[~served]
+        return found
+
+    def hold(self, rows: Ints, location: Ints, day: int) -> None:
+        """Note what is held, and plan what comes back to the shelf from it."""
+        company, lines, traits, returning = self.company, self.lines, self.traits, self.returning
+        self.status[rows], self.location[rows], self.held_day[rows] = HELD, location, day
+        cancelled = traits.cancels[rows] > 0
+        self._plan_back(rows[cancelled], location[cancelled], np.full(int(cancelled.sum()), day + 1), lines.quantity[rows[cancelled]])
+        back = returning.comes_back[rows] & ~cancelled & ~traits.pick_fails[rows] & (returning.disposition[rows] <= REFURBISH)
+        back &= (returning.disposition[rows] == RESTOCK) | returning.repaired[rows]
+        rows, location = rows[back], location[back]
+        if len(rows):
+            held = np.full(len(rows), day)
+            shipped = shipped_at(company, lines, traits, self.strain, rows, location, held)
+            delivered = delivered_at(company, lines, traits, rows, location, shipped)
+            shelf = inspected_day(company, returning, rows, delivered) + np.where(
+                returning.disposition[rows] == REFURBISH, returning.repair_days[rows], 0
+            )
+            self._plan_back(rows, return_location(lines.channel[rows], location), shelf, returning.quantity[rows])
+
+    def _plan_back(self, rows: Ints, place: Ints, day: Ints, quantity: Ints) -> None:
+        if len(rows) == 0:
+            return
+        at, sku, per = self.explode(rows)
+        key, units, when = sku * len(LOCATIONS) + place[at], per * quantity[at], day[at]
+        for value in np.unique(when):
+            same = when == value
+            self.coming_back.setdefault(int(value), []).append((key[same], units[same]))
+
+    def sell(self, day: int, rows: Ints) -> None:
+        """The day's lines: held, backordered where the channel did not know or the customer waits, else lost."""
+        lines = self.lines
+        location = self.allocate(rows)
+        held = location >= 0
+        self.hold(rows[held], location[held], day)
+        self._learn(rows[held], location[held], day)
+        left = rows[~held]
+        if len(left) == 0:
+            return
+        at, sku, _ = self.explode(left)
+        channel, placed = lines.channel[left], lines.placed_at[left]
+        newest = self._newest_sale(rows[held], location[held])
+        lag = received_later(channel, placed) - placed
+        unaware = (channel == EBAY) & (np.bincount(at[newest[sku] > (placed - lag)[at]], minlength=len(left)) > 0)
+        coming = np.bincount(at[self.on_order[sku, 0] <= 0], minlength=len(left)) == 0
+        taken = unaware | (self.waits[left] & coming)
+        self._backorder(left[taken], day)
+
+    def _newest_sale(self, rows: Ints, location: Ints) -> Ints:
+        """By SKU: when the last unit was sold today at a location that serves the lagging channel; 0 if none."""
+        newest = np.zeros(self.company.stocked, np.int64)
+        near = (location == LEEDS) | (location == HAMBURG)
+        at, sku, _ = self.explode(rows[near])
+        np.maximum.at(newest, sku, self.lines.placed_at[rows[near]][at])
+        return newest
+
+    def _backorder(self, rows: Ints, day: int) -> None:
+        lines, traits = self.lines, self.traits
+        today = self.company.start_us + day * DAY_US
+        cancelled, refused = traits.cancels[rows] > 0, self.refused[rows]
+        leaves = today + self.patience[rows] * DAY_US + 9 * HOUR_US + self.wait_clock[rows]
+        soon = np.maximum(lines.placed_at[rows] + 3 * HOUR_US, today + DAY_US + 7 * HOUR_US) + self.wait_clock[rows]
+        leaves = np.where(cancelled, lines.placed_at[rows] + traits.cancel_after[rows], np.where(refused, soon, leaves))
+        self.given_up_at[rows] = leaves
+        never = cancelled | refused
+        self.status[rows] = np.where(never, GIVEN_UP, WAITING)
+        self.backlog = np.concatenate([self.backlog, rows[~never]])
+
+    def _serve_backlog(self, day: int) -> None:
+        if len(self.backlog) == 0:
+            return
+        gone = self.given_up_at[self.backlog] < self.company.start_us + day * DAY_US
+        self.status[self.backlog[gone]] = GIVEN_UP
+        waiting = self.backlog[~gone]
+        location = self.allocate(waiting)
+        served = location >= 0
+        self.given_up_at[waiting[served]] = np.iinfo(np.int64).max
+        self.hold(waiting[served], location[served], day)
+        self.backlog = waiting[~served]
+
+    def _count(self, day: int) -> None:
+        table = self.count_table[:, self.count_from[day] : self.count_from[day + 1]]
+        _, sku, place, change = table
+        change = np.maximum(change, -self.free[sku, place])
+        np.add.at(self.free, (sku, place), change)
+        self.rows["counts"].add(day, sku, place, change)
+        sku, place = self.damage[day]
+        units = np.minimum(self.damage_units.integers(1, 4, len(sku)), self.free[sku, place])
+        np.subtract.at(self.free, (sku, place), units)
+        some = units > 0
+        self.rows["write_offs"].add(day, sku[some], place[some], units[some])
+
+    # ---- moving and ordering ---------------------------------------------------------------------------------------
+
+    def _move(self, day: int, source: int, target: int, below_days: float, up_to_days: float, keep_days: float) -> None:
+        """Fill a location up from another where it is low, as far as the other can spare it."""
+        company = self.company
+        use = self.use[:, target]
+        alive = (company.launched[: company.stocked] <= day + 3) & (company.ended[: company.stocked] > day)
+        low = alive & company.stocks[:, target] & (self.free[:, target] < use * below_days + 0.5)
+        spare = self.free[:, source] - np.ceil(self.use[:, source] * keep_days).astype(np.int64)
+        units = np.minimum(np.ceil(use * up_to_days).astype(np.int64) + 1 - self.free[:, target], spare)
+        sku = np.flatnonzero(low & (units > 0))
+        self.free[sku, source] -= units[sku]
+        self.free[sku, target] += units[sku]
+        self.rows["transfers"].add(day, source, target, sku, units[sku])
+
+    def _transfer(self, day: int) -> None:
+        today = (day + self.company.start.weekday()) % 7
+        if today in (0, 3):
+            self._move(day, ROTTERDAM, HAMBURG, 8, 20, 0)
+        if today in (1, 4):
+            self._move(day, HAMBURG, LEIPZIG, 8, 20, 4)
+        for shop, weekday in zip(SHOPS, (0, 2, 3), strict=True):
+            if today == weekday:
+                self._move(day, HAMBURG, shop, 9, 30, 3)
+
+    def _learn(self, rows: Ints, location: Ints, day: int) -> None:
+        """Bring the company's exponential mean of use up to date, where there was stock to use."""
+        company = self.company
+        at, sku, per = self.explode(rows)
+        used = np.bincount(
+            sku * len(LOCATIONS) + location[at], weights=per * self.lines.quantity[rows][at], minlength=self.flat.size
+        ).reshape(self.free.shape)
+        alive = (company.launched[: company.stocked] <= day)[:, None]
+        known = alive & ((self.free > 0) | (used > 0))
+        self.use += np.where(known, (used - self.use) / MEMORY_DAYS, 0.0)
+
+    def _order(self, day: int) -> None:
+        """Suppliers whose weekday it is: order up to the target where the position is below the trigger."""
+        company = self.company
+        suppliers = company.suppliers
+        today = (day + company.start.weekday()) % 7
+        due = suppliers.weekday[company.supplier] == today
+        lead = suppliers.lead[company.supplier]
+        launched, ended = company.launched[: company.stocked], company.ended[: company.stocked]
+        due &= (launched <= day + lead + 12) & (ended > day + lead + 14)
+        sku = np.flatnonzero(due)
+        if len(sku) == 0:
+            return
+        ahead = self._season_ahead(day, lead[sku], company.category[sku])
+        use = (self.use[sku] @ self.group) * ahead[:, None]
+        cover = (lead[sku] + 7.0)[:, None]
+        spread = np.sqrt(use * cover * 1.6 + (use * suppliers.spread[company.supplier[sku], None]) ** 2)
+        trigger = use * cover + SERVICE[company.abc[sku], None] * spread
+        target = trigger + use * COVER_DAYS[company.abc[sku], None] + 1
+        position = self.free[sku] @ self.group.astype(np.int64) + self.on_order[sku]
+        wanted = np.where(position <= trigger, np.maximum(np.ceil(target - position), company.moq[sku, None]), 0)
+        case = company.case_pack[sku, None]
+        units = (np.ceil(wanted / case) * case).astype(np.int64)
+        units *= np.stack([np.ones(len(sku), bool), company.stocks[sku, LEEDS], company.stocks[sku, NEWARK]], axis=1)
+        row, group = np.nonzero(units)
+        if len(row):
+            self._place(day, sku[row], np.array(GROUP_GATE)[group], units[row, group])
+
+    def _season_ahead(self, day: int, lead: Floats, category: Ints) -> Floats:
+        """How much more a category sells when the goods arrive than in the weeks the mean was learned from, as far as planners allow."""
+        dates = [self.company.start + timedelta(days=day + step) for step in range(-BEFORE * 2, 75)]
+        season = yearly(np.array([value.timetuple().tm_yday for value in dates]))
+        at = np.minimum(lead.astype(np.int64) + 10 + BEFORE * 2, len(dates) - 1)
+        found: Floats = (season[at, category] / season[0, category]) ** FAITH
+        return found
+
+    def _place(self, day: int, sku: Ints, place: Ints, units: Ints) -> None:
+        """Purchase orders, one for each supplier and location; half of what Rotterdam can hold goes there."""
+        company, rng = self.company, self.rng
+        half = units // 2 // company.case_pack[sku] * company.case_pack[sku]
+        split = (place == HAMBURG) & company.stocks[sku, ROTTERDAM] & (half >= company.moq[sku]) & (units >= 24)
+        sku, place = np.concatenate([sku, sku[split]]), np.concatenate([place, np.full(int(split.sum()), ROTTERDAM)])
+        units = np.concatenate([np.where(split, units - half, units), half[split]])
+        supplier = company.supplier[sku]
+        order, line_order = np.unique(supplier * len(LOCATIONS) + place, return_inverse=True)
+        from_supplier, to_place = order // len(LOCATIONS), order % len(LOCATIONS)
+        suppliers = company.suppliers
+        mean, spread = suppliers.lead[from_supplier], suppliers.spread[from_supplier]
+        shape = (mean / spread) ** 2
+        delayed = (suppliers.delayed_from[from_supplier] <= day) & (day <= suppliers.delayed_to[from_supplier])
+        taken = rng.gamma(shape, mean / shape) * np.where(delayed, 1.6, 1.0)
+        arrives = day + np.clip(np.round(taken), 2, BEYOND).astype(np.int64)
+        number = self.next_order + np.arange(len(order))
+        self.next_order += len(order)
+        self.rows["orders"].add(number, day, from_supplier, to_place, day + np.ceil(mean).astype(np.int64))
+        self.rows["order_lines"].add(number[line_order], sku, units)
+        group = np.array([spec.group for spec in LOCATIONS])[place]
+        np.add.at(self.on_order, (sku, group), units)
+        in_two = (rng.random(len(sku)) < 0.08) & (units >= 4)
+        second = np.where(in_two, units // 3, 0)
+        again = rng.integers(4, 13, len(sku))
+        self._arrive(number[line_order], sku, place, units - second, arrives[line_order])
+        self._arrive(number[line_order][in_two], sku[in_two], place[in_two], second[in_two], (arrives[line_order] + again)[in_two])
+
+    def _arrive(self, order: Ints, sku: Ints, place: Ints, units: Ints, day: Ints) -> None:
+        for value in np.unique(day):
+            same = day == value
+            self.arriving.setdefault(int(value), []).append((order[same], sku[same], place[same], units[same]))
