@@ -34,5 +34,9 @@ else:
         attention.next_steps(rows, PAGE)
     if rows["is_assumed"].any():
         st.caption("Some figures rest on an assumed opening stock: see the column Basis.")
-    tables.stock(where, PAGE)
-explain.show(str(st.session_state.get("sku") or ""), where.channel_id)
+    table = st.container()
+chosen = explain.ask()
+if not rows.is_empty():
+    with table:
+        tables.stock(where, chosen, PAGE)
+explain.show(chosen, where.channel_id)

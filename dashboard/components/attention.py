@@ -56,14 +56,16 @@ def store_entries() -> Iterable[Entry]:
     offered = filters.options()
     for row in cache.overview().iter_rows(named=True):
         icon, one, many = _KINDS.get(row["kind"], (":material/flag:", row["label"], row["label"]))
+        sentence = words.counted(row["count"], one, many)
         page = links.page(row["page"])
         query = filters.expanded(links.query(row["query"]), offered)
-        items = tuple(_item(item, page, query) for item in row["items"][:ITEMS])
-        yield Entry(icon, words.counted(row["count"], one, many), page, query, items)
-
-
-def _item(item: dict[str, str], page: links.PageInfo, query: dict[str, list[str]]) -> Item:
-    return Item(item["label"], item["detail"], {**query, "sku": item["key"]} if page is links.STOCK else query)
+        items = row["items"][:ITEMS]
+        if row["kind"] == "stale_channels":  # the overview has their ages: what they sell of is on live stock
+            late = [Item(item["label"], item["detail"], {"channel": offered.channel[item["key"]]}) for item in items]
+            yield Entry(icon, sentence, links.STOCK, late[0].query, tuple(late))
+            continue
+        found = (Item(f"{item['key']} {item['label']}", item["detail"], {**query, "sku": item["key"]}) for item in items)
+        yield Entry(icon, sentence, page, query, tuple(found))
 
 
 SOURCES: Final[list[Source]] = [store_entries]

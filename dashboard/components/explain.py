@@ -64,21 +64,25 @@ if (where && where.getBoundingClientRect().top > window.innerHeight - 260)
 </script>"""
 
 
+def ask() -> str:
+    """Draw the field of the SKU to explain, which a click on a row fills; what is in it."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="explain"):
+        typed = st.text_input("SKU explained", key="sku", bind="query-params", placeholder="Click a row, or type a SKU", width=280).strip()
+        if typed:
+            st.button("Close", on_click=tables.choose, args=("",), icon=":material/close:", key="explain.close")
+    return typed
+
+
 def show(typed: str, channel_id: str | None) -> None:
-    """Draw the explanation of the SKU that was clicked or typed; `channel_id`: the channel to explain first."""
-    with st.container(key="explain", gap="small"):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.text_input("SKU explained", key="sku", bind="query-params", placeholder="Click a row, or type a SKU", width=280)
-            if typed:
-                st.button("Close", on_click=tables.choose, args=("",), icon=":material/close:", key="explain.close")
-        if not typed:
-            st.caption("Choose a SKU to see what each channel may sell of it, which rule binds, and the entries behind each number.")
-            return
-        product = _product(typed)
-        if product is None:
-            st.warning(f"There is no SKU “{typed}” in this store: check the code, or click a row above.", icon=":material/search_off:")
-            return
-        _explain(product, channel_id)
+    """Draw the explanation of a SKU; `channel_id`: the channel to explain first."""
+    if not typed:
+        st.caption("Choose a SKU to see what each channel may sell of it, which rule binds, and the entries behind each number.")
+        return
+    product = _product(typed)
+    if product is None:
+        st.warning(f"There is no SKU “{typed}” in this store: check the code, or click a row above.", icon=":material/search_off:")
+        return
+    _explain(product, channel_id)
     if st.session_state.pop("explain.scroll", False):
         st.html(_SCROLL, unsafe_allow_javascript=True)
 
@@ -88,7 +92,7 @@ def _product(typed: str) -> dict[str, Any] | None:
     everything = cache.stock_table(StockFilter())
     found = everything.filter(pl.col("sku") == typed)
     if found.is_empty():
-        found = everything.filter(pl.col("sku").str.to_lowercase() == typed.strip().lower())
+        found = everything.filter(pl.col("sku").str.to_lowercase() == typed.lower())
     return None if found.is_empty() else found.row(0, named=True)
 
 
@@ -131,8 +135,9 @@ def availability_html(rows: pl.DataFrame, names: dict[str, str]) -> str:
 def _availability_row(row: dict[str, Any], shown: list[str], names: dict[str, str]) -> str:
     cells = "".join(f"<td>{words.units(row[name])}</td>" for name in shown[:-1])
     name = escape(names.get(row["channel_id"], row["channel_id"]))
+    rule = words.rule(row["binding_rule"], row["binding_component"])
     result = f'<td class="oh-strong">{words.units(row["available_to_sell"])}</td>'
-    return f'<tr><th scope="row">{name}</th>{cells}{result}<td class="oh-text">{escape(row["binding_rule"] or "")}</td></tr>'
+    return f'<tr><th scope="row">{name}</th>{cells}{result}<td class="oh-text">{escape(rule)}</td></tr>'
 
 
 def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]], channel_id: str | None) -> None:
@@ -148,9 +153,9 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
         required=True,
     )
     frame = cache.waterfall(sku).filter(pl.col("channel_id") == chosen)
-    name, left = channels[chosen]["name"], rows.filter(pl.col("channel_id") == chosen)["available_to_sell"][0]
-    rules = [rule for rule in frame.filter("binds")["rule"].to_list() if rule]
-    st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**" + (f" — {'; '.join(rules)}" if rules else ""))
+    figures = rows.row(by_predicate=pl.col("channel_id") == chosen, named=True)
+    name, left = channels[chosen]["name"], figures["available_to_sell"]
+    st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**: {words.rule(figures['binding_rule'], figures['binding_component'])}.")
     st.plotly_chart(
         charts.waterfall(frame, channels[chosen]["position"]),
         key="explain.chart",

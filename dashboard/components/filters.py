@@ -29,6 +29,7 @@ SORTS: Final = {
     "on_order": "On order",
     "days_of_cover": "Days of cover",
 }
+TABS: Final = {"listings": "Listings without a SKU", "rows": "Rows", "conflicts": "Conflicts", "parked": "Waiting events"}
 ORDERS: Final = ("Lowest first", "Highest first")
 _NOTES: Final = "filters.notes"
 
@@ -62,7 +63,7 @@ def _labels(frame: pl.DataFrame, key: str) -> dict[str, str]:
 
 def expanded(query: Mapping[str, str | Sequence[str]], offered: Options) -> dict[str, list[str]]:
     """A link's parameters with ids turned into the labels that the widgets bind to; what is unknown stays as it is."""
-    known = {"channel": offered.channel, "location": offered.location, "category": offered.category, "state": offered.state}
+    known = {"channel": offered.channel, "location": offered.location, "category": offered.category, "state": offered.state, "tab": TABS}
     return {
         name: [known.get(name, {}).get(value, value) for value in ([values] if isinstance(values, str) else values)]
         for name, values in query.items()

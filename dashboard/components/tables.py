@@ -47,24 +47,19 @@ class View:
     size: int
 
 
-def stock(where: StockFilter, key: str) -> str:
-    """Draw the table of SKUs with its tools; the chosen SKU, or an empty text.
-
-    `where`: the filters; the table adds sorting, and draws nothing where no row matches.
-    """
+def stock(where: StockFilter, chosen: str, key: str) -> None:
+    """Draw the table of SKUs with its tools, `chosen` selected in it. `where`: the filters; the table adds its own sorting."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         view = _tools(where.channel_id is not None)
         rows = _sorted(where, view)
         downloads.buttons(rows, "live-stock", key)
-    pages = max(ceil(rows.height / view.size), 1)
-    if st.session_state.get("page", 1) > pages:
-        st.session_state["page"] = pages
-    number = st.session_state.get("page", 1)
-    shown = _held(rows.slice((number - 1) * view.size, view.size), where, view, number, key)
+    grid = st.container()
+    number = _pager(rows.height, view, bool(chosen))
+    shown = _held(rows.slice((number - 1) * view.size, view.size), (where, view, number), chosen, key)
     skus = tuple(shown["sku"].to_list())
     st.session_state[f"{key}.drawn"] = skus
-    _select(key, skus, st.session_state.get("sku", ""))
-    st.dataframe(
+    _select(key, skus, chosen)
+    grid.dataframe(
         display(shown, with_channel=where.channel_id is not None),
         key=f"{key}.grid",
         height=ROW_PIXELS * (min(max(shown.height, 1), VISIBLE_ROWS) + 1) + 3,
@@ -75,11 +70,20 @@ def stock(where: StockFilter, key: str) -> str:
         placeholder="—",
         alt="Stock by SKU: choose a row to see where its numbers come from",
     )
+
+
+def _pager(count: int, view: View, is_held: bool) -> int:
+    """Draw which rows are shown and the pages; the page's number, from 1."""
+    pages = max(ceil(count / view.size), 1)
+    if st.session_state.get("page", 1) > pages:
+        st.session_state["page"] = pages
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        first = (number - 1) * view.size + 1
-        st.caption(f"{words.units(first)} to {words.units(first + shown.height - 1)} of {words.counted(rows.height, 'SKU')}{_order_note()}")
-        st.pagination(pages, key="page", bind="query-params", max_visible_pages=5)
-    return str(st.session_state.get("sku", ""))
+        told = st.empty()
+        number = st.pagination(pages, key="page", bind="query-params", max_visible_pages=5, width=300)
+    first, last = (number - 1) * view.size + 1, min(number * view.size, count)
+    order = " · the order is kept while a SKU is chosen" if is_held else ""
+    told.caption(f"{words.units(first)} to {words.units(last)} of {words.counted(count, 'SKU')}{order}")
+    return number
 
 
 def _tools(with_channel: bool) -> View:
@@ -102,20 +106,15 @@ def _sorted(where: StockFilter, view: View) -> pl.DataFrame:
     )
 
 
-def _held(page: pl.DataFrame, where: StockFilter, view: View, number: int, key: str) -> pl.DataFrame:
+def _held(page: pl.DataFrame, asked: tuple[StockFilter, View, int], chosen: str, key: str) -> pl.DataFrame:
     """The page's rows; while a SKU is chosen, those that were there when it was, in their order, with figures of now."""
-    asked = (where, view, number)
     before, order = st.session_state.get(f"{key}.held", (None, ()))
-    if st.session_state.get("sku") and before == asked and order:
-        everything = cache.stock_table(replace(where, text="", categories=(), states=(), sort="sku", descending=False))
-        held = pl.DataFrame({"sku": order}, schema={"sku": pl.String}).join(everything, on="sku", how="inner", maintain_order="left")
-        return held.select(page.columns)
+    if chosen and before == asked and order:
+        everything = cache.stock_table(StockFilter(asked[0].channel_id, asked[0].location_ids))
+        held = pl.DataFrame({"sku": order}, schema={"sku": pl.String})
+        return held.join(everything, on="sku", how="inner", maintain_order="left").select(page.columns)
     st.session_state[f"{key}.held"] = (asked, tuple(page["sku"].to_list()))
     return page
-
-
-def _order_note() -> str:
-    return " · the order is kept while a SKU is chosen" if st.session_state.get("sku") else ""
 
 
 def _select(key: str, skus: tuple[str, ...], chosen: str) -> None:
@@ -175,7 +174,7 @@ def _columns() -> dict[str, Any]:
     return {
         "sku": st.column_config.TextColumn("SKU", pinned=True),
         "name": st.column_config.TextColumn("Name", width="medium"),
-        "state": st.column_config.TextColumn("State", help="The most urgent state that applies."),
+        "state": st.column_config.TextColumn("State", width=140, help="The most urgent state that applies."),
         **numbers,
         "days_of_cover": st.column_config.NumberColumn(
             "Cover (days)", help="Days the stock lasts at the mean demand of the last 28 in-stock days.", format="localized"

@@ -7,6 +7,26 @@ STATE_LABELS: Final = {"oversell": "About to oversell", "out": "Out", "low": "Lo
 STATE_ICONS: Final = {"oversell": "⚠", "out": "✕", "low": "▼", "over": "▲", "healthy": "✓"}
 
 
+RULES: Final = {
+    "no location": "no location serves it",
+    "not listed": "it has no listing there",
+    "listing maximum": "the listing's maximum caps it",
+    "channel buffer": "the channel buffer withholds units",
+    "reserved": "units are reserved for other channels",
+    "backordered": "units already owed come first",
+    "location buffer": "location buffers withhold units",
+    "kit component": "the kit's scarcest component decides",
+    "pool": "all that its locations have left",
+}
+
+
+def rule(code: str | None, component: str | None = None) -> str:
+    """Which rule made a channel's figure what it is (`domain.availability.RULES`), as words; `component`: of a kit."""
+    if code == "kit component" and component:
+        return f"{component} decides, the kit's scarcest component"
+    return RULES.get(code or "", code or "")
+
+
 def state(value: str) -> str:
     """A stock state as an icon and its words, so that it is never told by colour alone."""
     return f"{STATE_ICONS.get(value, '')} {STATE_LABELS.get(value, value)}".strip()
