@@ -97,6 +97,7 @@ stock_movement = Table(
     "stock_movement",
     metadata,
     _StockMovement,
+    Index("ix_stock_movement_occurred_at", "occurred_at"),
     Index("ix_stock_movement_sku_location_id_occurred_at", "sku", "location_id", "occurred_at"),
     Index("uq_stock_movement_event_id_line_no", "event_id", "line_no", unique=True),
     CheckConstraint(one_of("state", STATES), name="state"),

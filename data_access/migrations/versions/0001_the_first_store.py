@@ -662,6 +662,7 @@ def upgrade() -> None:
         comment="The ledger: one signed change of stock at a location. Append-only.",
     )
     with op.batch_alter_table("stock_movement", schema=None) as batch_op:
+        batch_op.create_index("ix_stock_movement_occurred_at", ["occurred_at"], unique=False)
         batch_op.create_index("ix_stock_movement_sku_location_id_occurred_at", ["sku", "location_id", "occurred_at"], unique=False)
         batch_op.create_index("uq_stock_movement_event_id_line_no", ["event_id", "line_no"], unique=True)
 
@@ -1072,6 +1073,7 @@ def downgrade() -> None:
     with op.batch_alter_table("stock_movement", schema=None) as batch_op:
         batch_op.drop_index("uq_stock_movement_event_id_line_no")
         batch_op.drop_index("ix_stock_movement_sku_location_id_occurred_at")
+        batch_op.drop_index("ix_stock_movement_occurred_at")
 
     op.drop_table("stock_movement")
     op.drop_table("stock_level")
