@@ -161,10 +161,10 @@ class LiveStock:
         try:
             require_current(self.engine)
         except StoreOutOfDate as problem:
-            self._publish(store=info, problem=str(problem), versions={}, catalogue=None, live=None, recent=None)
+            self.publish(store=info, problem=str(problem), versions={}, catalogue=None, live=None, recent=None)
             self.health = Health(True, datetime.now(UTC), "")
             return False
-        self._publish(store=info, problem="")
+        self.publish(store=info, problem="")
         return True
 
     def _take_in(self, before: Snapshot, seen: dict[str, int], connection: Connection) -> None:
@@ -185,11 +185,11 @@ class LiveStock:
             fresh["synced"] = freshness.synced(connection)
         if moved & {"inbox", "catalog"}:
             fresh["waiting"] = overview.waiting(connection)
-        self._publish(**fresh)
+        self.publish(**fresh)
         if catalogue is not before.catalogue or moved & {"orders", "stock"}:
             self._wants_recent.set()
 
-    def _publish(self, **fresh: object) -> None:
+    def publish(self, **fresh: object) -> None:
         """Swap in a snapshot with these parts."""
         with self._lock:
             token = next(_tokens) if {"live", "recent", "catalogue"} & fresh.keys() else self.snapshot.token
@@ -212,7 +212,7 @@ class LiveStock:
                 continue
             self._wants_recent.clear()
             try:
-                self._publish(recent=self._read_recent(catalogue, now))
+                self.publish(recent=self.read_recent(catalogue, now))
             except _LOST as error:
                 self._lost(error)
                 self._wants_recent.set()
@@ -221,7 +221,7 @@ class LiveStock:
             read_at, read_for, of_day = now, catalogue, now // _DAY
             self._has_recent.set()
 
-    def _read_recent(self, catalogue: Catalogue, now: int) -> Recent:
+    def read_recent(self, catalogue: Catalogue, now: int) -> Recent:
         with reading(self.engine) as connection:
             return recent(
                 connection,

@@ -26,12 +26,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain import availability as rules
 from data_access.queries import catalog, stock
-from data_access.queries.recent import DEMAND, MEAN_DAYS, Recent
+from data_access.queries.recent import DEMAND, MEAN_DAYS, Ints, Recent
 from data_access.queries.stock import KPIS, PICTURE, STATES, STOCK_TABLE, StockFilter
 
 UNKNOWN_LEAD_TIME_DAYS: Final = 7.0
 OVER_DAYS: Final = 120.0
-HISTORY_DAYS: Final = 30
 ALL: Final = "*"  # stands for a channel that every location serves
 
 
@@ -161,8 +160,9 @@ def rows(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str 
 
 def _scope(live: Live, channel_id: str | None, location_ids: tuple[str, ...]) -> pl.Series:
     """Locations that units are counted at."""
-    served = live.catalogue.channel_locations.filter(pl.col("channel_id") == channel_id)["location_id"]
-    scope = live.catalogue.locations["location_id"] if channel_id is None else served
+    serving = live.catalogue.channel_locations
+    everywhere = live.catalogue.locations["location_id"]
+    scope = everywhere if channel_id is None else serving.filter(pl.col("channel_id") == channel_id)["location_id"]
     return scope.filter(scope.is_in(location_ids)) if location_ids else scope
 
 
@@ -337,33 +337,36 @@ def kpis(live: Live, recent: Recent | None, table: pl.DataFrame, where: StockFil
 
 
 def _histories(live: Live, recent: Recent | None, table: pl.DataFrame, where: StockFilter) -> dict[str, list[int]]:
-    """Figures at the end of each of the last `HISTORY_DAYS` whole days."""
+    """Figures at the end of each of the last `recent.HISTORY_DAYS` days before today."""
     if recent is None:
         return {}
-    days = slice(-HISTORY_DAYS - 1, -1)
-    scope = _scope(live, where.channel_id, where.location_ids)
     shown = table["sku"].implode()
-    here = recent.places.select(pl.col("sku").is_in(shown) & pl.col("location_id").is_in(scope.implode())).to_series().to_numpy()
-    found = {"on_hand": recent.on_hand[here, days].sum(axis=0).tolist()}
+    places = recent.places.with_row_index("row").filter(pl.col("sku").is_in(shown))
     if where.channel_id is not None or where.location_ids:
-        return found
-    chosen = recent.skus.is_in(shown).to_numpy()
-    sellable, open_units = recent.sellable[:, days], recent.open_units[:, days]
-    allocated = np.minimum(open_units, sellable)
-    free = sellable - open_units
+        here = pl.col("location_id").is_in(_scope(live, where.channel_id, where.location_ids).implode())
+        return {"on_hand": _sums(recent.on_hand, places.filter(here)["row"])}
+    rows = pl.DataFrame({"sku": recent.skus}).with_row_index("row").filter(pl.col("sku").is_in(shown))["row"]
+    allocated = np.minimum(recent.open_units, recent.sellable)
+    free = (recent.sellable - recent.open_units)[:, :-1]
     never_stocked = table.filter(~pl.col("is_kit") & ~pl.col("sku").is_in(recent.skus.implode())).height
-    out = (free[chosen] <= 0).sum(axis=0) + never_stocked + _kits_out(live, recent, table, free)
-    return found | {
-        "available": (sellable - allocated)[chosen].sum(axis=0).tolist(),
-        "allocated": allocated[chosen].sum(axis=0).tolist(),
-        "backordered": (open_units - allocated)[chosen].sum(axis=0).tolist(),
+    out = (free[rows.to_numpy()] <= 0).sum(axis=0) + never_stocked + _kits_out(live, recent, table, free)
+    return {
+        "on_hand": _sums(recent.on_hand, places["row"]),
+        "available": _sums(recent.sellable - allocated, rows),
+        "allocated": _sums(allocated, rows),
+        "backordered": _sums(recent.open_units - allocated, rows),
         "skus_out": out.tolist(),
     }
 
 
-def _kits_out(
-    live: Live, recent: Recent, table: pl.DataFrame, free: np.ndarray[tuple[int, int], np.dtype[np.int64]]
-) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _sums(balances: Ints, rows: pl.Series) -> list[int]:
+    """Sums over rows of each day but today, which the live figures tell."""
+    chosen = balances if len(rows) == len(balances) else balances[rows.to_numpy()]
+    sums: list[int] = chosen[:, :-1].sum(axis=0, dtype=np.int64).tolist()
+    return sums
+
+
+def _kits_out(live: Live, recent: Recent, table: pl.DataFrame, free: Ints) -> Ints:
     """How many kits of the table lacked a component at the end of each day."""
     shown = table.filter("is_kit").select("sku")
     rows = pl.DataFrame({"sku": recent.skus}).with_row_index("row")
@@ -372,11 +375,10 @@ def _kits_out(
     )
     never = parts.filter(pl.col("row").is_null())["kit_sku"].unique()
     able = parts.filter(~pl.col("kit_sku").is_in(never.implode())).sort("kit_sku")
-    out = np.full(free.shape[1], len(never), dtype=np.int64)
-    if able.height:
-        lacking = free[able["row"].to_numpy()] < able["quantity"].to_numpy()[:, None]
-        starts = np.flatnonzero(np.diff(able["kit_sku"].rle_id().to_numpy(), prepend=-1))
-        out += np.logical_or.reduceat(lacking, starts, axis=0).sum(axis=0)
+    lacking = free[able["row"].to_numpy()] < able["quantity"].to_numpy()[:, None]
+    starts = np.flatnonzero(np.diff(able["kit_sku"].rle_id().to_numpy().astype(np.int64), prepend=-1))
+    lacking_any = np.logical_or.reduceat(lacking, starts, axis=0) if able.height else lacking
+    out: Ints = lacking_any.sum(axis=0, dtype=np.int32) + len(never)
     return out
 
 

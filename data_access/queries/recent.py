@@ -11,7 +11,7 @@ their indexes on time, and nothing older. Stock is played backwards from the lev
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +28,7 @@ from data_access.schema.stock import stock_movement
 
 WINDOW_DAYS: Final = 90
 MEAN_DAYS: Final = 28
+HISTORY_DAYS: Final = 30  # before today
 _DAY: Final = 86_400_000_000
 
 DEMAND: Final = pl.Schema(
@@ -46,12 +47,15 @@ _MOVES: Final = pl.Schema(
     {"sku": pl.String, "location_id": pl.String, "day": pl.Int64, "sellable": pl.Int64, "unsellable": pl.Int64, "shipped": pl.Int64}
 )
 _PARTS: Final = pl.Schema({"sku": pl.String, "kit_version": pl.Int64, "component_sku": pl.String, "quantity": pl.Int64})
-Ints = npt.NDArray[np.int64]
+Ints = npt.NDArray[np.int32]
+_Bools = npt.NDArray[np.bool_]
+_Floats = npt.NDArray[np.float64]
+_Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """The last `WINDOW_DAYS` whole days and today, as frames and arrays whose last axis is days, oldest first, today last.
+    """Mean demand, and the end of each of the last `HISTORY_DAYS` days as arrays whose last axis is days, oldest first, today last.
 
     `on_hand` has a row for each row of `places` (sku, location_id); `sellable` and `open_units` (units of open order lines, allocated
     or backordered) a row for each SKU of `skus`, stocked SKUs in order.
@@ -79,32 +83,31 @@ def recent(
 
     Frames as `stock.LEVELS`, `stock.BACKORDERS`, `catalog.KITS`, `catalog.CHANNELS` and `catalog.CHANNEL_LOCATIONS`.
     """
-    last_day = now // _DAY
-    first_day = last_day - WINDOW_DAYS
+    today = now // _DAY
+    first_day = today - WINDOW_DAYS
     lines = _exploded(_lines(bind, first_day * _DAY), read(bind, sa.select(*_part_columns()), _PARTS))
-    moves = read(bind, _moves_since(first_day * _DAY), _MOVES).filter(pl.col("day") <= last_day)
-    places = levels.select("sku", "location_id", "on_hand", "unsellable", "allocated").sort("sku", "location_id")
+    places = levels.select("sku", "location_id", "on_hand", "unsellable", "allocated").sort("sku", "location_id").with_row_index("row")
     skus = places["sku"].unique().sort()
-    grid = _Grid(skus, places, int(first_day))
-    on_hand_changes = grid.by_place(moves.with_columns(units=pl.col("sellable") + pl.col("unsellable")), "units")
-    on_hand = _backwards(places["on_hand"], on_hand_changes)
-    sellable = _backwards(places["on_hand"] - places["unsellable"], grid.by_place(moves, "sellable"))
-    starts = _starts(places["sku"])
-    per_sku = np.add.reduceat(sellable, starts, axis=0) if len(starts) else sellable
-    stock = _SellableStock(skus, places, np.maximum(sellable, 0), starts)
+    moves = (
+        read(bind, _moves_since(first_day * _DAY), _MOVES)
+        .with_columns(day=pl.col("day") - first_day)
+        .filter(pl.col("day") <= WINDOW_DAYS)
+        .join(places.select("sku", "location_id", "row"), on=["sku", "location_id"])
+    )
+    shown = slice(WINDOW_DAYS - HISTORY_DAYS, None)
+    everything = pl.col("sellable") + pl.col("unsellable")
+    on_hand = _backwards(places["on_hand"], _filled(moves.with_columns(units=everything), "units", places.height)[:, shown])
+    sellable = _backwards(places["on_hand"] - places["unsellable"], _filled(moves, "sellable", places.height))
+    per_sku = np.add.reduceat(sellable[:, shown], _starts(places["sku"]), axis=0) if places.height else sellable[:, shown]
     return Recent(
-        today=_date(last_day),
-        demand=_demand(stock, lines, kits, channels, channel_locations, int(first_day)),
+        today=datetime.fromtimestamp(today * 86_400, UTC).date(),
+        demand=_demand(_InStock.of(places, sellable, kits), lines, kits, channels, channel_locations, first_day),
         places=places.select("sku", "location_id"),
         skus=skus,
         on_hand=np.maximum(on_hand, 0),
         sellable=np.maximum(per_sku, 0),
-        open_units=_open_units(grid, places, backorders, lines, moves),
+        open_units=_open_units(skus, places, backorders, lines, moves, first_day)[:, shown],
     )
-
-
-def _date(day: int) -> date:
-    return datetime.fromtimestamp(day * 86_400, UTC).date()
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
@@ -174,153 +177,139 @@ def _moves_since(since: int) -> sa.Executable:
 # ---- days ----------------------------------------------------------------------------------------------------------
 
 
-class _Grid:
-    """Where rows of frames go in arrays of SKUs or places by days."""
-
-    def __init__(self, skus: pl.Series, places: pl.DataFrame, first_day: int) -> None:
-        self.skus = pl.DataFrame({"sku": skus}).with_row_index("row")
-        self.places = places.select("sku", "location_id").with_row_index("row")
-        self.first_day = first_day
-
-    def by_place(self, moves: pl.DataFrame, column: str) -> Ints:
-        """Units by place and day."""
-        return self._filled(moves.join(self.places, on=["sku", "location_id"]), column, self.places.height)
-
-    def by_sku(self, rows: pl.DataFrame, column: str) -> Ints:
-        """Units by SKU and day."""
-        return self._filled(rows.join(self.skus, on="sku"), column, self.skus.height)
-
-    def _filled(self, rows: pl.DataFrame, column: str, height: int) -> Ints:
-        filled = np.zeros((height, WINDOW_DAYS + 1), dtype=np.int64)
-        days = (rows["day"] - self.first_day).to_numpy()
-        np.add.at(filled, (rows["row"].to_numpy(), days), rows[column].to_numpy())
-        return filled
+def _filled(rows: pl.DataFrame, column: str, height: int) -> Ints:
+    """Sums of a column by `row` and `day` (0 to `WINDOW_DAYS`)."""
+    sums = rows.group_by("row", "day").agg(pl.col(column).sum())
+    filled = np.zeros((height, WINDOW_DAYS + 1), dtype=np.int32)
+    filled[sums["row"].to_numpy(), sums["day"].to_numpy()] = sums[column].to_numpy()
+    return filled
 
 
 def _backwards(now: pl.Series, changes: Ints) -> Ints:
     """Balances at the end of each day from the balance of now: less all that changed on later days."""
-    later = np.cumsum(changes[:, ::-1], axis=1)[:, ::-1] - changes
-    result: Ints = now.to_numpy()[:, None] - later
-    return result
+    since = np.cumsum(changes[:, ::-1], axis=1, dtype=np.int32)[:, ::-1]
+    balances: Ints = now.to_numpy().astype(np.int32)[:, None] - (since - changes)
+    return balances
 
 
-def _starts(skus: pl.Series) -> npt.NDArray[np.intp]:
-    """The first row of each SKU in a sorted column."""
-    values = skus.rle_id().to_numpy()
-    return np.flatnonzero(np.diff(values, prepend=-1))
+def _starts(sorted_values: pl.Series) -> _Rows:
+    """The first row of each value in a sorted column."""
+    return np.flatnonzero(np.diff(sorted_values.rle_id().to_numpy().astype(np.int64), prepend=-1))
 
 
-def _open_units(grid: _Grid, places: pl.DataFrame, backorders: pl.DataFrame, lines: pl.DataFrame, moves: pl.DataFrame) -> Ints:
+def _open_units(
+    skus: pl.Series, places: pl.DataFrame, backorders: pl.DataFrame, lines: pl.DataFrame, moves: pl.DataFrame, first_day: int
+) -> Ints:
     """Units of open lines at the end of each day: those of now, less placed later, plus shipped or cancelled later."""
-    owed = backorders.group_by("sku").agg(pl.col("backordered").sum())
-    now = (
-        grid.skus.join(places.group_by("sku").agg(pl.col("allocated").sum()), on="sku", how="left", maintain_order="left")
-        .join(owed, on="sku", how="left", maintain_order="left")
-        .select(pl.col("allocated").fill_null(0) + pl.col("backordered").fill_null(0))
-        .to_series()
-    )
-    happened = pl.coalesce("cancelled_at", "placed_at").cast(pl.Int64) // _DAY
-    window = pl.col("day").is_between(grid.first_day, grid.first_day + WINDOW_DAYS)
-    ordered = lines.filter("is_stock").with_columns(day=happened).filter(window)
-    changes = grid.by_sku(ordered, "units") - grid.by_sku(moves.filter(window), "shipped")
-    return np.maximum(_backwards(now, changes), 0)
+    rows = pl.DataFrame({"sku": skus}).with_row_index("row")
+    tied = places.group_by("sku").agg(units=pl.col("allocated").sum())
+    owed = backorders.group_by("sku").agg(units=pl.col("backordered").sum())
+    both = pl.concat([tied, owed]).group_by("sku").agg(pl.col("units").sum())
+    now = rows.join(both, on="sku", how="left", maintain_order="left")["units"].fill_null(0)
+    happened = pl.coalesce("cancelled_at", "placed_at").cast(pl.Int64) // _DAY - first_day
+    ordered = lines.filter("is_stock").select("sku", "units", day=happened)
+    left = moves.select("sku", -pl.col("shipped").alias("units"), "day")
+    changes = pl.concat([ordered, left]).filter(pl.col("day").is_between(0, WINDOW_DAYS)).join(rows, on="sku")
+    return np.maximum(_backwards(now, _filled(changes, "units", len(skus))), 0)
 
 
 # ---- demand --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class _SellableStock:
-    """Sellable units at the end of each day by place, and where each SKU's places begin."""
+class _InStock:
+    """Whether there was any at the end of each whole day: a row for each row of `at` (sku, location_id), kits included, by SKU."""
 
-    skus: pl.Series
-    places: pl.DataFrame
-    sellable: Ints
-    starts: npt.NDArray[np.intp]
+    at: pl.DataFrame
+    any_left: _Bools
 
-    def in_stock(self, all_skus: pl.Series, kits: pl.DataFrame, location_ids: pl.Series | None) -> npt.NDArray[np.bool_]:
-        """Whether each of `all_skus` was in stock on each whole day, at any of the locations (None: at any at all)."""
-        there = self.sellable[:, :WINDOW_DAYS]
+    @classmethod
+    def of(cls, places: pl.DataFrame, sellable: Ints, kits: pl.DataFrame) -> "_InStock":
+        """From sellable units by place; a kit has a place where each of its components has one."""
+        days = sellable[:, :WINDOW_DAYS]
+        parts = (
+            kits.with_columns(parts=pl.len().over("kit_sku"))
+            .join(places.select("row", "location_id", component_sku="sku"), on="component_sku")
+            .filter(pl.len().over("kit_sku", "location_id") == pl.col("parts"))
+            .sort("kit_sku", "location_id", "component_sku")
+        )
+        at, any_left = places.select("sku", "location_id"), days > 0
+        if parts.height:
+            enough = days[parts["row"].to_numpy()] >= parts["quantity"].to_numpy()[:, None]
+            starts = _starts(parts.select(pl.struct("kit_sku", "location_id")).to_series())
+            kit_places = parts[starts].select("location_id", sku="kit_sku").select("sku", "location_id")
+            at = pl.concat([at, kit_places])
+            any_left = np.concatenate([any_left, np.logical_and.reduceat(enough, starts, axis=0)])
+        order = at.with_row_index("row").sort("sku", "location_id")
+        return cls(order.select("sku", "location_id"), any_left[order["row"].to_numpy()])
+
+    def days(self, rows: pl.DataFrame, location_ids: pl.Series | None) -> _Bools:
+        """For each SKU of `rows` (sku, row) and day: in stock at any of the locations (None: anywhere)."""
+        found = np.zeros((rows.height, WINDOW_DAYS), dtype=np.bool_)
+        chosen = self.at.with_row_index("place")
         if location_ids is not None:
-            there = there * self.places["location_id"].is_in(location_ids.implode()).to_numpy()[:, None]
-        found = np.zeros((len(all_skus), WINDOW_DAYS), dtype=np.bool_)
-        rows = {sku: row for row, sku in enumerate(all_skus)}
-        if len(self.starts):
-            found[[rows[sku] for sku in self.skus]] = np.logical_or.reduceat(there > 0, self.starts, axis=0)
-        row_of = {key: row for row, key in enumerate(self.places.select("sku", "location_id").iter_rows())} if kits.height else {}
-        for (kit,), parts in kits.partition_by("kit_sku", as_dict=True).items():
-            for location_id in self.places["location_id"].unique() if kit in rows else ():
-                own = [(row_of.get((sku, location_id)), need) for sku, need in parts.select("component_sku", "quantity").iter_rows()]
-                if all(row is not None for row, _ in own):
-                    found[rows[kit]] |= np.all([there[row] >= need for row, need in own], axis=0)
+            chosen = chosen.filter(pl.col("location_id").is_in(location_ids.implode()))
+        if chosen.is_empty():
+            return found
+        starts = _starts(chosen["sku"])
+        any_left = np.logical_or.reduceat(self.any_left[chosen["place"].to_numpy()], starts, axis=0)
+        into = chosen[starts].join(rows, on="sku", how="left", maintain_order="left")["row"]
+        found[into.to_numpy()] = any_left
         return found
 
 
 def _demand(
-    stock: _SellableStock, lines: pl.DataFrame, kits: pl.DataFrame, channels: pl.DataFrame, channel_locations: pl.DataFrame, first_day: int
+    stock: _InStock, lines: pl.DataFrame, kits: pl.DataFrame, channels: pl.DataFrame, channel_locations: pl.DataFrame, first_day: int
 ) -> pl.DataFrame:
     """`DEMAND` for every SKU with stock or demand, and every kit."""
-    counted = lines.filter(pl.col("cancelled_at").is_null() | pl.col("is_buyer"))
-    local = [
-        counted.filter(pl.col("channel_id") == channel_id).with_columns(
-            day=pl.col("placed_at").dt.convert_time_zone(zone).dt.date().cast(pl.Int64) - first_day
-        )
-        for channel_id, zone in channels.select("channel_id", "time_zone").iter_rows()
-    ]
-    if not local:
-        return DEMAND.to_frame()
-    daily = pl.concat(local).filter(pl.col("day").is_between(0, WINDOW_DAYS - 1))
-    all_skus = pl.concat([stock.skus, daily["sku"], kits["kit_sku"]]).unique().sort()
-    rows = daily.join(pl.DataFrame({"sku": all_skus}).with_row_index("row"), on="sku")
-
-    def units(channel_ids: list[str] | None) -> Ints:
-        chosen = rows if channel_ids is None else rows.filter(pl.col("channel_id").is_in(channel_ids))
-        filled = np.zeros((len(all_skus), WINDOW_DAYS), dtype=np.int64)
-        np.add.at(filled, (chosen["row"].to_numpy(), chosen["day"].to_numpy()), chosen["units"].to_numpy())
-        return filled
-
-    everything = units(None)
-    overall, days = _mean(everything, everything, stock.in_stock(all_skus, kits, None))
-    frames = [_demand_frame(all_skus, None, overall, overall, days)]
+    daily = _by_local_day(lines.filter(pl.col("cancelled_at").is_null() | pl.col("is_buyer")), channels, first_day)
+    skus = pl.concat([stock.at["sku"], daily["sku"], kits["kit_sku"]]).unique().sort()
+    rows = pl.DataFrame({"sku": skus}).with_row_index("row")
+    placed = daily.join(rows, on="sku")
+    units = {
+        channel_id: _filled(placed.filter(pl.col("channel_id") == channel_id), "units", len(skus))[:, :WINDOW_DAYS]
+        for channel_id in channels["channel_id"]
+    }
+    everything = sum(units.values(), np.zeros((len(skus), WINDOW_DAYS), dtype=np.int32))
+    means, days = _means([everything, everything], stock.days(rows, None) | (everything > 0))
+    frames = [_demand_frame(skus, None, means, days)]
     pairs = sharing(channel_locations)
-    for channel_id in channels["channel_id"]:
+    for channel_id, own in units.items():
         served = channel_locations.filter(pl.col("channel_id") == channel_id)["location_id"]
-        others = pairs.filter(pl.col("channel_id") == channel_id)["other_id"].to_list() or [channel_id]
-        shared_units = units(others)
-        in_stock = stock.in_stock(all_skus, kits, served)
-        own, days = _mean(units([channel_id]), shared_units, in_stock)
-        shared, _ = _mean(shared_units, shared_units, in_stock)
-        frames.append(_demand_frame(all_skus, channel_id, own, shared, days))
+        others = pairs.filter((pl.col("channel_id") == channel_id) & (pl.col("other_id") != channel_id))["other_id"]
+        shared = sum((units[other] for other in others), own)
+        means, days = _means([own, shared], stock.days(rows, served) | (shared > 0))
+        frames.append(_demand_frame(skus, channel_id, means, days))
     return pl.concat(frames)
 
 
-def _mean(units: Ints, evidence: Ints, in_stock: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.float64], Ints]:
-    """Mean of `units` over the last 28 in-stock days (`evidence` of demand counts as in stock), and how many days those are."""
-    counted = in_stock | (evidence > 0)
-    newest_first = np.cumsum(counted[:, ::-1], axis=1)[:, ::-1]
-    chosen = counted & (newest_first <= MEAN_DAYS)
-    days = chosen.sum(axis=1)
-    total = np.where(chosen, units, 0).sum(axis=1)
-    mean = np.divide(total, days, out=np.full(len(days), np.nan), where=days > 0)
-    return mean, days
+def _by_local_day(lines: pl.DataFrame, channels: pl.DataFrame, first_day: int) -> pl.DataFrame:
+    """`sku`, `channel_id`, `day` (0 is `first_day`, by the channel's clock), `units`; whole days only."""
+    zones = channels.select("channel_id", "time_zone")
+    days = [
+        lines.filter(pl.col("channel_id") == channel_id).select(
+            "sku",
+            "channel_id",
+            "units",
+            day=pl.col("placed_at").dt.convert_time_zone(zone).dt.date().cast(pl.Int32).cast(pl.Int64) - first_day,
+        )
+        for channel_id, zone in zones.iter_rows()
+    ]
+    nothing = pl.DataFrame(schema={"sku": pl.String, "channel_id": pl.String, "units": pl.Int64, "day": pl.Int64})
+    return pl.concat([nothing, *days]).filter(pl.col("day").is_between(0, WINDOW_DAYS - 1))
+
+
+def _means(units: list[Ints], in_stock: _Bools) -> tuple[list[_Floats], npt.NDArray[np.int64]]:
+    """Means of each of `units` over the last 28 in-stock days, and how many days those are."""
+    newest_first = np.cumsum(in_stock[:, ::-1], axis=1, dtype=np.int32)[:, ::-1]
+    chosen = in_stock & (newest_first <= MEAN_DAYS)
+    days = chosen.sum(axis=1, dtype=np.int64)
+    totals = [np.where(chosen, one, 0).sum(axis=1) for one in units]
+    return [np.divide(total, days, out=np.zeros(len(days)), where=days > 0) for total in totals], days
 
 
 def _demand_frame(
-    skus: pl.Series, channel_id: str | None, own: npt.NDArray[np.float64], shared: npt.NDArray[np.float64], days: Ints
+    skus: pl.Series, channel_id: str | None, means: list[npt.NDArray[np.float64]], days: npt.NDArray[np.int64]
 ) -> pl.DataFrame:
-    found = pl.DataFrame(
-        {
-            "sku": skus,
-            "channel_id": pl.Series([channel_id], dtype=pl.String).new_from_index(0, len(skus)),
-            "own_daily": own,
-            "shared_daily": shared,
-            "in_stock_days": days,
-        },
-        schema=DEMAND,
-    )
-    return found.filter(pl.col("in_stock_days") > 0)
-
-
-def recent_days(today: date) -> list[date]:
-    """The days of the arrays of `Recent`."""
-    return [today - timedelta(days=back) for back in range(WINDOW_DAYS, -1, -1)]
+    columns = {"sku": skus, "channel_id": None, "own_daily": means[0], "shared_daily": means[1], "in_stock_days": days}
+    return pl.DataFrame(columns, schema=DEMAND).with_columns(channel_id=pl.lit(channel_id, pl.String)).filter(pl.col("in_stock_days") > 0)

@@ -1,0 +1,208 @@
+"""How fast live stock is at 20,000 SKUs x 8 locations x 6 channels, on a scratch SQLite store.
+
+    python benchmarks/live_stock.py [--skus 20000] [--lines 300000]
+
+Prints the first full load, a filter change on the server, the patch after an event, and the read of the last 90 days.
+"""
+
+import argparse
+import random
+import sqlite3
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from dashboard.live import LiveStock
+from data_access.commands.store import create_store
+from data_access.engine import now_us, open_engine
+from data_access.queries import overview
+from data_access.queries.freshness import aged
+from data_access.queries.live import kpis, load, load_catalogue, matching, picture, rows
+from data_access.queries.stock import StockFilter
+
+LOCATIONS = 8
+CHANNELS = 6
+DAY = 86_400_000_000
+
+
+def insert(store: sqlite3.Connection, table: str, columns: str, values: Iterable[tuple[object, ...]]) -> None:
+    """Rows into a table, without the checks of SQLAlchemy."""
+    marks = ", ".join("?" for _ in columns.split(","))
+    store.executemany(f"insert into {table} ({columns}) values ({marks})", values)
+
+
+def build(path: Path, skus: int, lines: int, now: int) -> None:
+    """A store of that size: levels, listings, kits, open lines, and sold and shipped lines of the last 90 days."""
+    engine = open_engine(f"sqlite:///{path}")
+    create_store(engine)
+    engine.dispose()
+    rng = np.random.default_rng(1)
+    names = [f"SKU-{number:06d}" for number in range(skus)]
+    kits = [f"KIT-{number:05d}" for number in range(skus // 40)]
+    places = [f"L{number}" for number in range(LOCATIONS)]
+    channels = [f"C{number}" for number in range(CHANNELS)]
+    store = sqlite3.connect(path)
+    insert(store, "location", "location_id, name, kind", ((place, f"Location {place}", "warehouse") for place in places))
+    insert(
+        store,
+        "channel",
+        "channel_id, name, kind, currency, time_zone, position, stale_after_seconds",
+        ((one, f"Channel {one}", "marketplace", "EUR", "Europe/Berlin", number, 900) for number, one in enumerate(channels)),
+    )
+    insert(store, "channel_state", "channel_id, synced_until, received_at", ((one, now - 60_000_000, now) for one in channels))
+    serving = [
+        (one, place, 1 + number)
+        for one in channels
+        for number, place in enumerate(places)
+        if number < 2 or (number + int(one[1])) % 2
+    ]
+    insert(store, "channel_location", "channel_id, location_id, priority", serving)
+    products = [(sku, f"Product {sku}", f"Category {number % 12}", 0) for number, sku in enumerate(names)]
+    insert(store, "product", "sku, name, category, kit_version", products + [(kit, f"Kit {kit}", "Kits", 1) for kit in kits])
+    parts = ((kit, 1, names[(number * 7 + part) % skus], 1 + part) for number, kit in enumerate(kits) for part in range(3))
+    insert(store, "kit_component", "kit_sku, kit_version, component_sku, quantity", parts)
+    listed = [(one, f"{one}-{sku}", sku) for one in channels[:-1] for sku in [*names, *kits]]
+    insert(
+        store,
+        "listing",
+        "listing_id, channel_id, external_sku, sku, first_seen_at",
+        ((10_000_000 + number, *row, now) for number, row in enumerate(listed)),
+    )
+    on_hand = rng.integers(0, 40, skus * LOCATIONS)
+    allocated = np.zeros(skus * LOCATIONS, dtype=int)
+    open_at = rng.choice(skus * LOCATIONS, size=skus, replace=False)
+    allocated[open_at] = np.minimum(on_hand[open_at], 1)
+    levels = zip(np.repeat(names, LOCATIONS).tolist(), places * skus, on_hand.tolist(), allocated.tolist(), strict=True)
+    insert(
+        store,
+        "stock_level",
+        "sku, location_id, on_hand, unsellable, allocated, on_order, last_at, is_assumed",
+        ((sku, place, units, 0, tied, 0, now, 0) for sku, place, units, tied in levels),
+    )
+    insert(store, "backorder_level", "sku, channel_id, backordered", ((sku, channels[0], 2) for sku in names[::50]))
+    insert(
+        store,
+        "event",
+        "id, source, event_id, kind, occurred_at, received_at, payload_hash, status",
+        [(1, "bench", "1", "sale", now, now, "", "applied")],
+    )
+    insert(store, "sales_order", "id, channel_id, order_ref, placed_at, currency", [(1, channels[0], "1", now, "EUR")])
+    holding = [int(at) for at in open_at if allocated[at]]
+    open_lines = [(number, names[at // LOCATIONS], now - DAY, 0, 1) for number, at in enumerate(holding, start=1)]
+    sold = rng.integers(0, skus, lines).tolist()
+    at = (now - rng.integers(0, 90 * DAY, lines)).tolist()
+    done = [(len(open_lines) + number, names[sku], when, 1, 0) for number, (sku, when) in enumerate(zip(sold, at, strict=True), start=1)]
+    columns = (
+        "id, order_id, line_ref, channel_id, event_id, external_sku, sku, kit_version, quantity, placed_at, "
+        "cancelled_quantity, shipped_quantity, allocated_quantity, backordered_quantity, returned_quantity"
+    )
+    insert(
+        store,
+        "order_line",
+        columns,
+        (
+            (number, 1, str(number), random.choice(channels), 1, sku, sku, 0, 1, when, 0, shipped, tied, 0, 0)
+            for number, sku, when, shipped, tied in open_lines + done
+        ),
+    )
+    insert(store, "allocation", "line_id, location_id, quantity", ((n, places[at % LOCATIONS], 1) for n, at in enumerate(holding, start=1)))
+    moves = zip(done, rng.integers(0, LOCATIONS, lines).tolist(), strict=True)
+    insert(
+        store,
+        "stock_movement",
+        "id, event_id, line_no, sku, location_id, state, kind, quantity, occurred_at",
+        ((row[0], 1, row[0], row[1], places[place], "sellable", "shipment", -1, row[2]) for row, place in moves),
+    )
+    store.execute("update store_version set version = 1")
+    store.commit()
+    store.execute("analyze")
+    store.commit()
+    store.close()
+
+
+def sell(path: Path, sku: str, version: int) -> None:
+    """What a sale does to the projections, as far as the poller sees it."""
+    store = sqlite3.connect(path)
+    store.execute("update stock_level set allocated = allocated + 1 where sku = ? and location_id = 'L0' and allocated < on_hand", (sku,))
+    store.execute("update store_version set version = ? where topic = 'stock'", (version,))
+    store.execute("insert into change_log values ('stock', ?, 'sku', ?, 0)", (version, sku))
+    store.commit()
+    store.close()
+
+
+def timed(label: str, action: Callable[[], object], times: int) -> None:
+    """Median and worst time of an action."""
+    seconds = []
+    for _ in range(times):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    print(f"{label:<58} median {statistics.median(seconds) * 1000:8.1f} ms   worst {max(seconds) * 1000:8.1f} ms")
+
+
+def main() -> None:
+    """Build, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--skus", type=int, default=20_000)
+    parser.add_argument("--lines", type=int, default=300_000)
+    given = parser.parse_args()
+    now = now_us()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.db"
+        start = time.perf_counter()
+        build(path, given.skus, given.lines, now)
+        print(f"store of {given.skus:,} SKUs x {LOCATIONS} locations x {CHANNELS} channels built in {time.perf_counter() - start:.1f} s")
+        engine = open_engine(f"sqlite:///{path}")
+        timed("first full load: catalogue, levels, all figures", lambda: load(engine, load_catalogue(engine)), 3)
+        hub = LiveStock(engine)
+        timed("the same through the poller", hub.poll, 1)
+        catalogue = hub.snapshot.catalogue
+        assert catalogue is not None
+        timed("last 90 days (in the background)", lambda: hub.read_recent(catalogue, now), 1)
+        hub.publish(recent=hub.read_recent(catalogue, now))
+        snapshot = hub.snapshot
+        live = snapshot.live
+        assert live is not None
+        ages = aged(snapshot.synced, now)
+
+        def table(where: StockFilter) -> pl.DataFrame:
+            return matching(rows(live, snapshot.recent, ages, where.channel_id, where.location_ids), where)
+
+        for label, where in [
+            ("filter change: all", StockFilter(sort="available", descending=True)),
+            ("filter change: channel", StockFilter("C1", sort="available_to_sell")),
+            ("filter change: two locations", StockFilter(location_ids=("L1", "L2"))),
+            ("filter change: channel, category, text, state", StockFilter("C2", (), ("Category 3",), "product", ("low", "out"))),
+        ]:
+            timed(f"{label}: table", lambda where=where: table(where), 7)
+        everything = table(StockFilter())
+        whole = StockFilter()
+        timed("KPIs with history", lambda: kpis(live, snapshot.recent, everything, whole), 7)
+        timed("picture", lambda: picture(live, everything, whole), 7)
+        timed("overview", lambda: overview.attention(everything, ages, snapshot.waiting), 7)
+        version = 1
+
+        def event() -> None:
+            nonlocal version
+            version += 1
+            sell(path, f"SKU-{random.randrange(given.skus):06d}", version)
+
+        seconds = []
+        for _ in range(20):
+            event()
+            start = time.perf_counter()
+            hub.poll()
+            seconds.append(time.perf_counter() - start)
+        label = "patch after an event, poll to published"
+        print(f"{label:<58} median {statistics.median(seconds) * 1000:8.1f} ms   worst {max(seconds) * 1000:8.1f} ms")
+        timed("a poll that finds nothing", hub.poll, 20)
+        engine.dispose()
+
+
+if __name__ == "__main__":
+    main()
