@@ -12,6 +12,7 @@ import numpy as np
 
 from data_access.demo.company import Company, Flags, Floats, Ints, generator
 from data_access.demo.demand import Lines, to_utc
+from data_access.demo.luck import luck
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LEIPZIG, LOCATIONS, MINUTE_US, NEWARK, RETAIL
 
 GATE_US: Final = 6 * HOUR_US + 30 * MINUTE_US
@@ -44,11 +45,11 @@ class Traits:
 
 
 def draw_traits(company: Company, lines: Lines) -> Traits:
-    """The luck of every line."""
-    orders = int(lines.order.max()) + 1 if len(lines) else 0
-    rng = generator(company.seed, "fulfilment")
-    luck, clock, transit, tracked, scanned, wants, after = (rng.random(orders)[lines.order] for _ in range(7))
-    late_by = rng.choice([1, 1, 1, 2, 2, 3, 4], orders)[lines.order]
+    """The luck of every line, from the seed, its channel and its time: lines of one order share it."""
+    names = ("late", "clock", "transit", "tracked", "scanned", "cancels", "cancels after", "late by")
+    drawn = [luck(company.seed, name, lines.channel, lines.placed_at) for name in names]
+    lateness, clock, transit, tracked, scanned, wants, after, days = drawn
+    late_by = np.array([1, 1, 1, 2, 2, 3, 4])[(days * 7).astype(np.int64)]
     buyers = np.array([c.buyer_cancels for c in CHANNELS])[lines.channel]
     remote = lines.channel != RETAIL
     cancels = np.where(wants < buyers, BUYER, np.where(wants < buyers + MARKETPLACE_CANCELS, MARKETPLACE, 0)) * remote
@@ -58,11 +59,11 @@ def draw_traits(company: Company, lines: Lines) -> Traits:
     return Traits(
         cancels=cancels,
         cancel_after=(3 * MINUTE_US + after * 50 * MINUTE_US).astype(np.int64),
-        pick_fails=(rng.random(len(lines)) < PICK_FAILS) & remote,
+        pick_fails=(luck(company.seed, "picking", lines.channel, lines.placed_at, lines.sku) < PICK_FAILS) & remote,
         due_day=due_day,
         ship_by_at=to_utc(company.start_us + due_day * DAY_US + last_second, lines.channel),
         deliver_by_at=to_utc(company.start_us + promised * DAY_US + last_second, lines.channel),
-        luck=luck,
+        luck=lateness,
         late_by=late_by,
         clock=clock,
         transit=transit,
@@ -112,17 +113,17 @@ def shipped_at(company: Company, lines: Lines, traits: Traits, strain: Floats, r
     day = local // DAY_US
     morning = local - day * DAY_US < 12 * HOUR_US
     soonest = open_day(company, np.where(morning, day, day + 1))
-    clock, luck = traits.clock[rows], traits.luck[rows]
+    clock, lateness = traits.clock[rows], traits.luck[rows]
     usual = open_day(company, np.where(morning & (clock < 0.75), day, day + 1))
     due = traits.due_day[rows]
     leaves = np.where(usual > due, np.maximum(due, soonest), usual)
-    odds = np.array([c.late for c in CHANNELS])[lines.channel[rows]] * strain[held_day + BEFORE, location]
-    late = luck < odds
+    odds = np.array([c.late for c in CHANNELS])[lines.channel[rows]] * strain[np.clip(held_day + BEFORE, 0, len(strain) - 1), location]
+    late = lateness < odds
     leaves = np.where(late, np.maximum(leaves, open_day(company, due + traits.late_by[rows])), leaves)
-    fraction = luck * 997 % 1.0
+    fraction = lateness * 997 % 1.0
     hour = np.where(leaves == day, 13 + 4 * fraction, 8 + 9 * fraction) * HOUR_US
     found = company.start_us + leaves * DAY_US + hour.astype(np.int64) + shift
-    centre = ready + ((2 + 18 * fraction) * HOUR_US).astype(np.int64) + (luck < 0.003) * 2 * DAY_US
+    centre = ready + ((2 + 18 * fraction) * HOUR_US).astype(np.int64) + (lateness < 0.003) * 2 * DAY_US
     found = np.where(location == LEIPZIG, centre, found)
     return np.where(lines.channel[rows] == RETAIL, placed, found)
 

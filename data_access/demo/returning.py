@@ -5,8 +5,9 @@ from typing import Final
 
 import numpy as np
 
-from data_access.demo.company import Company, Flags, Ints, generator
+from data_access.demo.company import Company, Flags, Floats, Ints
 from data_access.demo.demand import Lines
+from data_access.demo.luck import geometric_days, luck
 from data_access.demo.specs import (
     CATEGORIES,
     CHANNELS,
@@ -23,6 +24,10 @@ from data_access.demo.specs import (
 
 RESTOCK, REFURBISH, DISCARD = range(3)
 DISPOSITION_NAMES: Final = ("restock", "refurbish", "discard")
+# Share of returns that have come back this many days after delivery: most within two weeks, all within 44 days.
+KEEPS: Final = np.cumsum(np.arange(1, 45) ** 1.0 * np.exp(-np.arange(1, 45) / 4.5)) / np.sum(
+    np.arange(1, 45) ** 1.0 * np.exp(-np.arange(1, 45) / 4.5)
+)
 REPAIRED: Final = 0.75  # share of refurbished units that are sold again; the rest are written off
 
 
@@ -45,30 +50,29 @@ class Returning:
 
 def draw_returning(company: Company, lines: Lines) -> Returning:
     """The luck of every line after its delivery."""
-    rng = generator(company.seed, "returns")
-    count = len(lines)
+    names = ("returns", "reason", "whole", "part", "disposition", "keeps", "inspected", "repairs", "repaired")
+    drawn = [luck(company.seed, name, lines.channel, lines.placed_at, lines.sku) for name in names]
+    draw, why, whole, part, fate, keeps, waits, repairs, repaired = drawn
     category = company.category[lines.sku]
     rate = np.array([c.returned for c in CATEGORIES])[category] * np.array([c.returned for c in CHANNELS])[lines.channel]
     extra, fault = _defects(company, lines)
-    draw = rng.random(count)
     comes_back = draw < rate + extra
     defective = comes_back & (draw >= rate)
-    reason = np.where(defective, fault, _reasons(rng, lines.channel, category))
-    whole = rng.random(count) < 0.7
-    quantity = np.where(whole, lines.quantity, 1 + (rng.random(count) * lines.quantity).astype(np.int64))
+    reason = np.where(defective, fault, _reasons(why, lines.channel, category))
+    quantity = np.where(whole < 0.7, lines.quantity, 1 + (part * lines.quantity).astype(np.int64))
     odds = np.cumsum([DISPOSITION_ODDS[name] for name in REASONS], axis=1)
-    disposition = (rng.random(count)[:, None] > odds[reason][:, :2]).sum(axis=1)
+    disposition = (fate[:, None] > odds[reason][:, :2]).sum(axis=1)
     fulfilment_centre = lines.channel == 0
     return Returning(
         comes_back=comes_back,
         defective=defective,
         reason=reason,
         quantity=quantity,
-        keep_days=np.minimum(1 + rng.gamma(1.7, 4.5, count), 45).astype(np.int64),
-        inspect_days=1 + rng.poisson(np.where(fulfilment_centre, 0.6, 2.0)),
+        keep_days=np.searchsorted(KEEPS, keeps) + 1,
+        inspect_days=1 + np.where(fulfilment_centre, geometric_days(waits, 0.4), geometric_days(waits, 1.7)),
         disposition=disposition,
-        repair_days=10 + rng.integers(0, 12, count),
-        repaired=rng.random(count) < REPAIRED,
+        repair_days=10 + (repairs * 12).astype(np.int64),
+        repaired=repaired < REPAIRED,
     )
 
 
@@ -90,7 +94,7 @@ def inspected_day(company: Company, returning: Returning, rows: Ints, delivered:
     return received_day(company, returning, rows, delivered) + returning.inspect_days[rows]
 
 
-def _defects(company: Company, lines: Lines) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64]], Ints]:
+def _defects(company: Company, lines: Lines) -> tuple[Floats, Ints]:
     extra = np.zeros(len(lines))
     fault = np.zeros(len(lines), np.int64)
     episodes = company.defects
@@ -101,7 +105,7 @@ def _defects(company: Company, lines: Lines) -> tuple[np.ndarray[tuple[int], np.
     return extra, fault
 
 
-def _reasons(rng: np.random.Generator, channel: Ints, category: Ints) -> Ints:
+def _reasons(draw: Floats, channel: Ints, category: Ints) -> Ints:
     """Reasons by category, tilted by channel."""
     weights = np.zeros((len(CHANNELS), len(CATEGORIES), len(REASONS)))
     for row, spec in enumerate(CHANNELS):
@@ -110,5 +114,5 @@ def _reasons(rng: np.random.Generator, channel: Ints, category: Ints) -> Ints:
             for place, reason in enumerate(REASONS):
                 weights[row, column, place] = (kind.reasons.get(reason, 0.0) + 1.0) * tilt.get(reason, 1.0)
     bounds = np.cumsum(weights / weights.sum(axis=2, keepdims=True), axis=2)
-    found: Ints = (rng.random(len(channel))[:, None] > bounds[channel, category][:, :-1]).sum(axis=1)
+    found: Ints = (draw[:, None] > bounds[channel, category][:, :-1]).sum(axis=1)
     return found

@@ -144,7 +144,7 @@ CHANNELS: Final = (
         _EVENING,
         (1.08, 1.03, 1.0, 0.98, 0.92, 0.93, 1.08),
         (("DE", None, 0.74), ("AT", None, 0.09), ("NL", None, 0.09), ("BE", None, 0.08)),
-        waits=0.30,
+        waits=0.45,
     ),
     ChannelSpec(
         "tiktok",

@@ -11,9 +11,10 @@ from typing import Final
 
 import numpy as np
 
-from data_access.demo.company import FAITH, Company, Floats, Ints, generator, group_of_location
+from data_access.demo.company import FAITH, Company, Flags, Floats, Ints, generator, group_of_location
 from data_access.demo.demand import Lines, rates, units_per_line, yearly
 from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, Traits, delivered_at, late_factor, shipped_at
+from data_access.demo.luck import luck
 from data_access.demo.returning import REFURBISH, RESTOCK, Returning, inspected_day, return_location
 from data_access.demo.specs import (
     AMAZON,
@@ -43,7 +44,7 @@ LOST, HELD, WAITING, GIVEN_UP = range(4)
 SYNC_EVERY_US: Final = 70 * MINUTE_US  # the lagging channel is read this often ...
 SYNC_TAKES_US: Final = 20 * MINUTE_US  # ... and each reading takes this long to arrive
 MEMORY_DAYS: Final = 30.0  # of the exponential mean with which the company plans
-SERVICE: Final = np.array([1.15, 0.75, 0.45])  # the company's safety factor by ABC class
+SERVICE: Final = np.array([0.45, 0.0, -0.2])  # the company's safety factor by ABC class: too little, as in life
 COVER_DAYS: Final = np.array([9.0, 16.0, 30.0])  # days that an order adds, by ABC class
 PLACES: Final = 3  # locations that serve a channel, at most
 
@@ -116,6 +117,32 @@ def received_later(channel: Ints, occurred_at: Ints) -> Ints:
     return np.where(lagging, batch, soon)
 
 
+@dataclass(slots=True)
+class Patience:
+    """By line: whether its customer orders what is out of stock, whether the seller refuses an oversold line at once, and when either
+    gives up waiting, in microseconds after midnight (UTC) of the day of placing.
+    """
+
+    waits: Flags
+    refused: Flags
+    leaves_after: Ints
+
+
+def draw_patience(company: Company, lines: Lines) -> Patience:
+    """The luck of lines for which there is no stock."""
+    names = ("waits", "patience", "refused", "gives up")
+    waits, days, refusal, clock = (luck(company.seed, name, lines.channel, lines.placed_at, lines.sku) for name in names)
+    oversold = lines.channel == EBAY
+    refused = (refusal < 0.45) & oversold
+    patience = np.where(oversold, 4 + (days * 11).astype(np.int64), 10 + (days * 31).astype(np.int64))
+    wait_clock = 9 * HOUR_US + (clock * 8 * HOUR_US).astype(np.int64)
+    return Patience(
+        waits=waits < np.array([c.waits for c in CHANNELS])[lines.channel],
+        refused=refused,
+        leaves_after=np.where(refused, DAY_US, patience * DAY_US) + wait_clock,
+    )
+
+
 class Simulation:
     """The state of the loop; `run` makes it."""
 
@@ -139,11 +166,7 @@ class Simulation:
                 for rank, name in enumerate(spec.serves):
                     serves[rank, number] = LOCATION_INDEX[name]
         self.serves = serves
-        rng = generator(company.seed, "patience")
-        self.waits = rng.random(count) < np.array([c.waits for c in CHANNELS])[lines.channel]
-        self.patience = np.where(lines.channel == EBAY, rng.integers(4, 15, count), rng.integers(10, 41, count))
-        self.refused = (rng.random(count) < 0.45) & (lines.channel == EBAY)
-        self.wait_clock = (rng.random(count) * 8 * HOUR_US).astype(np.int64)
+        self.patience = draw_patience(company, lines)
         self.coming_back: dict[int, list[tuple[Ints, Ints]]] = {}
         self.arriving: dict[int, list[tuple[Ints, Ints, Ints, Ints]]] = {}
         self.backlog = np.empty(0, np.int64)
@@ -335,7 +358,7 @@ class Simulation:
         lag = received_later(channel, placed) - placed
         unaware = (channel == EBAY) & (np.bincount(at[newest[sku] > (placed - lag)[at]], minlength=len(left)) > 0)
         coming = np.bincount(at[self.on_order[sku, 0] <= 0], minlength=len(left)) == 0
-        taken = unaware | (self.waits[left] & coming)
+        taken = unaware | (self.patience.waits[left] & coming)
         self._backorder(left[taken], day)
 
     def _newest_sale(self, rows: Ints, location: Ints) -> Ints:
@@ -349,10 +372,9 @@ class Simulation:
     def _backorder(self, rows: Ints, day: int) -> None:
         lines, traits = self.lines, self.traits
         today = self.company.start_us + day * DAY_US
-        cancelled, refused = traits.cancels[rows] > 0, self.refused[rows]
-        leaves = today + self.patience[rows] * DAY_US + 9 * HOUR_US + self.wait_clock[rows]
-        soon = np.maximum(lines.placed_at[rows] + 3 * HOUR_US, today + DAY_US + 7 * HOUR_US) + self.wait_clock[rows]
-        leaves = np.where(cancelled, lines.placed_at[rows] + traits.cancel_after[rows], np.where(refused, soon, leaves))
+        cancelled, refused = traits.cancels[rows] > 0, self.patience.refused[rows]
+        leaves = today + self.patience.leaves_after[rows]
+        leaves = np.where(cancelled, lines.placed_at[rows] + traits.cancel_after[rows], leaves)
         self.given_up_at[rows] = leaves
         never = cancelled | refused
         self.status[rows] = np.where(never, GIVEN_UP, WAITING)
@@ -436,7 +458,7 @@ class Simulation:
         spread = np.sqrt(use * cover * 1.6 + (use * suppliers.spread[company.supplier[sku], None]) ** 2)
         trigger = use * cover + SERVICE[company.abc[sku], None] * spread
         target = trigger + use * COVER_DAYS[company.abc[sku], None] + 1
-        position = self.free[sku] @ self.group.astype(np.int64) + self.on_order[sku]
+        position = self.free[sku, : SHOPS[0]] @ self.group[: SHOPS[0]].astype(np.int64) + self.on_order[sku]
         wanted = np.where(position <= trigger, np.maximum(np.ceil(target - position), company.moq[sku, None]), 0)
         case = company.case_pack[sku, None]
         units = (np.ceil(wanted / case) * case).astype(np.int64)
@@ -458,6 +480,7 @@ class Simulation:
         company, rng = self.company, self.rng
         half = units // 2 // company.case_pack[sku] * company.case_pack[sku]
         split = (place == HAMBURG) & company.stocks[sku, ROTTERDAM] & (half >= company.moq[sku]) & (units >= 24)
+        split &= self.free[sku, ROTTERDAM] < self.use[sku, HAMBURG] * 20
         sku, place = np.concatenate([sku, sku[split]]), np.concatenate([place, np.full(int(split.sum()), ROTTERDAM)])
         units = np.concatenate([np.where(split, units - half, units), half[split]])
         supplier = company.supplier[sku]
@@ -467,7 +490,7 @@ class Simulation:
         mean, spread = suppliers.lead[from_supplier], suppliers.spread[from_supplier]
         shape = (mean / spread) ** 2
         delayed = (suppliers.delayed_from[from_supplier] <= day) & (day <= suppliers.delayed_to[from_supplier])
-        taken = rng.gamma(shape, mean / shape) * np.where(delayed, 1.6, 1.0)
+        taken = rng.gamma(shape, mean / shape) * np.where(delayed, 1.8, 1.0)
         arrives = day + np.clip(np.round(taken), 2, BEYOND).astype(np.int64)
         number = self.next_order + np.arange(len(order))
         self.next_order += len(order)
