@@ -10,33 +10,37 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from data_access.commands.catalogue import in_chunks
 from data_access.commands.source import disposition_effects
 from data_access.commands.unit import Unit
 from data_access.domain import events as ev
 from data_access.domain.ledger import Line
 from data_access.errors import OnHandError
+from data_access.prepared import Prepared, in_list
 from data_access.schema.catalog import listing
 from data_access.schema.orders import cancellation, order_line, sales_order, shipment
 from data_access.schema.purchasing import purchase_order, purchase_order_line
 from data_access.schema.returns import return_line
 
-_ORDERS: Final = sa.select(sales_order.c.id, sales_order.c.order_ref).where(
-    sales_order.c.channel_id == sa.bindparam("channel"), sales_order.c.order_ref.in_(sa.bindparam("refs", expanding=True))
+_ORDERS: Final = Prepared(
+    sa.select(sales_order.c.id, sales_order.c.order_ref).where(
+        sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs")
+    )
 )
-_SHIPMENTS: Final = (
+_SHIPMENTS: Final = Prepared(
     sa.select(shipment, sales_order.c.order_ref, sales_order.c.id.label("order_id"))
     .join(order_line, order_line.c.id == shipment.c.line_id)
     .join(sales_order, sales_order.c.id == order_line.c.order_id)
-    .where(sales_order.c.channel_id == sa.bindparam("channel"), sales_order.c.order_ref.in_(sa.bindparam("refs", expanding=True)))
+    .where(sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs"))
 )
-_RETURNS: Final = sa.select(return_line).where(
-    return_line.c.channel_id == sa.bindparam("channel"), return_line.c.return_ref.in_(sa.bindparam("refs", expanding=True))
+_RETURNS: Final = Prepared(
+    sa.select(return_line, order_line.c.kit_version)
+    .join(order_line, order_line.c.id == return_line.c.line_id, isouter=True)
+    .where(return_line.c.channel_id == sa.bindparam("channel"), in_list(return_line.c.return_ref, "refs"))
 )
-_PURCHASES: Final = (
+_PURCHASES: Final = Prepared(
     sa.select(purchase_order_line, purchase_order.c.po_ref)
     .join(purchase_order, purchase_order.c.id == purchase_order_line.c.po_id)
-    .where(purchase_order.c.po_ref.in_(sa.bindparam("refs", expanding=True)))
+    .where(in_list(purchase_order.c.po_ref, "refs"))
 )
 
 OrderEvent = ev.Sale | ev.Cancellation | ev.Shipment | ev.ReturnReceived
@@ -87,7 +91,7 @@ class World:
         found: dict[int, Order] = {}
         for channel_id, refs in _by_channel(keys - self.orders.keys()):
             self.orders.update({(channel_id, ref): None for ref in refs})
-            for row in self.unit.connection.execute(_ORDERS, {"channel": channel_id, "refs": refs}):
+            for row in _ORDERS.all(self.unit.connection, channel=channel_id, refs=refs):
                 self.orders[(channel_id, row.order_ref)] = found[row.id] = Order(row.id)
         for line_ref, line in self.unit.load_lines(list(found)):
             found[line.order_id].lines[line_ref] = line
@@ -95,8 +99,8 @@ class World:
     def _load_packages(self, keys: set[tuple[str, str]]) -> None:
         for channel_id, refs in _by_channel(keys - self.packages.keys()):
             self.packages.update({(channel_id, ref): {} for ref in refs})
-            for row in self.unit.connection.execute(_SHIPMENTS, {"channel": channel_id, "refs": refs}).mappings():
-                self.packages[(channel_id, row["order_ref"])].setdefault(row["shipment_ref"], []).append(dict(row))
+            for row in _SHIPMENTS.all(self.unit.connection, channel=channel_id, refs=refs):
+                self.packages[(channel_id, row.order_ref)].setdefault(row.shipment_ref, []).append(row._asdict())
             for ref in refs:
                 for sent in self.sent.get((channel_id, ref), ()):
                     self.packages[(channel_id, ref)].setdefault(sent["shipment_ref"], []).append(sent)
@@ -104,21 +108,17 @@ class World:
     def _load_returns(self, keys: set[tuple[str, str]]) -> None:
         for channel_id, refs in _by_channel(keys - self.returns.keys()):
             self.returns.update({(channel_id, ref): [] for ref in refs})
-            for row in self.unit.connection.execute(_RETURNS, {"channel": channel_id, "refs": refs}).mappings():
-                components = self.unit.catalogue.components(row["sku"], self._kit_version(row["line_id"]))
-                self.returns[(channel_id, row["return_ref"])].append({**row, "components": components})
-
-    def _kit_version(self, line_id: int | None) -> int:
-        query = sa.select(order_line.c.kit_version).where(order_line.c.id == line_id)
-        return self.unit.connection.execute(query).scalar_one_or_none() or 0
+            for row in _RETURNS.all(self.unit.connection, channel=channel_id, refs=refs):
+                components = self.unit.catalogue.components(row.sku, row.kit_version or 0)
+                self.returns[(channel_id, row.return_ref)].append({**row._asdict(), "components": components})
 
     def _load_purchases(self, refs: set[str]) -> None:
-        for part in in_chunks(sorted(refs - self.purchases.keys())):
-            self.purchases.update(dict.fromkeys(part))
-            for row in self.unit.connection.execute(_PURCHASES, {"refs": part}).mappings():
-                lines = self.purchases[row["po_ref"]] or {}
-                lines[row["sku"]] = dict(row)
-                self.purchases[row["po_ref"]] = lines
+        missing = sorted(refs - self.purchases.keys())
+        self.purchases.update(dict.fromkeys(missing))
+        for row in _PURCHASES.all(self.unit.connection, refs=missing) if missing else ():
+            lines = self.purchases[row.po_ref] or {}
+            lines[row.sku] = row._asdict()
+            self.purchases[row.po_ref] = lines
 
     def _load_stock(self, events: Sequence[ev.Event]) -> None:
         catalogue = self.unit.catalogue
@@ -160,11 +160,11 @@ class World:
                 raise Refused(f"{sku} is a kit, and kits hold no stock: send the event for its components.")
 
 
-def _by_channel(keys: Iterable[tuple[str, str]]) -> list[tuple[str, Sequence[str]]]:
+def _by_channel(keys: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
     grouped: dict[str, list[str]] = {}
     for channel_id, ref in sorted(keys):
         grouped.setdefault(channel_id, []).append(ref)
-    return [(channel_id, part) for channel_id, refs in grouped.items() for part in in_chunks(refs)]
+    return list(grouped.items())
 
 
 def keys_of(event: ev.Event) -> list[str]:

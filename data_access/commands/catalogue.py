@@ -2,20 +2,20 @@
 
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from data_access.prepared import Prepared
 from data_access.schema.audit import store_version
 from data_access.schema.catalog import kit_component, listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.purchasing import supplier
 
-_VERSIONS: Final = (
-    sa.select(store_version.c.version)
-    .where(store_version.c.topic.in_(("catalog", "channels", "purchasing")))
-    .order_by(store_version.c.topic)
+_WATCHED: Final[Any] = sa.literal_column("('catalog', 'channels', 'purchasing')")
+_VERSIONS: Final = Prepared(
+    sa.select(store_version.c.version).where(store_version.c.topic.op("IN")(_WATCHED)).order_by(store_version.c.topic)
 )
 IN_CHUNK: Final = 5_000
 T = TypeVar("T")
@@ -128,7 +128,7 @@ _kept = _Kept()
 
 def current(connection: Connection) -> Catalogue:
     """The catalogue as the connection sees it: this thread's copy, made anew when a version moved."""
-    versions = list(connection.execute(_VERSIONS).scalars())
+    versions = [row.version for row in _VERSIONS.all(connection)]
     if _kept.catalogue is None or _kept.engine is not connection.engine or _kept.versions != versions:
         _kept.catalogue = Catalogue(connection)
         _kept.engine, _kept.versions = connection.engine, versions

@@ -7,7 +7,7 @@ whose parent is missing (its order, listing, SKU, ...) is parked, and applied in
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import sqlalchemy as sa
 from pydantic import ValidationError
@@ -15,10 +15,10 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands import catalogue as catalogues
 from data_access.commands.apply import APPLY, NotYet, Refused, World, keys_of, listings_of, skus_of
-from data_access.commands.catalogue import in_chunks
 from data_access.commands.unit import Unit
 from data_access.domain.events import Event, parse
 from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.prepared import Prepared, in_list
 from data_access.schema.audit import inbox_item
 from data_access.schema.stock import event as event_table
 
@@ -46,20 +46,19 @@ _KIND_ORDER: Final = {
         )
     )
 }
-_KNOWN: Final = sa.select(event_table.c.event_id, event_table.c.payload_hash).where(
-    event_table.c.source == sa.bindparam("source"), event_table.c.event_id.in_(sa.bindparam("ids", expanding=True))
+_KNOWN: Final = Prepared(
+    sa.select(event_table.c.event_id, event_table.c.payload_hash).where(
+        event_table.c.source == sa.bindparam("source"), in_list(event_table.c.event_id, "ids")
+    )
 )
-_WAITING: Final = sa.select(event_table).where(
-    # the status written out, not bound: else SQLite cannot use the index on parked events
-    event_table.c.status == sa.literal_column("'parked'"),
-    event_table.c.waits_for.in_(sa.bindparam("keys", expanding=True)),
+_WAITING: Final = Prepared(
+    sa.select(event_table).where(event_table.c.status == sa.literal_column("'parked'"), in_list(event_table.c.waits_for, "keys"))
 )
-_SETTLED: Final = (
+_SETTLED: Final = Prepared(
     sa.update(event_table)
     .where(event_table.c.id == sa.bindparam("b_id"))
     .values(status=sa.bindparam("b_status"), waits_for=sa.bindparam("b_waits_for"), payload=sa.bindparam("b_payload"))
 )
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +229,8 @@ def _new_ones(unit: Unit, events: Sequence[Event]) -> tuple[list[Event], dict[in
     for event in events:
         by_source.setdefault(event.source, []).append(event.event_id)
     for source, event_ids in by_source.items():
-        for part in in_chunks(event_ids):
-            for row in unit.connection.execute(_KNOWN, {"source": source, "ids": part}):
-                known[(source, row.event_id)] = row.payload_hash
+        for row in _KNOWN.all(unit.connection, source=source, ids=event_ids):
+            known[(source, row.event_id)] = row.payload_hash
     fresh, outcomes = [], {}
     for index, event in enumerate(events):
         before = known.get((event.source, event.event_id))
@@ -305,11 +303,10 @@ def _attempt(batch: _Batch, task: _Task, created: set[str]) -> None:
 
 def _stored_waiting(batch: _Batch, keys: Sequence[str]) -> list[_Task]:
     found = []
-    for part in in_chunks(keys):
-        for row in batch.world.unit.connection.execute(_WAITING, {"keys": part}):
-            raw = json.loads(row.payload)
-            found.append(_Task(parse({**raw, "received_at": row.received_at}), row.id, stored=True, waits_for=row.waits_for))
-            batch.world.unit.ledger.begins(row.id)
+    for row in _WAITING.all(batch.world.unit.connection, keys=keys):
+        raw = json.loads(row.payload)
+        found.append(_Task(parse({**raw, "received_at": row.received_at}), row.id, stored=True, waits_for=row.waits_for))
+        batch.world.unit.ledger.begins(row.id)
     return found
 
 
@@ -358,4 +355,4 @@ def _store(batch: _Batch) -> None:
         if channel_id is not None and unit.catalogue.has_channel(channel_id):
             unit.saw_channel(channel_id, event.occurred_at, event.received_at)
     if settled:
-        unit.connection.execute(_SETTLED, settled)
+        _SETTLED.run(unit.connection, settled)

@@ -1,13 +1,14 @@
 """What the ledger reads from the store while it works."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.engine import Connection, Row
 
-from data_access.commands.catalogue import Catalogue, in_chunks
+from data_access.commands.catalogue import Catalogue
 from data_access.domain.ledger import RANK_COUNT, RANK_IN, RANK_OUT, Effect, History, Key, Level, Line, Step
+from data_access.prepared import Prepared, in_list
 from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
@@ -15,26 +16,17 @@ from data_access.schema.stock import backorder_level, stock_count, stock_level, 
 _DERIVED: Final = ("discrepancy", "count", "opening")
 _m, _c = stock_movement.c, stock_count.c
 
-_LEVELS: Final = sa.select(stock_level).where(stock_level.c.sku.in_(sa.bindparam("skus", expanding=True)))
-_BACKORDERS: Final = sa.select(backorder_level).where(backorder_level.c.sku.in_(sa.bindparam("skus", expanding=True)))
-_MOVEMENTS: Final = sa.select(_m.event_id, _m.kind, _m.quantity, _m.occurred_at).where(
-    _m.sku == sa.bindparam("sku"),
-    _m.location_id == sa.bindparam("place"),
-    _m.state == sa.bindparam("state"),
-    _m.occurred_at >= sa.bindparam("since"),
-)
-_COUNTS: Final = sa.select(_c.event_id, _c.quantity, _c.occurred_at, _c.tie).where(
-    _c.sku == sa.bindparam("sku"),
-    _c.location_id == sa.bindparam("place"),
-    _c.state == sa.bindparam("state"),
-    _c.occurred_at >= sa.bindparam("since"),
-)
-_LAST_LINE: Final = sa.select(sa.func.coalesce(sa.func.max(_m.line_no), 0)).where(_m.event_id == sa.bindparam("event"))
-_LINES: Final = sa.select(order_line).where(order_line.c.order_id.in_(sa.bindparam("orders", expanding=True)))
-_LINE_SKUS: Final = sa.select(order_line.c.sku, order_line.c.kit_version).where(
-    order_line.c.order_id.in_(sa.bindparam("orders", expanding=True))
-)
-_ALLOCATIONS: Final = sa.select(allocation).where(allocation.c.line_id.in_(sa.bindparam("lines", expanding=True)))
+_b = sa.bindparam
+_KEY: Final = (_m.sku == _b("sku"), _m.location_id == _b("place"), _m.state == _b("state"), _m.occurred_at >= _b("since"))
+_COUNT_KEY: Final = (_c.sku == _b("sku"), _c.location_id == _b("place"), _c.state == _b("state"), _c.occurred_at >= _b("since"))
+_LEVELS: Final = Prepared(sa.select(stock_level).where(in_list(stock_level.c.sku, "skus")))
+_BACKORDERS: Final = Prepared(sa.select(backorder_level).where(in_list(backorder_level.c.sku, "skus")))
+_MOVEMENTS: Final = Prepared(sa.select(_m.event_id, _m.kind, _m.quantity, _m.occurred_at).where(*_KEY))
+_COUNTS: Final = Prepared(sa.select(_c.event_id, _c.quantity, _c.occurred_at, _c.tie).where(*_COUNT_KEY))
+_LAST_LINE: Final = Prepared(sa.select(sa.func.max(_m.line_no).label("last")).where(_m.event_id == _b("event")))
+_LINES: Final = Prepared(sa.select(order_line).where(in_list(order_line.c.order_id, "orders")))
+_LINE_SKUS: Final = Prepared(sa.select(order_line.c.sku, order_line.c.kit_version).where(in_list(order_line.c.order_id, "orders")))
+_ALLOCATIONS: Final = Prepared(sa.select(allocation).where(in_list(allocation.c.line_id, "lines")))
 # the 0 written out, not bound: else SQLite cannot use the index on open lines
 _OPEN: Final = order_line.c.allocated_quantity + order_line.c.backordered_quantity > sa.literal_column("0")
 
@@ -50,63 +42,54 @@ class StoreSource:
         """All stored levels of the SKUs."""
         return [
             Level(
-                sku=row["sku"],
-                location_id=row["location_id"],
-                sellable=row["on_hand"] - row["unsellable"],
-                unsellable=row["unsellable"],
-                allocated=row["allocated"],
-                on_order=row["on_order"],
-                tracked_from=row["tracked_from"],
-                last_at=row["last_at"],
-                is_assumed=bool(row["is_assumed"]),
+                sku=row.sku,
+                location_id=row.location_id,
+                sellable=row.on_hand - row.unsellable,
+                unsellable=row.unsellable,
+                allocated=row.allocated,
+                on_order=row.on_order,
+                tracked_from=row.tracked_from,
+                last_at=row.last_at,
+                is_assumed=bool(row.is_assumed),
             )
-            for part in in_chunks(skus)
-            for row in self._connection.execute(_LEVELS, {"skus": part}).mappings()
+            for row in _LEVELS.all(self._connection, skus=skus)
         ]
 
     def backorders(self, skus: Sequence[str]) -> list[tuple[str, str, int]]:
         """(SKU, channel, units) of all stored backorders of the SKUs."""
-        return [
-            (row.sku, row.channel_id, row.backordered)
-            for part in in_chunks(skus)
-            for row in self._connection.execute(_BACKORDERS, {"skus": part})
-        ]
+        return [(row.sku, row.channel_id, row.backordered) for row in _BACKORDERS.all(self._connection, skus=skus)]
 
     def lines_of(self, order_ids: Sequence[int]) -> list[tuple[str, Line]]:
         """(line reference, line) of all lines of the orders."""
-        rows = [row for part in in_chunks(order_ids) for row in self._connection.execute(_LINES, {"orders": part}).mappings()]
-        return list(zip((row["line_ref"] for row in rows), self._made(rows), strict=True))
+        rows = _LINES.all(self._connection, orders=order_ids)
+        return list(zip((row.line_ref for row in rows), self._made(rows), strict=True))
 
     def skus_of(self, order_ids: Sequence[int]) -> set[str]:
         """Stocked SKUs that the orders' lines are made of."""
-        return {
-            sku
-            for part in in_chunks(order_ids)
-            for row in self._connection.execute(_LINE_SKUS, {"orders": part})
-            for sku, _ in self._catalogue.components(row.sku, row.kit_version)
-        }
+        rows = _LINE_SKUS.all(self._connection, orders=order_ids)
+        return {sku for row in rows for sku, _ in self._catalogue.components(row.sku, row.kit_version)}
 
-    def _made(self, rows: Sequence[RowMapping]) -> list[Line]:
+    def _made(self, rows: Sequence[Row[Any]]) -> list[Line]:
         held: dict[int, dict[str, int]] = {}
-        for part in in_chunks([row["id"] for row in rows if row["allocated_quantity"]]):
-            for row in self._connection.execute(_ALLOCATIONS, {"lines": part}):
-                held.setdefault(row.line_id, {})[row.location_id] = row.quantity
+        allocated = [row.id for row in rows if row.allocated_quantity]
+        for found in _ALLOCATIONS.all(self._connection, lines=allocated) if allocated else ():
+            held.setdefault(found.line_id, {})[found.location_id] = found.quantity
         return [
             Line(
-                line_id=row["id"],
-                order_id=row["order_id"],
-                channel_id=row["channel_id"],
-                sku=row["sku"],
-                components=self._catalogue.components(row["sku"], row["kit_version"]),
-                quantity=row["quantity"],
-                placed_at=row["placed_at"],
-                location_id=row["location_id"],
-                shipped=row["shipped_quantity"],
-                cancelled=row["cancelled_quantity"],
-                returned=row["returned_quantity"],
-                backordered=row["backordered_quantity"],
-                allocations=dict(held.get(row["id"], {})),
-                stored_allocations=dict(held.get(row["id"], {})),
+                line_id=row.id,
+                order_id=row.order_id,
+                channel_id=row.channel_id,
+                sku=row.sku,
+                components=self._catalogue.components(row.sku, row.kit_version),
+                quantity=row.quantity,
+                placed_at=row.placed_at,
+                location_id=row.location_id,
+                shipped=row.shipped_quantity,
+                cancelled=row.cancelled_quantity,
+                returned=row.returned_quantity,
+                backordered=row.backordered_quantity,
+                allocations=dict(held.get(row.id, {})),
+                stored_allocations=dict(held.get(row.id, {})),
             )
             for row in rows
         ]
@@ -115,11 +98,11 @@ class StoreSource:
         """See `Source.steps`."""
         where = {"sku": key[0], "place": key[1], "state": key[2], "since": since}
         found: dict[tuple[int, int], Step] = {}
-        for count in self._connection.execute(_COUNTS, where):
+        for count in _COUNTS.all(self._connection, **where):
             found[(count.event_id, RANK_COUNT)] = Step(
                 count.occurred_at, RANK_COUNT, count.tie, count.event_id, 0, target=count.quantity, kind="count"
             )
-        for row in self._connection.execute(_MOVEMENTS, where):
+        for row in _MOVEMENTS.all(self._connection, **where):
             if row.kind in _DERIVED:
                 rank = RANK_OUT if row.kind == "discrepancy" else RANK_COUNT
             else:
@@ -134,13 +117,13 @@ class StoreSource:
 
     def next_line_no(self, event: int) -> int:
         """See `Source.next_line_no`."""
-        return int(self._connection.execute(_LAST_LINE, {"event": event}).scalar_one()) + 1
+        return int(_LAST_LINE.all(self._connection, event=event)[0].last or 0) + 1
 
     def backordered_lines(self, sku: str) -> Iterable[Line]:
         """See `Source.backordered_lines`."""
         sold_as = [sku, *self._catalogue.kits_with(sku)]
         query = sa.select(order_line).where(order_line.c.sku.in_(sold_as), _OPEN, order_line.c.backordered_quantity > 0)
-        return self._with(sku, self._made(self._connection.execute(query).mappings().all()))
+        return self._with(sku, self._made(self._connection.execute(query).all()))
 
     def allocated_lines(self, sku: str, location_id: str) -> Iterable[Line]:
         """See `Source.allocated_lines`."""
@@ -150,7 +133,7 @@ class StoreSource:
             .join(allocation, allocation.c.line_id == order_line.c.id)
             .where(order_line.c.sku.in_(sold_as), _OPEN, allocation.c.location_id == location_id)
         )
-        return self._with(sku, self._made(self._connection.execute(query).mappings().all()))
+        return self._with(sku, self._made(self._connection.execute(query).all()))
 
     @staticmethod
     def _with(sku: str, lines: list[Line]) -> list[Line]:

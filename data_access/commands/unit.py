@@ -1,6 +1,7 @@
 """One writing transaction on stock and orders: load what it touches, work in memory, write set-based, raise versions last."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -8,11 +9,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from data_access.commands import catalogue as catalogues
-from data_access.commands.catalogue import in_chunks
 from data_access.commands.source import StoreSource
 from data_access.commands.store import STRIPES
 from data_access.domain.ledger import Ledger, Line
 from data_access.engine import RowIds, is_sqlite, now_us
+from data_access.prepared import Prepared, in_list
 from data_access.schema import metadata
 from data_access.schema.audit import change_log, ingest_lock, store_version
 from data_access.schema.catalog import product
@@ -36,7 +37,7 @@ _INSERT_ORDER: Final = (
     "inbox_item",
     "audit_entry",
 )
-_UPDATE_LINE: Final = (
+_UPDATE_LINE: Final = Prepared(
     sa.update(order_line)
     .where(order_line.c.id == sa.bindparam("b_id"))
     .values(
@@ -47,25 +48,29 @@ _UPDATE_LINE: Final = (
         returned_quantity=sa.bindparam("b_returned"),
     )
 )
-_DROP_ALLOCATION: Final = sa.delete(allocation).where(
-    allocation.c.line_id == sa.bindparam("b_line"), allocation.c.location_id == sa.bindparam("b_place")
+_DROP_ALLOCATION: Final = Prepared(
+    sa.delete(allocation).where(allocation.c.line_id == sa.bindparam("b_line"), allocation.c.location_id == sa.bindparam("b_place"))
 )
-_RAISE: Final = (
+_RAISE: Final = Prepared(
     sa.update(store_version)
-    .where(store_version.c.topic.in_(sa.bindparam("topics", expanding=True)))
-    .values(version=store_version.c.version + 1)
+    .where(in_list(store_version.c.topic, "topics"))
+    .values(version=store_version.c.version + sa.literal_column("1"))
     .returning(store_version.c.topic, store_version.c.version)
 )
-_HOLD_VERSIONS: Final = (
-    sa.select(store_version.c.topic)
-    .where(store_version.c.topic.in_(sa.bindparam("topics", expanding=True)))
-    .order_by(store_version.c.topic)
-    .with_for_update()
+_HOLD_VERSIONS: Final = Prepared(
+    sa.select(store_version.c.topic).where(in_list(store_version.c.topic, "topics")).order_by(store_version.c.topic).with_for_update()
+)
+_HOLD_SKUS: Final = Prepared(
+    sa.select(product.c.sku).where(in_list(product.c.sku, "skus")).order_by(product.c.sku).with_for_update(key_share=True)
 )
 
 
-def _upsert(table: sa.Table, values: Sequence[str], keep_greater: Sequence[str] = ()) -> dict[str, Any]:
-    """Statements by dialect that insert a row or overwrite `values`; `keep_greater` columns never go down."""
+def _insert(table: sa.Table) -> Prepared:
+    return Prepared(table.insert(), table.c.keys())
+
+
+def _upsert(table: sa.Table, values: Sequence[str], keep_greater: Sequence[str] = ()) -> Prepared:
+    """A statement that inserts a row or overwrite `values`; `keep_greater` columns never go down."""
     made: dict[str, Any] = {}
     for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert)):
         statement = insert(table)
@@ -73,13 +78,28 @@ def _upsert(table: sa.Table, values: Sequence[str], keep_greater: Sequence[str] 
         changes: dict[str, Any] = {name: statement.excluded[name] for name in values}
         changes |= {name: greatest(table.c[name], statement.excluded[name]) for name in keep_greater}
         made[dialect] = statement.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changes)
-    return made
+    return Prepared(made, [column.name for column in table.primary_key.columns] + [*values, *keep_greater])
 
 
 _PUT_LEVEL: Final = _upsert(stock_level, ("on_hand", "unsellable", "allocated", "on_order", "tracked_from", "last_at", "is_assumed"))
 _PUT_BACKORDER: Final = _upsert(backorder_level, ("backordered",))
 _PUT_ALLOCATION: Final = _upsert(allocation, ("quantity",))
+_ADD_MOVEMENT: Final = _insert(stock_movement)
+_ADD_COUNT: Final = _insert(stock_count)
+_ADD_CHANGE: Final = _insert(change_log)
 _PUT_CHANNEL_STATE: Final = _upsert(channel_state, (), ("synced_until", "received_at"))
+
+
+@cache
+def _insert_of(table: str, columns: tuple[str, ...]) -> Prepared:
+    return Prepared(metadata.tables[table].insert(), columns)
+
+
+@cache
+def _update_of(table: str, columns: tuple[str, ...]) -> Prepared:
+    c = metadata.tables[table].c
+    values: dict[str, Any] = {column: sa.bindparam(f"b_{column}") for column in columns}
+    return Prepared(sa.update(metadata.tables[table]).where(c.id == sa.bindparam("b_id")).values(values))
 
 
 def stripe(key: str) -> int:
@@ -102,7 +122,6 @@ class Unit:
         self._touched: dict[str, dict[tuple[str, str], None]] = {}
         self._new_lines: dict[int, dict[str, Any]] = {}
         self._channel_states: dict[str, tuple[int, int]] = {}
-        self._dialect = connection.dialect.name
 
     # ---- locking and loading ---------------------------------------------------------------------------------------
 
@@ -128,9 +147,7 @@ class Unit:
         if not missing:
             return
         if not is_sqlite(self.connection):
-            for part in in_chunks(missing):
-                lock = sa.select(product.c.sku).where(product.c.sku.in_(part)).order_by(product.c.sku).with_for_update(key_share=True)
-                self.connection.execute(lock).all()
+            _HOLD_SKUS.all(self.connection, skus=missing)
         self.ledger.hand(missing, self.source.levels(missing), self.source.backorders(missing))
 
     def load_lines(self, order_ids: Sequence[int]) -> list[tuple[str, Line]]:
@@ -186,7 +203,7 @@ class Unit:
         for name in _INSERT_ORDER:
             rows = self._rows.get(name)
             if rows:
-                self.connection.execute(metadata.tables[name].insert(), rows)
+                _insert_of(name, tuple(rows[0])).run(self.connection, rows)
         self._write_changes()
         self._write_lines()
         self._write_stock()
@@ -195,19 +212,17 @@ class Unit:
                 {"channel_id": channel_id, "synced_until": state[0], "received_at": state[1]}
                 for channel_id, state in sorted(self._channel_states.items())
             ]
-            self.connection.execute(_PUT_CHANNEL_STATE[self._dialect], states)
+            _PUT_CHANNEL_STATE.run(self.connection, states)
             self._touched.setdefault("freshness", {}).update({("channel", channel_id): None for channel_id in self._channel_states})
         raise_versions(self.connection, self._touched)
 
     def _write_changes(self) -> None:
         for name, rows in self._changes.items():
-            table = metadata.tables[name]
             alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
             for row_id, values in rows.items():
                 alike.setdefault(tuple(sorted(values)), []).append({"b_id": row_id, **{f"b_{key}": value for key, value in values.items()}})
             for columns, parameters in alike.items():
-                update = sa.update(table).where(table.c.id == sa.bindparam("b_id"))
-                self.connection.execute(update.values({column: sa.bindparam(f"b_{column}") for column in columns}), parameters)
+                _update_of(name, columns).run(self.connection, parameters)
 
     def _fill_lines(self) -> None:
         for line_id, row in self._new_lines.items():
@@ -221,8 +236,8 @@ class Unit:
     def _write_lines(self) -> None:
         changed = [line for line_id, line in self.ledger.dirty_lines.items() if line_id not in self._new_lines]
         if changed:
-            self.connection.execute(
-                _UPDATE_LINE,
+            _UPDATE_LINE.run(
+                self.connection,
                 [
                     {
                         "b_id": line.line_id,
@@ -243,16 +258,16 @@ class Unit:
                     put.append({"line_id": line.line_id, "location_id": place, "quantity": units})
             drop += [{"b_line": line.line_id, "b_place": place} for place in line.stored_allocations if place not in line.allocations]
         if drop:
-            self.connection.execute(_DROP_ALLOCATION, drop)
+            _DROP_ALLOCATION.run(self.connection, drop)
         if put:
-            self.connection.execute(_PUT_ALLOCATION[self._dialect], put)
+            _PUT_ALLOCATION.run(self.connection, put)
 
     def _write_stock(self) -> None:
         ledger = self.ledger
         if ledger.movements:
             first = self.ids.take(len(ledger.movements))
-            self.connection.execute(
-                stock_movement.insert(),
+            _ADD_MOVEMENT.run(
+                self.connection,
                 [
                     {
                         "id": first + index,
@@ -269,8 +284,8 @@ class Unit:
                 ],
             )
         if ledger.counts:
-            self.connection.execute(
-                stock_count.insert(),
+            _ADD_COUNT.run(
+                self.connection,
                 [
                     {
                         "event_id": row.event,
@@ -290,8 +305,8 @@ class Unit:
         if ledger.dirty_levels:
             self._write_levels()
         if ledger.dirty_backorders:
-            self.connection.execute(
-                _PUT_BACKORDER[self._dialect],
+            _PUT_BACKORDER.run(
+                self.connection,
                 [
                     {"sku": sku, "channel_id": channel_id, "backordered": ledger.backorders[(sku, channel_id)]}
                     for sku, channel_id in sorted(ledger.dirty_backorders)
@@ -301,8 +316,8 @@ class Unit:
 
     def _write_levels(self) -> None:
         levels = [level for _, level in sorted(self.ledger.dirty_levels.items())]
-        self.connection.execute(
-            _PUT_LEVEL[self._dialect],
+        _PUT_LEVEL.run(
+            self.connection,
             [
                 {
                     "sku": level.sku,
@@ -327,11 +342,11 @@ def raise_versions(connection: Connection, touched: Mapping[str, Iterable[tuple[
     if not topics:
         return
     if not is_sqlite(connection):
-        connection.execute(_HOLD_VERSIONS, {"topics": topics}).all()
-    versions = {row.topic: row.version for row in connection.execute(_RAISE, {"topics": topics})}
+        _HOLD_VERSIONS.all(connection, topics=topics)
+    versions = {row.topic: row.version for row in _RAISE.all(connection, topics=topics)}
     at = now_us()
-    connection.execute(
-        change_log.insert(),
+    _ADD_CHANGE.run(
+        connection,
         [
             {"topic": topic, "version": versions[topic], "entity": entity, "entity_id": entity_id, "logged_at": at}
             for topic in topics

@@ -329,6 +329,7 @@ def parse(raw: dict[str, Any] | str | bytes) -> Event:
 
     Raises:
         pydantic.ValidationError: a field is missing, unknown or out of range.
+
     """
     if isinstance(raw, dict):
         return _adapter.validate_python(raw)

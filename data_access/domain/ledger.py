@@ -173,6 +173,7 @@ class Ledger:
         self._line_no: dict[int, int] = {}
         self._new_events: set[int] = set()
         self._pending: dict[Key, list[Step]] = {}
+        self._stored: dict[Key, tuple[int | None, list[Step]]] = {}
         self._late: dict[Key, list[Step]] = {}
         self._supplied: dict[tuple[str, str], None] = {}
         self._drained: dict[tuple[str, str], None] = {}
@@ -300,7 +301,7 @@ class Ledger:
         state = key[2]
         since = min(step.occurred_at for step in late)
         pending = self._pending.setdefault(key, [])
-        steps = self._source.steps(key, since) + [step for step in pending if step.occurred_at >= since]
+        steps = self._stored_steps(key, since) + [step for step in pending if step.occurred_at >= since]
         balance = self._balance(level, state) - sum(step.base + step.derived for step in steps)
         steps.sort()
         for step in late:
@@ -324,6 +325,14 @@ class Ledger:
             level.last_rank = RANK_COUNT  # the careful way for whatever else comes at this instant
         self._mark(level, 1)
         self._mark(level, -1)
+
+    def _stored_steps(self, key: Key, since: int) -> list[Step]:
+        """Steps from the store, each read once: a correction made in this unit of work lives in the step that was read first."""
+        begun, known = self._stored.get(key, (None, []))
+        if begun is None or since < begun:
+            known = known + [step for step in self._source.steps(key, since) if begun is None or step.occurred_at < begun]
+            self._stored[key] = (since, known)
+        return [step for step in known if step.occurred_at >= since]
 
     # ---- order lines -----------------------------------------------------------------------------------------------
 
