@@ -214,6 +214,16 @@ def to_utc(local: Ints, channels: Ints) -> Ints:
     return found
 
 
+def local_day(company: Company, at: Ints, channels: Ints) -> Ints:
+    """The day of history, in each channel's time zone, of moments in UTC."""
+    found = np.empty(len(at), np.int64)
+    for number, spec in enumerate(CHANNELS):
+        rows = channels == number
+        clock = pl.Series(at[rows]).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.convert_time_zone(spec.time_zone)
+        found[rows] = (clock.dt.replace_time_zone(None).dt.epoch("us").to_numpy() - company.start_us) // DAY_US
+    return found
+
+
 def _join_orders(lines: Lines, joins: Floats, shop: Ints) -> None:
     """Put lines that follow each other on a channel and day into one order, placed when its first line was."""
     joined = np.zeros(len(lines), bool)

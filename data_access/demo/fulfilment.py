@@ -13,8 +13,10 @@ import numpy as np
 from data_access.demo.company import Company, Flags, Floats, Ints, generator
 from data_access.demo.demand import Lines, to_utc
 from data_access.demo.luck import luck
-from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LEIPZIG, LOCATIONS, MINUTE_US, NEWARK, RETAIL
+from data_access.demo.specs import CARRIERS, CHANNELS, DAY_US, HOUR_US, LEIPZIG, LOCATIONS, MINUTE_US, NEWARK, RETAIL
 
+NOT_YET: Final = np.iinfo(np.int64).max
+CARRIER_NAMES: Final = tuple(name for spec in LOCATIONS for name in CARRIERS[spec.country])
 GATE_US: Final = 6 * HOUR_US + 30 * MINUTE_US
 BEFORE: Final = 10  # days that the calendar reaches back before the history
 BEYOND: Final = 120  # and beyond it
@@ -140,3 +142,25 @@ def delivered_at(company: Company, lines: Lines, traits: Traits, rows: Ints, loc
     hour = (8 + 11 * (draw * 9973 % 1.0)) * HOUR_US
     found = company.start_us + day * DAY_US + hour.astype(np.int64) + shift
     return np.where(lines.channel[rows] == RETAIL, lines.placed_at[rows], found)
+
+
+def package_times(lines: Lines, traits: Traits, rows: Ints, shipped: Ints, delivered: Ints) -> tuple[Ints, Ints, Ints]:
+    """When the channel is given the tracking number, the carrier scans a package first, and its delivery is told; NOT_YET for never.
+
+    Till sales have none of these.
+    """
+    channel = lines.channel[rows]
+    clock, scanned = traits.clock[rows], traits.scanned[rows]
+    remote = channel != RETAIL
+    tracked = (traits.tracked[rows] >= np.array([c.untracked for c in CHANNELS])[channel]) & remote
+    uploaded = shipped + ((0.05 + 5 * clock**6) * HOUR_US).astype(np.int64) + (scanned > 0.985) * 26 * HOUR_US
+    scan = shipped + np.minimum((delivered - shipped) * 6 // 10, ((1.5 + 16 * scanned) * HOUR_US).astype(np.int64))
+    seen = tracked & (scanned >= np.array([c.unscanned for c in CHANNELS])[channel])
+    told = (tracked | (scanned < 0.5)) & (clock < 0.994) & remote
+    return np.where(tracked, uploaded, NOT_YET), np.where(seen, scan, NOT_YET), np.where(told, delivered, NOT_YET)
+
+
+def carriers(traits: Traits, rows: Ints, location: Ints) -> Ints:
+    """Which of `CARRIER_NAMES` takes each package: one of the two of the location's country."""
+    found: Ints = location * 2 + (traits.clock[rows] * 7 % 1.0 < 0.3)
+    return found

@@ -9,11 +9,10 @@ import polars as pl
 from data_access.demo.catalogue import catalogue, listings
 from data_access.demo.company import Company, Ints, make_company
 from data_access.demo.demand import Lines, draw_lines
-from data_access.demo.fulfilment import draw_traits
+from data_access.demo.fulfilment import NOT_YET, draw_traits
 from data_access.demo.orders import (
     CHANNEL_IDS,
     LOCATION_IDS,
-    NOT_YET,
     Taken,
     cancellation_table,
     order_tables,
@@ -25,7 +24,7 @@ from data_access.demo.returns import came_back, return_tables, returned_units
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
 from data_access.demo.stock import ORDERED_US, Movements, ledger_tables, post_orders, post_supply
-from data_access.demo.supply import SYNC_EVERY_US, SYNC_TAKES_US, Simulation, Supply
+from data_access.demo.supply import SYNC_TAKES_US, Simulation, Supply, known_until
 from data_access.demo.truth import truth_frame
 from data_access.schema.audit import TOPICS
 
@@ -164,14 +163,14 @@ def _levels(
 
 def _account(until: int) -> dict[str, pl.DataFrame]:
     """How fresh each channel is, and one change of everything."""
-    batch = (until - SYNC_TAKES_US) // SYNC_EVERY_US * SYNC_EVERY_US
-    lagging = [spec.lag_minutes[1] > 0 for spec in CHANNELS]
+    synced = known_until(np.arange(len(CHANNELS)), until)
+    lagging = np.array([spec.lag_minutes[1] > 0 for spec in CHANNELS])
     return {
         "channel_state": pl.DataFrame(
             {
                 "channel_id": CHANNEL_IDS,
-                "synced_until": [batch if lags else until for lags in lagging],
-                "received_at": [batch + SYNC_TAKES_US if lags else until for lags in lagging],
+                "synced_until": synced,
+                "received_at": np.where(lagging, synced + SYNC_TAKES_US, until),
             }
         ),
         "change_log": pl.DataFrame(

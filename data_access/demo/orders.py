@@ -9,12 +9,23 @@ import polars as pl
 from data_access.demo.catalogue import BY_MARKETPLACE, MERCHANT
 from data_access.demo.company import NEVER, Company, Flags, Ints, generator
 from data_access.demo.demand import Lines
-from data_access.demo.fulfilment import BUYER, MARKETPLACE, SELLER, Traits, delivered_at, late_factor, shipped_at
+from data_access.demo.fulfilment import (
+    BUYER,
+    CARRIER_NAMES,
+    MARKETPLACE,
+    NOT_YET,
+    SELLER,
+    Traits,
+    carriers,
+    delivered_at,
+    late_factor,
+    package_times,
+    shipped_at,
+)
 from data_access.demo.rows import Events, RowNumbers, grouped, texts, within
-from data_access.demo.specs import CARRIERS, CHANNELS, LEIPZIG, LOCATIONS, RETAIL
-from data_access.demo.supply import GIVEN_UP, HELD, LOST, Supply, received_later
+from data_access.demo.specs import CHANNELS, LEIPZIG, LOCATIONS, RETAIL
+from data_access.demo.supply import GIVEN_UP, HELD, LOST, Supply, known_until, received_later
 
-NOT_YET: Final = np.iinfo(np.int64).max
 CHANNEL_IDS: Final = [spec.channel_id for spec in CHANNELS]
 LOCATION_IDS: Final = [spec.location_id for spec in LOCATIONS]
 CANCELLED_BY: Final = [None, "buyer", "marketplace", "seller"]
@@ -54,7 +65,7 @@ def take_orders(
     company: Company, lines: Lines, traits: Traits, supply: Supply, until_us: int, numbers: RowNumbers, events: Events
 ) -> Taken:
     """Decide what was ordered and what happened to it until `until_us`; number the rows."""
-    known = (supply.status != LOST) & (received_later(lines.channel, lines.placed_at) <= until_us)
+    known = (supply.status != LOST) & (lines.placed_at <= known_until(lines.channel, until_us))
     rows = np.flatnonzero(known)
     location, held_day, channel = supply.location[rows], supply.held_day[rows], lines.channel[rows]
     status, strain = supply.status[rows], late_factor(company)
@@ -67,10 +78,11 @@ def take_orders(
     cancelled = np.where(status == GIVEN_UP, supply.given_up_at[rows], NOT_YET)
     cancelled = np.where((status == HELD) & unwanted, lines.placed_at[rows] + traits.cancel_after[rows], cancelled)
     cancelled = np.where(missing, shipped, cancelled)
-    cancelled = np.where(received_later(channel, cancelled) > until_us, NOT_YET, cancelled) if len(rows) else cancelled
+    told = known_until(channel, until_us)
+    cancelled = np.where(cancelled > told, NOT_YET, cancelled)
     patient = np.array([c.waits > 0 for c in CHANNELS])[channel]
     by = np.where(unwanted, traits.cancels[rows], np.where(missing | ~patient, SELLER, BUYER))
-    shipped = np.where(unwanted | missing | (shipped > until_us), NOT_YET, shipped)
+    shipped = np.where(unwanted | missing | (shipped > told), NOT_YET, shipped)
     missing &= cancelled != NOT_YET
     delivered = np.where(shipped == NOT_YET, NOT_YET, delivered)
     theirs = location == LEIPZIG
@@ -252,17 +264,13 @@ def shipment_table(
     sent = ~till[first]
     event_of_package = np.empty(len(first), np.int64)
     event_of_package[~sent] = taken.event[at][first][~sent]
-    event_of_package[sent] = events.add("shipment", channel[first][sent], shipped[first][sent])
+    event_of_package[sent] = events.add(
+        "shipment", channel[first][sent], shipped[first][sent], received_later(channel[first][sent], shipped[first][sent])
+    )
     number = within(taken.order[at][first])
-    tracked = (traits.tracked[rows] >= np.array([c.untracked for c in CHANNELS])[channel]) & ~till
-    uploaded = shipped + ((0.05 + 5 * traits.clock[rows] ** 6) * 3_600_000_000).astype(np.int64)
-    uploaded = np.where(traits.scanned[rows] > 0.985, uploaded + 26 * 3_600_000_000, uploaded)
-    scan = shipped + np.minimum((delivered - shipped) * 6 // 10, ((1.5 + 16 * traits.scanned[rows]) * 3_600_000_000).astype(np.int64))
-    scanned = tracked & (traits.scanned[rows] >= np.array([c.unscanned for c in CHANNELS])[channel]) & (scan <= until_us)
-    told = (tracked | (traits.scanned[rows] < 0.5)) & (traits.clock[rows] < 0.994)
-    done = ((delivered <= until_us) & told) | till
-    carriers = [name for spec in LOCATIONS for name in CARRIERS[spec.country]]
-    carrier = location * 2 + (traits.clock[rows] * 7 % 1.0 < 0.3)
+    known = known_until(channel, until_us)
+    uploaded, scan, arrival = package_times(lines, traits, rows, shipped, delivered)
+    scanned, done = scan <= known, (arrival <= known) | till
     last_scan = np.where(done, delivered, scan)
     frame = pl.DataFrame(
         {
@@ -273,9 +281,9 @@ def shipment_table(
             "location_id": texts(LOCATION_IDS, location),
             "quantity": lines.quantity[rows],
             "shipped_at": shipped,
-            "carrier": texts(carriers, np.where(till, -1, carrier)),
+            "carrier": texts(CARRIER_NAMES, np.where(till, -1, carriers(traits, rows, location))),
             "tracking_number": texts([None], np.zeros(len(at), np.int64)),
-            "tracking_uploaded_at": nullable(uploaded, tracked & (uploaded <= until_us)),
+            "tracking_uploaded_at": nullable(uploaded, uploaded <= known),
             "first_scan_at": nullable(scan, scanned),
             "last_scan_at": nullable(last_scan, scanned),
             "delivered_at": nullable(delivered, done),

@@ -8,7 +8,8 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints, generator
 from data_access.demo.demand import Lines
-from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, NOT_YET, Taken, nullable
+from data_access.demo.fulfilment import NOT_YET
+from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, Taken, nullable
 from data_access.demo.returning import (
     DISCARD,
     DISPOSITION_NAMES,
@@ -22,7 +23,7 @@ from data_access.demo.returning import (
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Movements
-from data_access.demo.supply import Simulation
+from data_access.demo.supply import Simulation, known_until, received_later
 
 REFUND_KNOWN: Final = 0.88
 
@@ -46,16 +47,16 @@ def came_back(company: Company, lines: Lines, taken: Taken, returning: Returning
     day = received_day(company, returning, rows, delivered)
     clock = 9 * HOUR_US + (delivered * 7 % (7 * HOUR_US))
     received = company.start_us + day * DAY_US + clock
-    known = received < until_us
+    known = received <= known_until(lines.channel[rows], until_us)
     at, rows, delivered, received = at[known], rows[known], delivered[known], received[known]
     morning = company.start_us + inspected_day(company, returning, rows, delivered) * DAY_US
-    inspected = morning + INSPECTED_US + rows % 3_300 * 1_000_000
+    inspected = morning + INSPECTED_US + lines.placed_at[rows] % 3_300 * 1_000_000
     repaired = morning + returning.repair_days[rows] * DAY_US + REPAIRED_US
     return Back(
         at,
         returning.quantity[rows],
         received,
-        np.where(inspected < until_us, inspected, NOT_YET),
+        np.where(inspected <= known_until(lines.channel[rows], until_us), inspected, NOT_YET),
         return_location(lines.channel[rows], taken.location[at]),
         np.where((returning.disposition[rows] == REFURBISH) & (repaired < until_us), repaired, NOT_YET),
     )
@@ -75,10 +76,10 @@ def return_tables(
     """Rows of return_line; posts their movements."""
     rows = taken.rows[back.at]
     channel, disposition = lines.channel[rows], returning.disposition[rows]
-    received = events.add("return_received", channel, back.received)
+    received = events.add("return_received", channel, back.received, received_later(channel, back.received))
     done = back.inspected != NOT_YET
     inspected = np.zeros(len(rows), np.int64)
-    inspected[done] = events.add("inspection", channel[done], back.inspected[done])
+    inspected[done] = events.add("inspection", channel[done], back.inspected[done], received_later(channel[done], back.inspected[done]))
     _post(moves, simulation, rows, back, "return_received", received, UNSELLABLE, back.units, back.received, done | True)
     for code, kind in ((RESTOCK, "restock"), (DISCARD, "discard")):
         some = done & (disposition == code)

@@ -109,6 +109,41 @@ def expected_use(company: Company, day: int) -> Floats:
     return found * company.stocks
 
 
+def order_quantities(company: Company, day: int, sku: Ints, use: Floats, position: Ints) -> Ints:
+    """Units to order of each SKU for each group: up to the target where the position is at or below the trigger, in whole cases.
+
+    `use`: mean units a day, `position`: free and on order without what lies in shops; both SKU x group.
+    """
+    suppliers = company.suppliers
+    lead = suppliers.lead[company.supplier[sku]]
+    use = use * _season_ahead(company, day, lead, company.category[sku])[:, None]
+    cover = (lead + 7.0)[:, None]
+    spread = np.sqrt(use * cover * 1.6 + (use * suppliers.spread[company.supplier[sku], None]) ** 2)
+    trigger = use * cover + SERVICE[company.abc[sku], None] * spread
+    target = trigger + use * COVER_DAYS[company.abc[sku], None] + 1
+    wanted = np.where(position <= trigger, np.maximum(np.ceil(target - position), company.moq[sku, None]), 0)
+    case = company.case_pack[sku, None]
+    units: Ints = (np.ceil(wanted / case) * case).astype(np.int64)
+    units *= np.stack([np.ones(len(sku), bool), company.stocks[sku, LEEDS], company.stocks[sku, NEWARK]], axis=1)
+    return units
+
+
+def _season_ahead(company: Company, day: int, lead: Floats, category: Ints) -> Floats:
+    """How much more a category sells when the goods arrive than in the weeks the mean was learned from, as far as planners allow."""
+    dates = [company.start + timedelta(days=day + step) for step in range(-BEFORE * 2, 75)]
+    season = yearly(np.array([value.timetuple().tm_yday for value in dates]))
+    at = np.minimum(lead.astype(np.int64) + 10 + BEFORE * 2, len(dates) - 1)
+    found: Floats = (season[at, category] / season[0, category]) ** FAITH
+    return found
+
+
+def known_until(channel: Ints, now_us: int) -> Ints:
+    """Up to when we know by `now_us` what happened on a channel."""
+    batch = (now_us - SYNC_TAKES_US) // SYNC_EVERY_US * SYNC_EVERY_US
+    lagging = np.array([c.lag_minutes[1] > 0 for c in CHANNELS])[channel]
+    return np.where(lagging, batch, now_us)
+
+
 def received_later(channel: Ints, occurred_at: Ints) -> Ints:
     """When we hear of what happened on a channel: seconds later, or with the next reading of the lagging one."""
     batch = -(-occurred_at // SYNC_EVERY_US) * SYNC_EVERY_US + SYNC_TAKES_US
@@ -452,28 +487,11 @@ class Simulation:
         sku = np.flatnonzero(due)
         if len(sku) == 0:
             return
-        ahead = self._season_ahead(day, lead[sku], company.category[sku])
-        use = (self.use[sku] @ self.group) * ahead[:, None]
-        cover = (lead[sku] + 7.0)[:, None]
-        spread = np.sqrt(use * cover * 1.6 + (use * suppliers.spread[company.supplier[sku], None]) ** 2)
-        trigger = use * cover + SERVICE[company.abc[sku], None] * spread
-        target = trigger + use * COVER_DAYS[company.abc[sku], None] + 1
         position = self.free[sku, : SHOPS[0]] @ self.group[: SHOPS[0]].astype(np.int64) + self.on_order[sku]
-        wanted = np.where(position <= trigger, np.maximum(np.ceil(target - position), company.moq[sku, None]), 0)
-        case = company.case_pack[sku, None]
-        units = (np.ceil(wanted / case) * case).astype(np.int64)
-        units *= np.stack([np.ones(len(sku), bool), company.stocks[sku, LEEDS], company.stocks[sku, NEWARK]], axis=1)
+        units = order_quantities(company, day, sku, self.use[sku] @ self.group, position)
         row, group = np.nonzero(units)
         if len(row):
             self._place(day, sku[row], np.array(GROUP_GATE)[group], units[row, group])
-
-    def _season_ahead(self, day: int, lead: Floats, category: Ints) -> Floats:
-        """How much more a category sells when the goods arrive than in the weeks the mean was learned from, as far as planners allow."""
-        dates = [self.company.start + timedelta(days=day + step) for step in range(-BEFORE * 2, 75)]
-        season = yearly(np.array([value.timetuple().tm_yday for value in dates]))
-        at = np.minimum(lead.astype(np.int64) + 10 + BEFORE * 2, len(dates) - 1)
-        found: Floats = (season[at, category] / season[0, category]) ** FAITH
-        return found
 
     def _place(self, day: int, sku: Ints, place: Ints, units: Ints) -> None:
         """Purchase orders, one for each supplier and location; half of what Rotterdam can hold goes there."""
