@@ -114,6 +114,7 @@ RULES: Final = (
     "pool",
 )
 _STEPS: Final = ("on_hand", "allocated", "unsellable", "location_buffer", "available")
+_ALWAYS_SHOWN: Final = ("allocated", "unsellable", "backordered")
 _KEY: Final = ["sku", "channel_id"]
 
 
@@ -352,7 +353,7 @@ def availability(stock: Stock) -> pl.DataFrame:
 def waterfall(rows: pl.DataFrame) -> pl.DataFrame:
     """`WATERFALL` of rows of `AVAILABILITY`, by SKU, channel and step: the first total and all changes add up to the last total.
 
-    Steps that change nothing are left out, but for the four that every reader looks for.
+    Exactly one step binds. Steps that change nothing are left out, but for those that every reader looks for.
     """
     kit = pl.col("is_kit")
     floor = (-pl.col("pool")).clip(lower_bound=0)
@@ -362,34 +363,42 @@ def waterfall(rows: pl.DataFrame) -> pl.DataFrame:
     unlisted = pl.when(pl.col("is_listed")).then(0).otherwise(positive - buffered)
     over_maximum = pl.when(pl.col("is_listed")).then(over_maximum).otherwise(0)
     scarcest = pl.concat_str(pl.lit("Whole kits on hand, fewest of "), pl.col("binding_component")).fill_null("Whole kits on hand")
-    steps: list[tuple[pl.Expr | str, str, str, pl.Expr, bool]] = [
-        (pl.when(kit).then(scarcest).otherwise(pl.lit("On hand")), "on_hand", "kit component", pl.col("on_hand"), True),
-        ("Allocated to open orders", "allocated", "allocated", -pl.col("allocated"), False),
-        ("Unsellable", "unsellable", "unsellable", -pl.col("unsellable"), False),
-        ("Location buffer", "location_buffer", "location buffer", -pl.col("location_buffer"), False),
-        ("Available at its locations", "available", "available", pl.col("available"), True),
-        ("Backordered on channels served there", "backordered", "backordered", -pl.col("backordered"), False),
-        ("Reserved for other channels", "reserved", "reserved", -pl.col("reserved_elsewhere"), False),
-        ("Channel pool", "pool", "pool", pl.col("pool"), True),
-        ("Owed already, so counted as none", "floor", "floor", floor, False),
-        ("Channel buffer", "channel_buffer", "channel buffer", -buffered, False),
-        ("Above the listing's maximum", "listing_maximum", "listing maximum", -over_maximum, False),
-        ("Not listed on this channel", "not_listed", "not listed", -unlisted, False),
-        ("Available to sell", "available_to_sell", "available to sell", pl.col("available_to_sell"), True),
+    unserved = pl.col("binding_rule") == "no location"
+    on_hand = (
+        pl.when(kit).then(scarcest).otherwise(pl.lit("On hand")),
+        pl.when(kit).then(pl.lit("kit component")).otherwise(pl.lit("on hand")),
+    )
+    at_places = (
+        pl.when(unserved).then(pl.lit("No location serves this channel")).otherwise(pl.lit("Available at its locations")),
+        pl.when(unserved).then(pl.lit("no location")).otherwise(pl.lit("available")),
+    )
+    steps: list[tuple[pl.Expr, pl.Expr, pl.Expr, bool]] = [
+        (*on_hand, pl.col("on_hand"), True),
+        (pl.lit("Allocated to open orders"), pl.lit("allocated"), -pl.col("allocated"), False),
+        (pl.lit("Unsellable"), pl.lit("unsellable"), -pl.col("unsellable"), False),
+        (pl.lit("Location buffer"), pl.lit("location buffer"), -pl.col("location_buffer"), False),
+        (*at_places, pl.col("available"), True),
+        (pl.lit("Backordered on channels served there"), pl.lit("backordered"), -pl.col("backordered"), False),
+        (pl.lit("Reserved for other channels"), pl.lit("reserved"), -pl.col("reserved_elsewhere"), False),
+        (pl.lit("Channel pool"), pl.lit("pool"), pl.col("pool"), True),
+        (pl.lit("Owed already, so counted as none"), pl.lit("owed"), floor, False),
+        (pl.lit("Channel buffer"), pl.lit("channel buffer"), -buffered, False),
+        (pl.lit("Above the listing's maximum"), pl.lit("listing maximum"), -over_maximum, False),
+        (pl.lit("Not listed on this channel"), pl.lit("not listed"), -unlisted, False),
+        (pl.lit("Available to sell"), pl.lit("available to sell"), pl.col("available_to_sell"), True),
     ]
-    always = {"allocated", "unsellable", "backordered"}
     drawn = [
         rows.select(
             "sku",
             "channel_id",
             step=pl.lit(number, pl.Int64),
-            label=pl.lit(label) if isinstance(label, str) else label,
+            label=label,
             units=units.cast(pl.Int64),
             is_total=pl.lit(is_total),
-            rule=pl.lit(rule),
+            rule=rule,
             binds=pl.col("binding_rule") == rule,
-        ).filter(pl.lit(is_total or name in always) | (pl.col("units") != 0))
-        for number, (label, name, rule, units, is_total) in enumerate(steps, start=1)
+        ).filter(pl.col("is_total") | pl.col("binds") | (pl.col("units") != 0) | pl.col("rule").is_in(_ALWAYS_SHOWN))
+        for number, (label, rule, units, is_total) in enumerate(steps, start=1)
     ]
     first = pl.col("step") == 1
     change = pl.when(pl.col("is_total") & ~first).then(0).otherwise(pl.col("units"))
