@@ -102,7 +102,7 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     if product["is_assumed"]:
         st.info("These figures rest on an assumed opening stock: count the SKU to replace it.", icon=":material/help:")
     channels = {row["channel_id"]: row for row in cache.channels().iter_rows(named=True)}
-    rows = cache.availability(sku)
+    rows = _by_position(cache.availability(sku), channels)
     if rows.is_empty():
         st.caption("No channel sells this SKU: it has no listing.")
     else:
@@ -118,6 +118,11 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
         _open_lines(product, {one: row["name"] for one, row in channels.items()})
     with orders:
         _purchase_lines(product)
+
+
+def _by_position(rows: pl.DataFrame, channels: dict[str, dict[str, Any]]) -> pl.DataFrame:
+    order = {one: row["position"] for one, row in channels.items()}
+    return rows.sort(pl.col("channel_id").replace_strict(order, default=None, return_dtype=pl.Int64), nulls_last=True)
 
 
 def availability_html(rows: pl.DataFrame, names: dict[str, str]) -> str:
@@ -142,8 +147,8 @@ def _availability_row(row: dict[str, Any], shown: list[str], names: dict[str, st
 
 def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]], channel_id: str | None) -> None:
     sold_on = rows["channel_id"].to_list()
-    tightest = rows.sort("available_to_sell", "pool", nulls_last=True)["channel_id"][0]
-    first = channel_id if channel_id in sold_on else tightest
+    owing = rows.filter(pl.col("pool") < 0).sort("pool", maintain_order=True)["channel_id"].to_list()
+    first = channel_id if channel_id in sold_on else [*owing, *sold_on][0]
     chosen = st.pills(
         "Channel",
         sold_on,

@@ -26,8 +26,9 @@ def row(frame: pl.DataFrame, actions: Mapping[str, tuple[str, Callable[[], None]
 def card_html(kpi: dict[str, Any]) -> str:
     """A card of one row of `queries.stock.KPIS`: its name with the unit, the figure, the trend, the change over its history."""
     history = kpi["history"] or []
+    unit = "" if kpi["unit"] in kpi["label"] else f" ({kpi['unit']})"
     return (
-        f'<div class="oh-kpi"><div class="oh-label">{escape(kpi["label"])} ({escape(kpi["unit"])})</div>'
+        f'<div class="oh-kpi"><div class="oh-label">{escape(kpi["label"] + unit)}</div>'
         f'<div class="oh-line"><span class="oh-value">{words.units(kpi["value"])}</span>{sparkline(history)}</div>'
         f'<div class="oh-note">{_change(history)}</div></div>'
     )

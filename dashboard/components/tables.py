@@ -51,10 +51,9 @@ def stock(where: StockFilter, chosen: str, key: str) -> None:
     """Draw the table of SKUs with its tools, `chosen` selected in it. `where`: the filters; the table adds its own sorting."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         view = _tools(where.channel_id is not None)
-        rows = _sorted(where, view)
-        downloads.buttons(rows, "live-stock", key)
+    rows = _sorted(where, view)
     grid = st.container()
-    number = _pager(rows.height, view, bool(chosen))
+    number = _pager(rows, view, bool(chosen), key)
     shown = _held(rows.slice((number - 1) * view.size, view.size), (where, view, number), chosen, key)
     skus = tuple(shown["sku"].to_list())
     st.session_state[f"{key}.drawn"] = skus
@@ -72,13 +71,15 @@ def stock(where: StockFilter, chosen: str, key: str) -> None:
     )
 
 
-def _pager(count: int, view: View, is_held: bool) -> int:
-    """Draw which rows are shown and the pages; the page's number, from 1."""
+def _pager(rows: pl.DataFrame, view: View, is_held: bool, key: str) -> int:
+    """Draw which rows are shown, the downloads of all of them, and the pages; the page's number, from 1."""
+    count = rows.height
     pages = max(ceil(count / view.size), 1)
     if st.session_state.get("page", 1) > pages:
         st.session_state["page"] = pages
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         told = st.empty()
+        downloads.buttons(rows, "live-stock", key)
         number = st.pagination(pages, key="page", bind="query-params", max_visible_pages=5, width=300)
     first, last = (number - 1) * view.size + 1, min(number * view.size, count)
     order = " · the order is kept while a SKU is chosen" if is_held else ""
@@ -93,7 +94,6 @@ def _tools(with_channel: bool) -> View:
     sort = st.selectbox("Sort by", sorts, format_func=lambda one: filters.SORTS[one], key="sort", bind="query-params", width=170)
     order = "" if sort == "urgency" else st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140)
     size = st.selectbox("Rows", PAGE_SIZES, key="rows", bind="query-params", width=80)
-    st.space("stretch")
     return View(sort, order == filters.ORDERS[1], int(size))
 
 

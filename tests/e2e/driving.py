@@ -1,0 +1,81 @@
+"""Driving a page as a person would: opening, waiting until it is drawn, reading and clicking the grid."""
+
+import os
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+expect.set_options(timeout=20_000)
+
+SERIOUS = ("serious", "critical")
+SCROLLER = "[data-testid=stMain]"
+
+
+def patience() -> float:
+    """Seconds within which a commit must be on the screen: 2 on a machine with a core to spare, more on a crowded one."""
+    return 2.0 if os.getloadavg()[0] < (os.cpu_count() or 1) else 8.0
+
+
+def open_page(page: Page, address: str) -> None:
+    """Go there and wait until all is drawn."""
+    page.goto(address)
+    settled(page)
+
+
+def settled(page: Page) -> None:
+    """Wait until the app is connected, its script has run and nothing is a placeholder."""
+    page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
+    page.wait_for_selector("h1")
+    page.wait_for_selector("[data-test-script-state=notRunning]")
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    page.wait_for_function("[...document.querySelectorAll('[data-testid=stDataFrame]')].every(grid => grid.querySelector('td'))")
+
+
+def choose(page: Page, key: str, option: str) -> None:
+    """Choose one option of a select box or a multiselect."""
+    page.locator(f".st-key-{key} input").click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.locator("h1").click()  # closes the list
+    settled(page)
+
+
+def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
+    """The rows of a grid that are in view, by the column's label, from the accessible table behind the canvas."""
+    page.locator(f".st-key-{key} [data-testid=stDataFrame]").scroll_into_view_if_needed()
+    page.locator(f".st-key-{key} td").first.wait_for(state="attached")
+    return page.evaluate(
+        """(key) => {
+        const table = document.querySelector(`.st-key-${key} table`);
+        const heads = [...table.querySelectorAll('th')].map(cell => [cell.getAttribute('aria-colindex'), cell.innerText]);
+        const names = Object.fromEntries(heads);
+        return [...table.querySelectorAll('tbody tr')].map(row => Object.fromEntries(
+          [...row.querySelectorAll('td')].map(cell => [names[cell.getAttribute('aria-colindex')], cell.textContent])));
+        }""",
+        key,
+    )
+
+
+def skus(page: Page) -> list[str]:
+    """The SKUs in view, in the order of the rows."""
+    return [row["SKU"] for row in grid(page)]
+
+
+def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
+    """Click a row of a grid, from 0, on its second column."""
+    page.locator(f".st-key-{key}").scroll_into_view_if_needed()
+    box = page.locator(f".st-key-{key} [data-testid=stDataFrame]").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 200, box["y"] + 35 * (number + 1) + 17)
+    settled(page)
+
+
+def violations(page: Page) -> list[tuple[str, str, list[Any]]]:
+    """What axe finds that is serious or worse."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS]
+
+
+def overflow(page: Page) -> int:
+    """By how many pixels the page is wider than the window."""
+    return int(page.evaluate(f"(() => {{ const m = document.querySelector('{SCROLLER}'); return m.scrollWidth - m.clientWidth; }})()"))
