@@ -44,21 +44,26 @@ class BadRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Texts:
+    """The records as they stand in the file, without their last line break, by row number."""
+
+    raw: tuple[bytes, ...]
+    encoding: str
+
+    def __call__(self, row_no: int) -> str:
+        """The text of one record."""
+        return readable(self.raw[row_no], self.encoding)
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """A whole file, read. `frame`: row_no, line_number and one text column for each header (stripped; empty cells are null)."""
 
-    name: str
     file_hash: str
-    header: tuple[str, ...]
     header_text: str
     frame: pl.DataFrame
     bad: tuple[BadRecord, ...]
-    _texts: tuple[bytes, ...]
-    _encoding: str
-
-    def text(self, row_no: int) -> str:
-        """The record as it stands in the file, without its last line break."""
-        return readable(self._texts[row_no], self._encoding)
+    texts: Texts
 
 
 def readable(raw: bytes, encoding: str) -> str:
@@ -101,7 +106,7 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str]) -> Contents:
     wanted = _positions(header, needed, path)
     records.read(len(header))
     frame, bad = _split(records, header, wanted, part, encoding, path)
-    return Contents(path.name, digest, header, header_text, frame, tuple(bad), tuple(records.texts), encoding)
+    return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding))
 
 
 def read_text(header_text: str, texts: Sequence[tuple[int, int, str]], part: FilePart, needed: Iterable[str]) -> Contents:
@@ -122,7 +127,7 @@ def read_text(header_text: str, texts: Sequence[tuple[int, int, str]], part: Fil
         else:
             rows.append((row_no, line_number, [cells[place] for place in wanted.values()]))
     texts_by_row = tuple(raw.get(row_no, b"") for row_no in range(max(raw, default=-1) + 1))
-    return Contents("", "", header, header_text, _frame(rows, list(wanted)), tuple(bad), texts_by_row, "utf-8")
+    return Contents("", header_text, _frame(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"))
 
 
 # ---- bytes to lines ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,264 @@
+"""One import of one file: its accounting, its chunks, and how it goes on after a kill."""
+
+import bisect
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.commands import catalogue as catalogues
+from data_access.commands.preparing import release_keys
+from data_access.commands.unit import Unit
+from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.errors import Conflict
+from data_access.schema.audit import import_run
+
+FIRST_CHUNK: Final = 300
+LARGEST_CHUNK: Final = 20_000
+SMALLEST_CHUNK: Final = 20
+TARGET_SECONDS: Final = 0.11  # of the 0.25 that a transaction may hold the write lock
+
+Progress = Callable[[int, int], None]
+"""Called with the rows taken in so far and the rows of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of a file's rows: `rows_read` = `imported` + `updated` + `duplicates` + `quarantined`, always.
+
+    `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
+    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, broken run had taken in.
+    """
+
+    import_run_id: int
+    rows_read: int
+    imported: int
+    updated: int
+    duplicates: int
+    quarantined: int
+    resumed_at: int
+    longest_lock_seconds: float
+    counts: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the further counts beside the others."""
+        flat = asdict(self)
+        counts: dict[str, int] = flat.pop("counts")
+        return {**flat, **counts}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows of one chunk."""
+
+    imported: int = 0
+    updated: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, rows: int = 1) -> None:
+        """Count rows under a further name."""
+        if rows:
+            self.counts[name] = self.counts.get(name, 0) + rows
+
+    @property
+    def rows_read(self) -> int:
+        """All rows of the chunk."""
+        return self.imported + self.updated + self.duplicates + self.quarantined
+
+    def add(self, other: "Tally") -> None:
+        """Add another chunk's figures."""
+        self.imported += other.imported
+        self.updated += other.updated
+        self.duplicates += other.duplicates
+        self.quarantined += other.quarantined
+        for name, rows in other.counts.items():
+            self.count(name, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a retry of single rows needs of their import."""
+
+    mapping: str
+    header: str
+    options: dict[str, Any]
+
+    def to_json(self) -> str:
+        """As it is kept in `import_run.recipe`."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """From `import_run.recipe`."""
+        raw = json.loads(text)
+        return cls(raw["mapping"], raw["header"], raw["options"])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is imported, as `import_run` names it."""
+
+    kind: str
+    file_name: str
+    file_hash: str
+    mapping: str
+    mapping_hash: str
+    recipe: Recipe
+
+
+WriteChunk = Callable[[Unit, int, int], tuple[Tally, list[str]]]
+"""Takes in the rows of a half-open range of positions, in the unit's transaction; also says what parked events may wait for."""
+
+
+class Run:
+    """A row of `import_run` and the figures it holds."""
+
+    def __init__(self, engine: Engine, job: Job) -> None:
+        """Begin the import, or take up the one of the same file and mapping that was broken off."""
+        self._engine = engine
+        self.longest_lock = 0.0
+        self.total = Tally()
+        self.next_row = 0
+        ids = row_ids(engine)
+        for attempt in retrying():
+            with attempt:
+                ids.reserve(1)
+                with writing(engine) as connection:
+                    found = connection.execute(_broken_off(job)).mappings().first()
+                    self.id = int(found["id"]) if found else ids.take()
+                    if found:
+                        self._take_up(dict(found))
+                    else:
+                        connection.execute(import_run.insert(), _new_row(self.id, job))
+        self.resumed_at = self.next_row
+
+    def _take_up(self, row: dict[str, Any]) -> None:
+        self.next_row = row["next_row"]
+        self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
+
+    def go_through(
+        self, rows: int, write: WriteChunk, ids_a_row: int, progress: Progress | None, ends: Sequence[int] | None = None
+    ) -> None:
+        """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
+
+        `ends`: positions where a chunk may end, ascending, where rows belong together; without it any may.
+
+        Raises:
+            Conflict: another process imports the same file.
+            StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
+
+        """
+        size, ids = FIRST_CHUNK, row_ids(self._engine)
+        while self.next_row < rows:
+            end = _end(self.next_row, min(self.next_row + size, rows), ends)
+            started, tally = time.perf_counter(), Tally()
+            for attempt in retrying():
+                with attempt:
+                    ids.reserve(2_000 + (end - self.next_row) * ids_a_row * 2**attempt.retry_state.attempt_number)
+                    try:
+                        with writing(self._engine) as connection:
+                            started = time.perf_counter()
+                            unit = Unit(connection, ids)
+                            unit.lock_parents(None)
+                            tally, keys = write(unit, self.next_row, end)
+                            self._account(connection, tally, end)
+                            unit.flush()
+                            release_keys(unit, keys)
+                    except BaseException:
+                        catalogues.forget()
+                        raise
+            held = time.perf_counter() - started
+            self.longest_lock = max(self.longest_lock, held)
+            size = _next_size(size, end - self.next_row, held)
+            self.next_row = end
+            self.total.add(tally)
+            if progress is not None:
+                progress(self.next_row, rows)
+
+    def _account(self, connection: Connection, tally: Tally, end: int) -> None:
+        """The run's figures with this chunk, in the chunk's own transaction."""
+        after = Tally()
+        after.add(self.total)
+        after.add(tally)
+        if after.rows_read != end:
+            raise AssertionError(f"{after.rows_read} rows accounted for, {end} read")
+        changed = connection.execute(
+            sa.update(import_run)
+            .where(import_run.c.id == self.id, import_run.c.next_row == self.next_row, import_run.c.status == "running")
+            .values(
+                next_row=end,
+                rows_read=end,
+                imported=after.imported,
+                updated=after.updated,
+                duplicates=after.duplicates,
+                quarantined=after.quarantined,
+                counts=json.dumps(after.counts, sort_keys=True),
+            )
+        )
+        if changed.rowcount != 1:
+            raise Conflict("Another process is importing the same file with the same mapping: let it finish.")
+
+    def finish(self) -> ImportResult:
+        """Mark the import as complete."""
+        with writing(self._engine) as connection:
+            connection.execute(sa.update(import_run).where(import_run.c.id == self.id).values(status="complete", finished_at=now_us()))
+        total = self.total
+        return ImportResult(
+            import_run_id=self.id,
+            rows_read=total.rows_read,
+            imported=total.imported,
+            updated=total.updated,
+            duplicates=total.duplicates,
+            quarantined=total.quarantined,
+            resumed_at=self.resumed_at,
+            longest_lock_seconds=round(self.longest_lock, 3),
+            counts=total.counts,
+        )
+
+
+def _broken_off(job: Job) -> sa.Select[Any]:
+    where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash)
+    return (
+        sa.select(import_run)
+        .where(*where, import_run.c.kind == job.kind, import_run.c.status == "running")
+        .order_by(import_run.c.id.desc())
+        .limit(1)
+    )
+
+
+def _new_row(run_id: int, job: Job) -> dict[str, Any]:
+    figures = dict.fromkeys(("next_row", "rows_read", "imported", "updated", "duplicates", "quarantined"), 0)
+    return {
+        "id": run_id,
+        "kind": job.kind,
+        "file_name": job.file_name,
+        "file_hash": job.file_hash,
+        "mapping": job.mapping,
+        "mapping_hash": job.mapping_hash,
+        "status": "running",
+        "started_at": now_us(),
+        "recipe": job.recipe.to_json(),
+        **figures,
+    }
+
+
+def _end(start: int, wanted: int, ends: Sequence[int] | None) -> int:
+    """The last position at or before the wanted one where a chunk may end; if there is none, the first after it."""
+    if ends is None:
+        return wanted
+    at = bisect.bisect_right(ends, wanted)
+    if at and ends[at - 1] > start:
+        return ends[at - 1]
+    return ends[at]
+
+
+def _next_size(size: int, rows: int, seconds: float) -> int:
+    """As many rows as fit the target, by the pace of the last chunk; at most twice as many as before."""
+    fitting = int(rows * TARGET_SECONDS / max(seconds, 1e-6))
+    return max(min(fitting, size * 2, LARGEST_CHUNK), SMALLEST_CHUNK)

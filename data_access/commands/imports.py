@@ -1,0 +1,142 @@
+"""Importing files: orders by a mapping; products, kits, listings, locations, channels, suppliers and counts by their columns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.channels.mapping import LoadedMapping, Mapping, load_mapping
+from data_access.channels.opening import OPENINGS, cover_days, openings
+from data_access.channels.orders import normalised
+from data_access.channels.reader import Contents, read_records
+from data_access.channels.returns import MATCHES, PURCHASES, matched
+from data_access.commands import catalogue as catalogues
+from data_access.commands.import_run import ImportResult, Job, Progress, Recipe, Run, Tally
+from data_access.commands.order_plan import IDS_A_ROW, OrderPlan
+from data_access.commands.order_rows import write_rows
+from data_access.commands.preparing import prepare_catalogue, prepare_places
+from data_access.commands.quarantine import Quarantine
+from data_access.commands.rows import among
+from data_access.commands.store import require_current
+from data_access.commands.unit import Unit
+from data_access.engine import now_us, reading
+from data_access.schema.catalog import listing
+from data_access.schema.orders import order_line, sales_order
+from data_access.schema.stock import event
+
+_GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
+
+
+def import_orders(
+    engine: Engine, path: Path, mapping: str, opening_stock: str | None = None, progress: Progress | None = None
+) -> ImportResult:
+    """Import a file of orders. Broken off, it goes on where it stopped when it is called again with the same file and mapping.
+
+    Args:
+        engine: the store.
+        path: the file, plain or gzip.
+        mapping: name of a mapping that comes with OnHand, or path of a .toml file.
+        opening_stock: `cover:30d` assumes an opening before each SKU's first row; without it, what has shipped before the first
+            count or opening of its SKU and location is history and moves no stock.
+        progress: called after each chunk.
+
+    Raises:
+        InvalidInput: the mapping, the file or an option cannot be used; nothing was written.
+        Conflict: another process imports the same file.
+        StoreOutOfDate, StoreUnavailable: see there; what was taken in stays.
+
+    """
+    require_current(engine)
+    loaded = load_mapping(mapping)
+    cover = cover_days(opening_stock) if opening_stock is not None else None
+    contents = read_records(path, loaded.mapping.file, set(loaded.mapping.columns.named.values()))
+    rows, texts = normalised(contents, loaded.mapping), contents.texts
+    job = _job(path, contents, loaded, {"opening_stock": opening_stock})
+    del contents
+    prepare_places(engine, loaded.mapping)
+    run = Run(engine, job)
+    if loaded.mapping.skus.unknown == "create":
+        prepare_catalogue(engine, rows.filter(_GOODS), loaded.mapping)
+    plan = _plan(engine, rows, loaded, run.next_row, cover)
+    quarantine = Quarantine(engine, plan.source, run.id, plan.channel_id, texts)
+    last = rows["placed_at"].max()
+
+    def write(unit: Unit, start: int, end: int) -> tuple[Tally, list[str]]:
+        quarantine.begin(start)
+        chunk = write_rows(unit, plan, rows.slice(start, end - start))
+        quarantine.keep(unit, chunk.bad, chunk.tally)
+        quarantine.resolve(unit, chunk.taken)
+        if end == rows.height and isinstance(last, int):
+            unit.saw_channel(plan.channel_id, last, now_us())
+        return chunk.tally, chunk.keys
+
+    run.go_through(rows.height, write, IDS_A_ROW, progress)
+    return run.finish()
+
+
+def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> Job:
+    recipe = Recipe(loaded.text, contents.header_text, dict(options))
+    said = ",".join(f"{name}={value}" for name, value in sorted(options.items()))
+    return Job("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
+
+
+def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: int, cover: int | None) -> OrderPlan:
+    """What is decided over the whole file; the same when the import is taken up again."""
+    mapping, source = loaded.mapping, f"import:{loaded.name}"
+    with reading(engine) as connection:
+        goods = _with_skus(connection, rows.filter(_GOODS), mapping)
+        opened = pl.DataFrame(schema=OPENINGS)
+        if cover is not None:
+            restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
+            opened = openings(_exploded(connection, goods), cover, restocks)
+        matches = match_returns(connection, goods.filter(pl.col("position") >= next_row), mapping, source)
+    return OrderPlan(mapping, source, matches, opened)
+
+
+def _with_skus(connection: Connection, goods: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Rows whose listing has a SKU, with it."""
+    query = sa.select(listing.c.external_sku, listing.c.sku).where(listing.c.channel_id == mapping.channel.id, listing.c.sku.is_not(None))
+    known = [tuple(row) for row in connection.execute(query)]
+    listed = pl.DataFrame(known, schema={"external_sku": pl.String, "sku": pl.String}, orient="row")
+    return goods.drop("sku").join(listed, on="external_sku", how="inner", maintain_order="left")
+
+
+def _exploded(connection: Connection, goods: pl.DataFrame) -> pl.DataFrame:
+    """Rows of kits as rows of their components."""
+    catalogue = catalogues.current(connection)
+    skus = goods["sku"].unique().to_list()
+    catalogue.load(connection, skus, ())
+    parts = [(sku, *part) for sku in skus for part in catalogue.components(sku, catalogue.kit_version(sku) or 0)]
+    table = pl.DataFrame(parts, schema={"sku": pl.String, "part": pl.String, "per": pl.Int64}, orient="row")
+    exploded = goods.join(table, on="sku", how="inner", maintain_order="left")
+    return exploded.with_columns(sku="part", quantity=pl.col("quantity") * pl.col("per")).drop("part", "per")
+
+
+def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping, source: str) -> pl.DataFrame:
+    """Purchases of the returns among these rows, in the file and in the store; by `channels.returns.MATCHES`."""
+    returns = goods.filter(pl.col("role") == "return")
+    if returns.is_empty():
+        return pl.DataFrame(schema=MATCHES)
+    query = sa.select(event.c.event_id).where(event.c.source == source, among(connection, event.c.event_id, returns["event_ref"].to_list()))
+    known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
+    returns = returns.filter(~pl.col("event_ref").is_in(known.implode()))
+    stored = _stored_purchases(connection, mapping.channel.id, returns)
+    lines = goods.filter((pl.col("role") == "line") & pl.col("customer").is_not_null()).with_columns(left="quantity")
+    purchases = pl.concat([stored, lines.select(list(PURCHASES))])
+    return matched(returns, purchases.unique(["order_ref", "line_ref"], keep="first", maintain_order=True))
+
+
+def _stored_purchases(connection: Connection, channel_id: str, returns: pl.DataFrame) -> pl.DataFrame:
+    customers: Sequence[str] = returns["customer"].drop_nulls().unique().to_list()
+    o, line = sales_order.c, order_line.c
+    query = (
+        sa.select(
+            o.customer_ref, line.sku, o.order_ref, line.line_ref, line.placed_at, line.quantity - line.returned_quantity, sa.literal(-1)
+        )
+        .join(order_line, line.order_id == o.id)
+        .where(o.channel_id == channel_id, among(connection, o.customer_ref, customers))
+    )
+    return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=PURCHASES, orient="row")
