@@ -1,0 +1,131 @@
+"""Seconds from a committed sale to its figure on the live stock page, in a real Chromium, without a reload.
+
+    python -m benchmarks.commit_to_screen [--size small] [--sales 60] [--background 0]
+
+Builds a scratch demo store, serves it, opens one SKU's explanation and sells a unit again and again at random moments. `--background`
+sends that many other events a second meanwhile. Prints one JSON object.
+"""
+
+import argparse
+import json
+import random
+import re
+import statistics
+import tempfile
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+from playwright.sync_api import Page, sync_playwright
+from sqlalchemy.engine import Engine
+
+from benchmarks.events import made_events
+from data_access.commands.ingest import ingest
+from data_access.demo import build_demo
+from data_access.domain import events as ev
+from data_access.domain.events import parse
+from data_access.engine import now_us, open_engine
+from data_access.schema.catalog import listing, product
+from data_access.schema.channels import channel, channel_location
+from data_access.schema.stock import stock_level
+from tests.e2e.conftest import launch, serving
+from tests.e2e.driving import open_page
+
+MAY_SELL = re.compile(r"may sell ([\d,]+) unit")
+
+
+def busiest(engine: Engine) -> tuple[str, str, str, str, str]:
+    """Channel id and name, its currency, external SKU and SKU of the best stocked thing that a channel lists and one location serves."""
+    free = stock_level.c.on_hand - stock_level.c.allocated - stock_level.c.unsellable
+    query = (
+        sa.select(channel.c.channel_id, channel.c.name, channel.c.currency, listing.c.external_sku, listing.c.sku)
+        .join(listing, listing.c.channel_id == channel.c.channel_id)
+        .join(product, product.c.sku == listing.c.sku)
+        .join(channel_location, channel_location.c.channel_id == channel.c.channel_id)
+        .join(stock_level, sa.and_(stock_level.c.sku == listing.c.sku, stock_level.c.location_id == channel_location.c.location_id))
+        .where(product.c.kit_version == 0, channel.c.kind == "webstore", listing.c.maximum.is_(None))
+        .order_by(free.desc())
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).first()
+    if row is None:
+        raise SystemExit("the store has no web shop with stock")
+    return (row[0], row[1], row[2], row[3], row[4])
+
+
+def shown(page: Page) -> int:
+    found = MAY_SELL.search(page.get_by_text(MAY_SELL).first.inner_text())
+    return int(found[1].replace(",", "")) if found else -1
+
+
+def measured(page: Page, engine: Engine, sales: int, stop: threading.Event) -> list[float]:
+    channel_id, name, currency, external_sku, sku = busiest(engine)
+    open_page(page, f"{page.url}stock?channel={name}&sku={sku}")
+    page.get_by_text(MAY_SELL).first.wait_for()
+    chance, times = random.Random(1), []
+    for number in range(sales):
+        time.sleep(chance.uniform(0.2, 2.0))
+        before, at = shown(page), now_us()
+        sale = ev.Sale(
+            source="bench-screen",
+            event_id=f"s{number}",
+            occurred_at=at,
+            received_at=at,
+            channel_id=channel_id,
+            order_ref=f"screen-{number}",
+            currency=currency,
+            lines=(ev.SaleLine(line_ref="1", external_sku=external_sku, quantity=1),),
+        )
+        ingest(engine, [sale])
+        committed = time.perf_counter()
+        page.get_by_text(re.compile(rf"may sell {before - 1:,} unit")).first.wait_for(timeout=30_000)
+        times.append(time.perf_counter() - committed)
+    stop.set()
+    return times
+
+
+def background(url: str, rate: float, stop: threading.Event) -> None:
+    engine = open_engine(url)
+    for text in made_events(engine, 100_000, 3, "background"):
+        if stop.wait(1 / rate):
+            break
+        ingest(engine, [parse(text)])
+    engine.dispose()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--size", default="small")
+    options.add_argument("--sales", type=int, default=60)
+    options.add_argument("--background", type=float, default=0.0)
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        url = f"sqlite:///{name}/bench.db"
+        build_demo(url, given.size, 1, datetime.now(UTC).date(), Path(name) / "truth")
+        engine, stop = open_engine(url), threading.Event()
+        if given.background:
+            threading.Thread(target=background, args=(url, given.background, stop), daemon=True).start()
+        with serving(url, Path(name)) as address, sync_playwright() as playwright:
+            browser = launch(playwright)
+            if browser is None:
+                raise SystemExit("no Chromium was found")
+            page = browser.new_page(viewport={"width": 1440, "height": 900})
+            page.goto(f"{address}/")
+            times = sorted(measured(page, engine, given.sales, stop))
+            browser.close()
+        engine.dispose()
+    result = {
+        "size": given.size,
+        "sales": len(times),
+        "background_events_per_second": given.background,
+        "p50_seconds": statistics.median(times),
+        "p95_seconds": times[int(len(times) * 0.95)],
+        "longest_seconds": times[-1],
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
