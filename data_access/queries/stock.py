@@ -219,8 +219,9 @@ def open_lines(bind: Connection | Engine, sku: str, limit: int = 5_000) -> pl.Da
         .select_from(lines)
         .where(line.backordered_quantity > 0)
     )
-    oldest = ("placed_at", "order_ref", "line_ref", "kind", "location_id")
-    return read(bind, sa.union_all(held, owed).order_by(*oldest).limit(limit), OPEN_LINES)
+    both = sa.union_all(held, owed).subquery()
+    oldest = [both.c[name] for name in ("placed_at", "order_ref", "line_ref", "kind", "location_id")]
+    return read(bind, sa.select(both).order_by(*oldest).limit(limit), OPEN_LINES)
 
 
 def purchase_lines(bind: Connection | Engine, sku: str) -> pl.DataFrame:
