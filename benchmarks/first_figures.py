@@ -43,7 +43,7 @@ def main(size: str) -> int:
                 if line.startswith("OnHand is at"):
                     break
             page.goto(f"http://127.0.0.1:{port}")
-            page.locator("[data-testid=stMetricValue]").first.wait_for(timeout=60_000)
+            page.locator(".oh-value").first.wait_for(timeout=60_000)
             seconds = time.monotonic() - started
             print(f"{seconds:6.1f} s  first figures (at most {LIMIT_SECONDS:.0f} s)")
             print(f"store of {Path(folder, 'onhand.db').stat().st_size / 1e6:.0f} MB, size {size}")

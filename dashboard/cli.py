@@ -1,6 +1,7 @@
 """The `onhand` command. Each body imports what it needs, so that `onhand --help` is quick."""
 
 import errno
+import getpass
 import json
 import os
 import sys
@@ -10,18 +11,21 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from data_access.errors import InvalidInput, OnHandError
 
 if TYPE_CHECKING:
-    from data_access.commands.imports import ImportResult
     from rich.progress import Progress, TaskID
     from sqlalchemy.engine import Engine
 
+    from data_access.commands.imports import ImportResult
+
 BAD_INPUT: Final = 2
+SHOWN: Final = 50  # rows of a list
+SHORT: Final = 100  # characters of a value in a list
 INTERRUPTED: Final = 130  # what Typer makes of Ctrl-C
 KINDS_IMPORTED: Final = ("products", "kits", "listings", "locations", "channels", "suppliers", "counts")
 
@@ -40,6 +44,7 @@ app.add_typer(inbox_app, name="inbox")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
+Items = Annotated[list[int], typer.Argument(help="Their ids, from `onhand inbox list`.", show_default=False)]
 Why = Annotated[str, typer.Option(help="The reason, kept in the audit.", show_default=False)]
 
 
@@ -252,8 +257,104 @@ for _kind in KINDS_IMPORTED:
     _table_command(_kind)
 
 
+def _actor() -> str:
+    return getpass.getuser()
+
+
+@inbox_app.command("list")
+def inbox_list(as_json: Json = False) -> None:
+    """What waits: rows and events put aside, events that wait for what they name, listings without a SKU."""
+    from data_access.queries import inbox
+
+    with current_store() as engine:
+        frames = {
+            "items": inbox.items(engine, inbox.InboxFilter()),
+            "parked": inbox.parked(engine),
+            "listings": inbox.listings_without_sku(engine),
+        }
+    if as_json:
+        say(json.dumps({name: frame.to_dicts() for name, frame in frames.items()}, default=str))
+        return
+    for name, title in (("items", "Put aside"), ("parked", "Events that wait"), ("listings", "Listings without a SKU")):
+        say(f"{title}: {frames[name].height}")
+        for row in frames[name].head(SHOWN).iter_rows(named=True):
+            say("  " + ", ".join(f"{key} {_short(value)}" for key, value in row.items() if value is not None))
+
+
+def _short(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= SHORT else f"{text[:SHORT]}..."
+
+
+@inbox_app.command("export")
+def inbox_export(
+    file: Annotated[Path, typer.Argument(help="The CSV file to write.", show_default=False)],
+    run: Annotated[int | None, typer.Option("--import", help="Rows of this import alone; its id is in the import's report.")] = None,
+) -> None:
+    """Write rows put aside to a file, to be mended there and imported again."""
+    from data_access.queries.inbox import export_rows
+
+    with current_store() as engine:
+        rows = export_rows(engine, run, file)
+    say(f"Wrote {rows} rows to {file}.")
+
+
+@inbox_app.command("mend")
+def inbox_mend(
+    item: Annotated[int, typer.Argument(help="Its id, from `onhand inbox list`.", show_default=False)],
+    text: Annotated[str, typer.Option(help="The row or event as it should be.", show_default=False)],
+    version: Annotated[int, typer.Option(help="Its version, from the list: refused if someone changed it since.", show_default=False)],
+) -> None:
+    """Change the text of a row or event; `retry` then takes it in."""
+    from data_access.commands.inbox import mend
+
+    with current_store() as engine:
+        mend(engine, item, text, version, _actor())
+    say(f"Mended {item}.")
+
+
+@inbox_app.command("retry")
+def inbox_retry(items: Items) -> None:
+    """Take in rows and events again, mended or because what they name is there now."""
+    from data_access.commands.inbox import retry
+
+    with current_store() as engine:
+        say(str(retry(engine, items, _actor())))
+
+
+@inbox_app.command("dismiss")
+def inbox_dismiss(
+    items: Items,
+    why: Why,
+    parked: Annotated[bool, typer.Option("--parked", help="The ids are those of events that wait.")] = False,
+) -> None:
+    """Close rows or events that shall not be taken in; they are kept."""
+    from data_access.commands import inbox
+
+    with current_store() as engine:
+        if parked:
+            inbox.dismiss_parked(engine, items, why, _actor())
+        else:
+            inbox.dismiss(engine, items, why, _actor())
+    say(f"Dismissed {len(items)}.")
+
+
+@inbox_app.command("map")
+def inbox_map(
+    channel: Annotated[str, typer.Argument(help="The channel's id.", show_default=False)],
+    external_sku: Annotated[str, typer.Argument(help="The listing's id on the channel.", show_default=False)],
+    sku: Annotated[str, typer.Argument(help="The SKU it sells.", show_default=False)],
+    why: Annotated[str, typer.Option(help="The reason, kept in the audit.")] = "mapped on the command line",
+) -> None:
+    """Say which SKU a listing sells; the rows and events that waited for it come in."""
+    from data_access.commands.inbox import map_listing
+
+    with current_store() as engine:
+        say(str(map_listing(engine, channel, external_sku, sku, _actor(), why)))
+
+
 def _report(result: "ImportResult", as_json: bool) -> None:
-    facts: dict[str, Any] = asdict(result)
+    facts = result.as_dict()
     if as_json:
         say(json.dumps(facts, default=str))
         return
