@@ -104,7 +104,7 @@ def ingest(engine: Engine, events: Sequence[Event], synced: Mapping[str, int] | 
             try:
                 with writing(engine) as connection:
                     unit = Unit(connection, ids)
-                    outcomes = _ingest(unit, events)
+                    outcomes = take_in(unit, events)
                     for channel_id, until in (synced or {}).items():
                         unit.saw_channel(channel_id, until, now_us())
                     unit.flush()
@@ -200,7 +200,8 @@ def _sentence(error: ValidationError) -> str:
     return f"{where}: {first['msg'].lower()}; mend the event and send it again."
 
 
-def _ingest(unit: Unit, events: Sequence[Event]) -> list[Outcome]:
+def take_in(unit: Unit, events: Sequence[Event]) -> list[Outcome]:
+    """Take in events in a unit of work that has done nothing else yet, and that the caller flushes. One outcome an event."""
     unit.lock_parents({key for event in events for key in keys_of(event)})
     fresh, outcomes = _new_ones(unit, events)
     batch = _Batch(World(unit))
