@@ -7,7 +7,8 @@ after a promotion is untouched.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -15,11 +16,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data_access.demo.company import Company, Flags, Floats, Ints, generator
-from data_access.demo.specs import AFFINITY, CATEGORIES, CHANNELS, DAY_US, SHOP_SHARES, SHOPS
+from data_access.demo.specs import AFFINITY, CATEGORIES, CHANNELS, DAY_US, HOUR_US, SHOP_SHARES, SHOPS
 
 BLOCK_DAYS: Final = 32
 CHANNEL_NOISE: Final = 0.10
 SWITCHING_SCALE: Final = 4.0
+CLOCK_BEFORE: Final = 100
+CLOCK_BEYOND: Final = 800
 
 
 def rates(company: Company, first: int, count: int) -> Floats:
@@ -198,30 +201,36 @@ def _times(rng: np.random.Generator, days: Ints, channels: Ints, company: Compan
         rows = channels == number
         hours[rows] = np.searchsorted(np.cumsum(spec.hours) / sum(spec.hours), draw[rows], side="right")
     local = company.start_us + days * DAY_US + hours * 3_600_000_000 + rng.integers(0, 3_600_000_000, len(days))
-    return to_utc(local, channels)
+    return to_utc(company, local, channels)
 
 
-def to_utc(local: Ints, channels: Ints) -> Ints:
-    """Local clock times of channels as UTC; clock times that do not exist move an hour on."""
-    found = np.empty(len(local), np.int64)
-    for number, spec in enumerate(CHANNELS):
-        rows = channels == number
-        clock = pl.Series(local[rows]).cast(pl.Datetime("us"))
-        moved = clock + timedelta(hours=1)
-        exact = clock.dt.replace_time_zone(spec.time_zone, ambiguous="earliest", non_existent="null")
-        later = moved.dt.replace_time_zone(spec.time_zone, ambiguous="earliest", non_existent="null")
-        found[rows] = exact.fill_null(later).dt.epoch("us").to_numpy()
+@lru_cache(maxsize=4)
+def _offsets(start: date, days: int) -> Ints:
+    """What each channel's clock is ahead of UTC, by hour from `CLOCK_BEFORE` days before the start: channel x hour, in microseconds."""
+    begin = datetime(start.year, start.month, start.day) - timedelta(days=CLOCK_BEFORE)  # noqa: DTZ001
+    hours = (CLOCK_BEFORE + days + CLOCK_BEYOND) * 24
+    clock = pl.datetime_range(begin, begin + timedelta(hours=hours - 1), "1h", time_zone="UTC", eager=True)
+    local = [clock.dt.convert_time_zone(spec.time_zone).dt.replace_time_zone(None) for spec in CHANNELS]
+    return np.stack([times.dt.epoch("us").to_numpy() - clock.dt.epoch("us").to_numpy() for times in local])
+
+
+def _ahead(company: Company, at: Ints, channels: Ints) -> Ints:
+    """What each channel's clock is ahead of UTC at moments in UTC, in microseconds."""
+    hour = (at - company.start_us) // HOUR_US + CLOCK_BEFORE * 24
+    table = _offsets(company.start, company.days)
+    found: Ints = table[channels, np.clip(hour, 0, table.shape[1] - 1)]
     return found
+
+
+def to_utc(company: Company, local: Ints, channels: Ints) -> Ints:
+    """Local clock times of channels as UTC. Times that do not exist move an hour on; of two that are the same, the later."""
+    guess = local - _ahead(company, local, channels)
+    return local - _ahead(company, guess, channels)
 
 
 def local_day(company: Company, at: Ints, channels: Ints) -> Ints:
     """The day of history, in each channel's time zone, of moments in UTC."""
-    found = np.empty(len(at), np.int64)
-    for number, spec in enumerate(CHANNELS):
-        rows = channels == number
-        clock = pl.Series(at[rows]).cast(pl.Datetime("us")).dt.replace_time_zone("UTC").dt.convert_time_zone(spec.time_zone)
-        found[rows] = (clock.dt.replace_time_zone(None).dt.epoch("us").to_numpy() - company.start_us) // DAY_US
-    return found
+    return (at + _ahead(company, at, channels) - company.start_us) // DAY_US
 
 
 def _join_orders(lines: Lines, joins: Floats, shop: Ints) -> None:

@@ -1,0 +1,284 @@
+"""Returns of the live simulator: what was sold in the last two months and will come back, what waits for inspection, what is repaired."""
+
+import heapq
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from data_access.demo.fulfilment import delivered_at, draw_traits, shipped_at
+from data_access.demo.handling import received
+from data_access.demo.returning import (
+    DISPOSITION_NAMES,
+    REFURBISH,
+    Returning,
+    draw_returning,
+    received_day,
+    return_location,
+)
+from data_access.demo.specs import CHANNEL_INDEX, DAY_US, HOUR_US, LOCATION_INDEX, LOCATIONS, REASON_CODES, REASONS
+from data_access.demo.stock import INSPECTED_US, REPAIRED_US
+from data_access.demo.world import SOURCE, Window, World, in_chunks
+from data_access.domain.events import Adjustment, Event, Inspection, ReturnedUnits, ReturnReceived, SignedStateUnits, StateUnits, WriteOff
+from data_access.schema.orders import order_line, sales_order, shipment
+from data_access.schema.returns import return_line
+
+WATCHED_DAYS: Final = 60  # all returns come in within this time after placing
+KNOWN_US: Final = 30 * DAY_US
+Task = tuple[int, str, int, int]  # time, what is to be done, row id, tries so far
+
+
+@dataclass(slots=True)
+class Comeback:
+    """What is to come back or to be dealt with, by when. `read_from`: order lines placed before have still to be looked through;
+    `read_to`: lines placed after have too.
+    """
+
+    read_from: int
+    read_to: int
+    due: list[Task] = field(default_factory=list)
+    known: set[tuple[str, int]] = field(default_factory=set)
+
+    def add(self, when: int, task: str, row: int, tries: int = 0) -> None:
+        """Do a task about a row at a time."""
+        heapq.heappush(self.due, (when, task, row, tries))
+
+    def take(self, until: int) -> list[Task]:
+        """Tasks that are due."""
+        found = []
+        while self.due and self.due[0][0] <= until:
+            found.append(heapq.heappop(self.due))
+        return found
+
+
+def open_comeback(world: World, connection: Connection) -> Comeback:
+    """Begin with the returns that wait for inspection or are being repaired."""
+    comeback = Comeback(world.now, world.now)
+    query = (
+        sa.select(return_line.c.id)
+        .where(
+            sa.or_(
+                return_line.c.inspected_at.is_(None),
+                sa.and_(return_line.c.disposition == "refurbish", return_line.c.inspected_at > world.now - KNOWN_US),
+            ),
+            return_line.c.line_id.is_not(None),
+        )
+        .order_by(return_line.c.id)
+    )
+    _watch_returns(world, connection, comeback, list(connection.execute(query).scalars()))
+    return comeback
+
+
+def look_back(world: World, connection: Connection, comeback: Comeback, days: int) -> None:
+    """Look through `days` further days of past orders, and through the newest, for lines that will come back."""
+    oldest = max(comeback.read_from - days * DAY_US, world.now - WATCHED_DAYS * DAY_US)
+    for since, until in ((oldest, comeback.read_from), (comeback.read_to, world.now)):
+        if since < until:
+            _watch_lines(world, connection, comeback, since, until)
+    comeback.read_from, comeback.read_to = oldest, world.now
+
+
+def _watch_lines(world: World, connection: Connection, comeback: Comeback, since: int, until: int) -> None:
+    query = sa.select(order_line.c.id, order_line.c.sku, order_line.c.channel_id, order_line.c.placed_at, order_line.c.quantity).where(
+        order_line.c.placed_at > since - 2 * HOUR_US,  # a lagging channel's lines come in later than they were placed
+        order_line.c.placed_at <= until,
+        order_line.c.cancelled_quantity == 0,
+        order_line.c.returned_quantity == 0,
+    )
+    rows = [row for row in connection.execute(query.order_by(order_line.c.id)) if world.knows(row)]
+    if not rows:
+        return
+    lines = world.lines([r.sku for r in rows], [r.channel_id for r in rows], [r.placed_at for r in rows], [r.quantity for r in rows])
+    returning = draw_returning(world.company, lines)
+    at = np.flatnonzero(returning.comes_back)
+    if len(at) == 0:
+        return
+    traits = draw_traits(world.company, lines)
+    where = np.full(len(at), 0)
+    shipped = shipped_at(world.company, lines, traits, world.strain, at, where, (lines.placed_at[at] - world.company.start_us) // DAY_US)
+    back = _received_at(world, returning, at, delivered_at(world.company, lines, traits, at, where, shipped))
+    for number, when in zip(at.tolist(), back.tolist(), strict=True):
+        if ("return", rows[number].id) not in comeback.known:
+            comeback.known.add(("return", rows[number].id))
+            comeback.add(when, "return", rows[number].id)
+
+
+def _received_at(world: World, returning: Returning, at: Any, delivered: Any) -> Any:
+    day = received_day(world.company, returning, at, delivered)
+    return world.company.start_us + day * DAY_US + 9 * HOUR_US + delivered * 7 % (7 * HOUR_US)
+
+
+_RETURNS: Final = (
+    sa.select(
+        return_line.c.id,
+        return_line.c.channel_id,
+        return_line.c.return_ref,
+        return_line.c.location_id,
+        return_line.c.received_at,
+        return_line.c.inspected_at,
+        return_line.c.disposition,
+        return_line.c.quantity.label("units"),
+        order_line.c.sku,
+        order_line.c.placed_at,
+        order_line.c.quantity,
+    )
+    .join(order_line, order_line.c.id == return_line.c.line_id)
+    .order_by(return_line.c.id)
+)
+
+
+def _returns(world: World, connection: Connection, ids: list[int]) -> list[Any]:
+    rows: list[Any] = []
+    for part in in_chunks(ids):
+        rows += connection.execute(_RETURNS.where(return_line.c.id.in_(part))).all()
+    return [row for row in rows if world.knows(row)]
+
+
+def _watch_returns(world: World, connection: Connection, comeback: Comeback, ids: list[int]) -> None:
+    """Plan the inspection of returns that wait, and the end of the repair of those that are repaired."""
+    rows = _returns(world, connection, ids)
+    if not rows:
+        return
+    lines = world.lines([r.sku for r in rows], [r.channel_id for r in rows], [r.placed_at for r in rows], [r.quantity for r in rows])
+    returning = draw_returning(world.company, lines)
+    for number, row in enumerate(rows):
+        day = (row.received_at - world.company.start_us) // DAY_US
+        morning = world.company.start_us + (day + int(returning.inspect_days[number])) * DAY_US
+        if row.inspected_at is None:
+            comeback.add(morning + INSPECTED_US + row.placed_at % 3_300 * 1_000_000, "inspect", row.id)
+        elif row.disposition == "refurbish":
+            begun = row.inspected_at - (row.inspected_at - world.company.start_us) % DAY_US
+            when = begun + int(returning.repair_days[number]) * DAY_US + REPAIRED_US
+            if when > world.now:
+                comeback.add(when, "repair", row.id)
+
+
+def come_back(world: World, window: Window, connection: Connection, comeback: Comeback) -> list[Event]:
+    """Returns received, inspections and ends of repairs that are due. Times of lagging channels are told when they are known."""
+    due = comeback.take(int(window.until.min()))
+    found = _receive(world, window, connection, comeback, [task for task in due if task[1] == "return"])
+    ids = sorted({task[2] for task in due if task[1] != "return"})
+    when = {(task[1], task[2]): task[0] for task in due}
+    rows = _returns(world, connection, ids)
+    if not rows:
+        return found
+    lines = world.lines([r.sku for r in rows], [r.channel_id for r in rows], [r.placed_at for r in rows], [r.quantity for r in rows])
+    returning = draw_returning(world.company, lines)
+    for number, row in enumerate(rows):
+        if ("inspect", row.id) in when and row.inspected_at is None:
+            at = max(when["inspect", row.id], row.received_at + 1)
+            fate = int(returning.disposition[number])
+            found.append(_inspection(window, row, at, fate))
+            if fate == REFURBISH:
+                midnight = at - (at - world.company.start_us) % DAY_US
+                comeback.add(midnight + int(returning.repair_days[number]) * DAY_US + REPAIRED_US, "repair", row.id)
+        if ("repair", row.id) in when and row.disposition == "refurbish":
+            found.append(_repaired(world, row, when["repair", row.id], bool(returning.repaired[number])))
+    return found
+
+
+def _inspection(window: Window, row: Any, at: int, fate: int) -> Inspection:
+    return Inspection(
+        source=SOURCE,
+        event_id=f"inspect:{row.channel_id}:{row.return_ref}",
+        occurred_at=at,
+        received_at=received(window, CHANNEL_INDEX[row.channel_id], at),
+        channel_id=row.channel_id,
+        return_ref=row.return_ref,
+        disposition=DISPOSITION_NAMES[fate],
+    )
+
+
+def _repaired(world: World, row: Any, at: int, good: bool) -> Event:
+    parts = [(world.company.skus[part], units * row.units) for part, units in world.parts(world.sku_of[row.sku])]
+    base = {"source": SOURCE, "event_id": f"repair:{row.id}", "occurred_at": at, "received_at": at, "location_id": row.location_id}
+    if not good:
+        lines = tuple(StateUnits(sku=sku, quantity=units, state="unsellable") for sku, units in parts)
+        return WriteOff(**base, reason="could not be repaired", lines=lines)
+    moved = [SignedStateUnits(sku=sku, quantity=-units, state="unsellable") for sku, units in parts]
+    moved += [SignedStateUnits(sku=sku, quantity=units) for sku, units in parts]
+    return Adjustment(**base, reason="refurbished, back to stock", lines=tuple(moved))
+
+
+def _receive(world: World, window: Window, connection: Connection, comeback: Comeback, tasks: list[Task]) -> list[Event]:
+    """Returns of lines that were really shipped; where the package is still on its way, later."""
+    rows: dict[int, Any] = {}
+    for part in in_chunks([task[2] for task in tasks]):
+        query = (
+            sa.select(
+                order_line.c.id,
+                order_line.c.line_ref,
+                order_line.c.sku,
+                order_line.c.channel_id,
+                order_line.c.placed_at,
+                order_line.c.quantity,
+                order_line.c.unit_price,
+                order_line.c.shipped_quantity,
+                order_line.c.returned_quantity,
+                order_line.c.cancelled_quantity,
+                sales_order.c.order_ref,
+                shipment.c.shipped_at,
+                shipment.c.location_id,
+            )
+            .join(sales_order, sales_order.c.id == order_line.c.order_id)
+            .outerjoin(shipment, shipment.c.line_id == order_line.c.id)
+            .where(order_line.c.id.in_(part))
+            .order_by(order_line.c.id, shipment.c.id)
+        )
+        rows |= {row.id: row for row in connection.execute(query)}
+    found: list[Event] = []
+    for when, _, line_id, tries in tasks:
+        row = rows.get(line_id)
+        if row is None or row.returned_quantity or row.cancelled_quantity or row.location_id not in LOCATION_INDEX:
+            if row is not None and row.shipped_at is None and not row.cancelled_quantity and tries < 30:
+                comeback.add(when + DAY_US, "return", line_id, tries + 1)
+            continue
+        lines = world.lines([row.sku], [row.channel_id], [row.placed_at], [row.quantity])
+        returning, one = draw_returning(world.company, lines), np.zeros(1, np.int64)
+        place = np.array([LOCATION_INDEX[row.location_id]])
+        arrived = delivered_at(world.company, lines, draw_traits(world.company, lines), one, place, np.array([row.shipped_at]))
+        at = int(_received_at(world, returning, one, arrived)[0])
+        if at > int(window.until.min()):
+            comeback.add(at, "return", line_id, tries)
+            continue
+        found.append(_return(window, row, lines.channel[0], returning, at, int(arrived[0]), int(return_location(lines.channel, place)[0])))
+    return found
+
+
+def _return(window: Window, row: Any, channel: Any, returning: Returning, at: int, arrived: int, place: int) -> ReturnReceived:
+    reason = REASONS[int(returning.reason[0])]
+    units = min(int(returning.quantity[0]), int(row.shipped_quantity))
+    codes = REASON_CODES.get(row.channel_id, REASON_CODES["*"])
+    return ReturnReceived(
+        source=SOURCE,
+        event_id=f"return:{row.id}",
+        occurred_at=at,
+        received_at=received(window, int(channel), at),
+        channel_id=row.channel_id,
+        order_ref=row.order_ref,
+        return_ref=f"RL{row.id}",
+        location_id=LOCATIONS[place].location_id,
+        requested_at=arrived + max(at - arrived, 0) * 4 // 10,
+        lines=(
+            ReturnedUnits(
+                line_ref=row.line_ref,
+                quantity=units,
+                reason_code=codes[reason],
+                return_reason=reason,
+                refund=row.unit_price * units if row.unit_price else None,
+            ),
+        ),
+    )
+
+
+def watch_new_returns(world: World, connection: Connection, comeback: Comeback, refs: list[tuple[str, str]]) -> None:
+    """Plan the inspection of returns that were just sent: (channel, return id)."""
+    ids: list[int] = []
+    for part in in_chunks(refs):
+        query = sa.select(return_line.c.id).where(
+            sa.tuple_(return_line.c.channel_id, return_line.c.return_ref).in_(part), return_line.c.inspected_at.is_(None)
+        )
+        ids += connection.execute(query.order_by(return_line.c.id)).scalars()
+    _watch_returns(world, connection, comeback, ids)
