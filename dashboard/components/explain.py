@@ -195,10 +195,9 @@ def _movements(product: dict[str, Any]) -> None:
     limit = st.session_state.get(f"explain.{sku}.limit", STEP)
     rows = cache.ledger(sku, where, limit, 0)
     st.markdown(f"**On hand {words.counted(on_hand, 'unit')}**: {_sum_note(on_hand, rows, limit)}")
-    st.dataframe(
+    st.container(key="explain-ledger").dataframe(
         movements(rows, on_hand, names),
         hide_index=True,
-        key="explain.ledger",
         column_config=_MOVEMENT_COLUMNS,
         alt=f"Stock movements of {sku}, newest first",
     )
@@ -238,10 +237,9 @@ def _open_lines(product: dict[str, Any], names: dict[str, str]) -> None:
         *("order_ref", "line_ref", "kind", "units", "location_id", "sold_sku"),
         pl.col("placed_at", "ship_by_at").dt.replace_time_zone(None),
     )
-    st.dataframe(
+    st.container(key="explain-lines").dataframe(
         shown,
         hide_index=True,
-        key="explain.lines",
         placeholder="—",
         column_config=_LINE_COLUMNS,
         alt=f"Open order lines of {product['sku']}, oldest first",
@@ -257,10 +255,9 @@ def _purchase_lines(product: dict[str, Any]) -> None:
     if rows.is_empty():
         st.caption("Nothing is on order.")
         return
-    st.dataframe(
+    st.container(key="explain-purchases").dataframe(
         rows.with_columns(pl.col("placed_at", "expected_at").dt.replace_time_zone(None)),
         hide_index=True,
-        key="explain.purchases",
         placeholder="—",
         column_config=_PURCHASE_COLUMNS,
         alt=f"Purchase order lines of {product['sku']} not yet received",

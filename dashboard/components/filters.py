@@ -30,7 +30,7 @@ SORTS: Final = {
     "days_of_cover": "Days of cover",
 }
 TABS: Final = {"listings": "Listings without a SKU", "rows": "Rows", "conflicts": "Conflicts", "parked": "Waiting events"}
-ORDERS: Final = ("Lowest first", "Highest first")
+ORDERS: Final = ("Highest first", "Lowest first")
 _NOTES: Final = "filters.notes"
 
 
@@ -145,7 +145,7 @@ def _show_notes(where: StockFilter) -> None:
 
 def sort_by(column: str) -> None:
     """Sort the table by a column, the highest first. A callback."""
-    st.session_state.update({"sort": column, "order": ORDERS[1], "page": 1})
+    st.session_state.update({"sort": column, "order": ORDERS[0], "page": 1})
 
 
 def only_state(state: str) -> None:

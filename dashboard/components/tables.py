@@ -92,18 +92,19 @@ def _tools(with_channel: bool) -> View:
     if st.session_state.get("sort") not in (None, *sorts):
         st.session_state["sort"] = sorts[0]
     sort = st.selectbox("Sort by", sorts, format_func=lambda one: filters.SORTS[one], key="sort", bind="query-params", width=170)
-    order = "" if sort == "urgency" else st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140)
+    order = st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140)
     size = st.selectbox("Rows", PAGE_SIZES, key="rows", bind="query-params", width=80)
-    return View(sort, order == filters.ORDERS[1], int(size))
+    return View(sort, order == filters.ORDERS[0], int(size))
 
 
 def _sorted(where: StockFilter, view: View) -> pl.DataFrame:
     if view.sort != "urgency":
         return cache.stock_table(replace(where, sort=view.sort, descending=view.descending))
     rank = pl.col("state").replace_strict({state: index for index, state in enumerate(STATES)}, return_dtype=pl.Int64)
-    return cache.stock_table(where).sort(
+    most_first = cache.stock_table(where).sort(
         rank, "backordered", "days_of_cover", "sku", descending=[False, True, False, False], nulls_last=True
     )
+    return most_first if view.descending else most_first.reverse()
 
 
 def _held(page: pl.DataFrame, asked: tuple[StockFilter, View, int], chosen: str, key: str) -> pl.DataFrame:
@@ -147,9 +148,9 @@ def _sort_by(column: str) -> None:
     name = "urgency" if column == "state" else column
     if name not in filters.SORTS:
         return
-    same = st.session_state.get("sort") == name
-    st.session_state["order"] = filters.ORDERS[1 if not same or st.session_state.get("order") == filters.ORDERS[0] else 0]
-    st.session_state["sort"] = name
+    first, other = filters.ORDERS if name not in ("sku", "name") else reversed(filters.ORDERS)
+    again = st.session_state.get("sort") == name and st.session_state.get("order") == first
+    st.session_state.update({"sort": name, "order": other if again else first, "page": 1})
 
 
 def display(rows: pl.DataFrame, with_channel: bool) -> pl.DataFrame:

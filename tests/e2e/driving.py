@@ -29,7 +29,6 @@ def settled(page: Page) -> None:
     page.wait_for_selector("h1")
     page.wait_for_selector("[data-test-script-state=notRunning]")
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
-    page.wait_for_function("[...document.querySelectorAll('[data-testid=stDataFrame]')].every(grid => grid.querySelector('td'))")
 
 
 def choose(page: Page, key: str, option: str) -> None:
@@ -59,6 +58,12 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
 def skus(page: Page) -> list[str]:
     """The SKUs in view, in the order of the rows."""
     return [row["SKU"] for row in grid(page)]
+
+
+def expect_skus(page: Page, first: list[str]) -> None:
+    """Wait until the grid begins with these SKUs."""
+    cells = "[...document.querySelectorAll('.st-key-stock-grid tbody tr')].map(row => row.querySelector('td').textContent)"
+    page.wait_for_function(f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
 
 
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
