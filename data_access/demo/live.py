@@ -31,7 +31,7 @@ from data_access.schema.stock import event as event_table
 MOST_DAYS: Final = 14
 STEP_US: Final = 6 * HOUR_US
 TICK_SECONDS: Final = 1.0
-QUIET_SECONDS: Final = 3.0  # after which a carrier scans something again
+QUIET_SECONDS: Final = 2.0  # after which a carrier scans something again
 BATCH: Final = 250  # events in one transaction: it holds the write lock for less than 250 ms
 HEARTBEAT_US: Final = 3_000_000
 SLOW_US: Final = 30_000_000  # what is looked at now and then: cancellations, waiting customers, returns, supply

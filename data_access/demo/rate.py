@@ -15,12 +15,14 @@ from data_access.demo.demand import Lines
 from data_access.demo.selling import SERVES, make_sale
 from data_access.demo.specs import CHANNEL_INDEX, LOCATIONS, RETAIL
 from data_access.demo.world import SOURCE, World, in_chunks
-from data_access.domain.events import Event, OrderUnits, Receipt, Sale, Shipment, SkuUnits, Tracking
+from data_access.domain.events import Event, OrderUnits, Receipt, Sale, SaleLine, Shipment, SkuUnits, Tracking
 from data_access.engine import now_us, reading
+from data_access.errors import StoreUnavailable
 from data_access.schema.orders import allocation, order_line, sales_order
 
 SALES, SHIPMENTS, TRACKINGS = 5, 4, 3
 ROUND: Final = SALES + SHIPMENTS + TRACKINGS
+FILLED: Final = 1_000  # units that a receipt brings
 MOST_ROUNDS: Final = 20  # in one transaction
 BEAT_SECONDS: Final = 0.25
 
@@ -33,15 +35,26 @@ def send_at_rate(world: World, stop: threading.Event, rate: float, on_event: Cal
         now = time.monotonic()
         owed = min(owed + (now - before) * rate, ROUND * MOST_ROUNDS * 2.0)
         before = now
-        rounds = min(int(owed // ROUND), MOST_ROUNDS)
-        if rounds == 0:
-            stop.wait(min(max((ROUND - owed) / rate, 0.01), BEAT_SECONDS))
+        rounds = min(int(owed / ROUND), MOST_ROUNDS)
+        if rounds == 0 or owed < min(rate * BEAT_SECONDS, ROUND * MOST_ROUNDS):
+            stop.wait(BEAT_SECONDS / 4)
             continue
         events = load.events(rounds)
-        owed -= len(events)
-        for event, outcome in zip(events, ingest(world.engine, events), strict=True):
-            if on_event:
+        owed -= rounds * ROUND
+        outcomes = _sent(world, events, stop)
+        if on_event:
+            for event, outcome in zip(events, outcomes, strict=False):
                 on_event(event, outcome)
+
+
+def _sent(world: World, events: list[Event], stop: threading.Event) -> list[Outcome]:
+    """Send events until the store takes them, or `stop` is set."""
+    while not stop.is_set():
+        try:
+            return ingest(world.engine, events)
+        except StoreUnavailable:
+            stop.wait(1.0)
+    return []
 
 
 class Load:
@@ -56,6 +69,7 @@ class Load:
         self._placed: deque[tuple[str, str]] = deque()
         self._shipped: deque[Shipment] = deque()
         self._last = 0
+        self._left: dict[tuple[int, str], int] = {}
 
     def events(self, rounds: int) -> list[Event]:
         """The next events, in the order of time."""
@@ -81,13 +95,16 @@ class Load:
         return [make_sale(world, lines, [row], None, int(placed[row]), int(placed[row]), int(placed[row])) for row in range(count)]
 
     def _receipts(self, sales: list[Sale]) -> list[Event]:
-        """As much as is sold, where it is sold from first: one receipt a location."""
+        """Plenty of what is sold, where it is sold from first, as often as it runs out: one receipt a location."""
         units: dict[tuple[int, str], int] = {}
         for sale in sales:
             place = SERVES[CHANNEL_INDEX[sale.channel_id]][0]
             for line in sale.lines:
-                sku = self._sku(sale, line.external_sku, line.sku)
-                units[place, sku] = units.get((place, sku), 0) + line.quantity
+                for key in self._parts(place, sale, line):
+                    self._left[key] = self._left.get(key, 0) - line.quantity
+                    if self._left[key] < 0:
+                        units[key] = units.get(key, 0) + FILLED
+                        self._left[key] += FILLED
         at = sales[0].occurred_at - 1 if sales else 0
         return [
             Receipt(
@@ -101,10 +118,13 @@ class Load:
             for place in sorted({place for place, _ in units})
         ]
 
-    def _sku(self, sale: Sale, external: str | None, sku: str | None) -> str:
-        if sku is not None:
-            return sku
-        return self._world.company.skus[self._world.sku_of_listing[CHANNEL_INDEX[sale.channel_id], str(external)]]
+    def _parts(self, place: int, sale: Sale, line: SaleLine) -> list[tuple[int, str]]:
+        world = self._world
+        if line.sku is not None:
+            sku = world.sku_of[line.sku]
+        else:
+            sku = world.sku_of_listing[CHANNEL_INDEX[sale.channel_id], str(line.external_sku)]
+        return [(place, world.company.skus[part]) for part, _ in world.parts(sku)]
 
     def _shipments(self, count: int) -> list[Shipment]:
         orders = [self._placed.popleft() for _ in range(min(count, len(self._placed)))]
