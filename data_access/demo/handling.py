@@ -55,9 +55,9 @@ def received(window: Window, channel: int, at: int) -> int:
 
 
 def _spread(world: World, window: Window, channel: int, due: int) -> int:
-    """When something due happens: then, or some time in the window if that is past."""
+    """When something due happens: then, or some time in the window if that is past; at its end, if a lagging channel told nothing new."""
     since, until = int(window.since[channel]), int(window.until[channel])
-    return due if due > since else int(world.random.integers(since + 1, until + 1))
+    return due if due > since else int(world.random.integers(min(since, until - 1) + 1, until + 1))
 
 
 # ---- shipping ------------------------------------------------------------------------------------------------------
