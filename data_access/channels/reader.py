@@ -88,8 +88,8 @@ def file_hash(path: Path) -> str:
         raise InvalidInput(f"The file {path} cannot be read ({error.strerror}): check the path.") from error
 
 
-def read_records(path: Path, part: FilePart, needed: Iterable[str]) -> Contents:
-    """Read a file, plain or gzip, whose header holds the `needed` columns; other columns are left out of the frame.
+def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: Iterable[str] = ()) -> Contents:
+    """Read a file, plain or gzip, whose header holds the `needed` columns; of others only the `optional` are in the frame.
 
     Raises:
         InvalidInput: it cannot be read or decompressed whole, is in another encoding, has no header, or lacks columns; nothing
@@ -103,17 +103,19 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str]) -> Contents:
         encoding = "utf-8"
     records = _Records(lines, part)
     header_text, header = _header(records, path, part, encoding)
-    wanted = _positions(header, needed, path)
+    wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
     records.read(len(header))
     frame, bad = _split(records, header, wanted, part, encoding, path)
     return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding))
 
 
-def read_text(header_text: str, texts: Sequence[tuple[int, int, str]], part: FilePart, needed: Iterable[str]) -> Contents:
+def read_text(
+    header_text: str, texts: Sequence[tuple[int, int, str]], part: FilePart, needed: Iterable[str], optional: Iterable[str] = ()
+) -> Contents:
     """The same for single records (row number, line number, text) that were kept from a file with this header."""
     delimiter = part.delimiter
-    header = _cells(header_text, delimiter)
-    wanted = _positions(header, needed, Path("the file"))
+    header = tuple(cell.strip() for cell in _cells(header_text, delimiter))
+    wanted = _positions(header, [*needed, *_present(header, optional)], "The file")
     rows, bad, raw = [], [], {}
     for row_no, line_number, text in texts:
         raw[row_no] = text.encode()
@@ -312,7 +314,11 @@ def _header(records: _Records, path: Path, part: FilePart, encoding: str) -> tup
         raise InvalidInput(f"The header of {path} cannot be read: its quotes do not match.") from error
 
 
-def _positions(header: Sequence[str], needed: Iterable[str], path: Path) -> dict[str, int]:
+def _present(header: Sequence[str], optional: Iterable[str]) -> list[str]:
+    return [name for name in optional if name.strip() in header]
+
+
+def _positions(header: Sequence[str], needed: Iterable[str], path: str) -> dict[str, int]:
     wanted = {name: name.strip() for name in needed}
     missing = [name for name, stripped in wanted.items() if stripped not in header]
     if missing:

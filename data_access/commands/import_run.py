@@ -3,13 +3,14 @@
 import bisect
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from data_access.channels.recipe import Recipe
 from data_access.commands import catalogue as catalogues
 from data_access.commands.preparing import release_keys
 from data_access.commands.unit import Unit
@@ -20,7 +21,7 @@ from data_access.schema.audit import import_run
 FIRST_CHUNK: Final = 300
 LARGEST_CHUNK: Final = 20_000
 SMALLEST_CHUNK: Final = 20
-TARGET_SECONDS: Final = 0.11  # of the 0.25 that a transaction may hold the write lock
+TARGET_SECONDS: Final = 0.1  # of the 0.25 that a transaction may hold the write lock
 
 Progress = Callable[[int, int], None]
 """Called with the rows taken in so far and the rows of the file."""
@@ -82,25 +83,6 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a retry of single rows needs of their import."""
-
-    mapping: str
-    header: str
-    options: dict[str, Any]
-
-    def to_json(self) -> str:
-        """As it is kept in `import_run.recipe`."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> "Recipe":
-        """From `import_run.recipe`."""
-        raw = json.loads(text)
-        return cls(raw["mapping"], raw["header"], raw["options"])
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """What is imported, as `import_run` names it."""
 
@@ -114,6 +96,42 @@ class Job:
 
 WriteChunk = Callable[[Unit, int, int], tuple[Tally, list[str]]]
 """Takes in the rows of a half-open range of positions, in the unit's transaction; also says what parked events may wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much work rows are, where chunks may end, and how many row ids they take.
+
+    `ends`: positions where a chunk may end, ascending, where rows belong together; empty: anywhere. `extra`: position to further
+    movements that its row causes, for rows that are more work than one.
+    """
+
+    ids_a_row: int = 16
+    ends: Sequence[int] = ()
+    extra: Mapping[int, int] = field(default_factory=dict)
+
+    def cost(self, start: int, end: int) -> int:
+        """The work of a range of positions, in rows."""
+        return end - start + sum(units for position, units in self.extra.items() if start <= position < end)
+
+    def ids(self, start: int, end: int) -> int:
+        """Row ids that a range of positions may take."""
+        return (end - start) * self.ids_a_row + 3 * (self.cost(start, end) - (end - start))
+
+    def end(self, start: int, size: int, rows: int) -> int:
+        """Where a chunk of about `size` rows of work ends: one row at least."""
+        end = min(start + size, rows)
+        if self.extra:
+            left = size
+            for position in range(start, end):
+                left -= 1 + self.extra.get(position, 0)
+                if left < 0:
+                    end = max(position, start + 1)
+                    break
+        if not self.ends:
+            return end
+        at = bisect.bisect_right(self.ends, end)
+        return self.ends[at - 1] if at and self.ends[at - 1] > start else self.ends[at]
 
 
 class Run:
@@ -142,25 +160,22 @@ class Run:
         self.next_row = row["next_row"]
         self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
 
-    def go_through(
-        self, rows: int, write: WriteChunk, ids_a_row: int, progress: Progress | None, ends: Sequence[int] | None = None
-    ) -> None:
+    def go_through(self, rows: int, write: WriteChunk, progress: Progress | None = None, work: "Work | None" = None) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
-
-        `ends`: positions where a chunk may end, ascending, where rows belong together; without it any may.
 
         Raises:
             Conflict: another process imports the same file.
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
+        work = work or Work()
         size, ids = FIRST_CHUNK, row_ids(self._engine)
         while self.next_row < rows:
-            end = _end(self.next_row, min(self.next_row + size, rows), ends)
+            end = work.end(self.next_row, size, rows)
             started, tally = time.perf_counter(), Tally()
             for attempt in retrying():
                 with attempt:
-                    ids.reserve(2_000 + (end - self.next_row) * ids_a_row * 2**attempt.retry_state.attempt_number)
+                    ids.reserve(2_000 + work.ids(self.next_row, end) * 4 ** (attempt.retry_state.attempt_number - 1))
                     try:
                         with writing(self._engine) as connection:
                             started = time.perf_counter()
@@ -175,7 +190,7 @@ class Run:
                         raise
             held = time.perf_counter() - started
             self.longest_lock = max(self.longest_lock, held)
-            size = _next_size(size, end - self.next_row, held)
+            size = _next_size(size, work.cost(self.next_row, end), held)
             self.next_row = end
             self.total.add(tally)
             if progress is not None:
@@ -248,17 +263,7 @@ def _new_row(run_id: int, job: Job) -> dict[str, Any]:
     }
 
 
-def _end(start: int, wanted: int, ends: Sequence[int] | None) -> int:
-    """The last position at or before the wanted one where a chunk may end; if there is none, the first after it."""
-    if ends is None:
-        return wanted
-    at = bisect.bisect_right(ends, wanted)
-    if at and ends[at - 1] > start:
-        return ends[at - 1]
-    return ends[at]
-
-
-def _next_size(size: int, rows: int, seconds: float) -> int:
-    """As many rows as fit the target, by the pace of the last chunk; at most twice as many as before."""
-    fitting = int(rows * TARGET_SECONDS / max(seconds, 1e-6))
-    return max(min(fitting, size * 2, LARGEST_CHUNK), SMALLEST_CHUNK)
+def _next_size(size: int, cost: int, seconds: float) -> int:
+    """As much work as fits the target, by the pace of the last chunk; at most half as much again as before."""
+    fitting = int(cost * TARGET_SECONDS / max(seconds, 1e-6))
+    return max(min(fitting, size * 3 // 2, LARGEST_CHUNK), SMALLEST_CHUNK)

@@ -1,6 +1,5 @@
 """Importing files: orders by a mapping; products, kits, listings, locations, channels, suppliers and counts by their columns."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,24 +7,24 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.channels.mapping import LoadedMapping, Mapping, load_mapping
+from data_access.channels.mapping import LoadedMapping, load_mapping
 from data_access.channels.opening import OPENINGS, cover_days, openings
 from data_access.channels.orders import normalised
 from data_access.channels.reader import Contents, read_records
-from data_access.channels.returns import MATCHES, PURCHASES, matched
+from data_access.channels.recipe import Recipe
 from data_access.commands import catalogue as catalogues
-from data_access.commands.import_run import ImportResult, Job, Progress, Recipe, Run, Tally
-from data_access.commands.order_plan import IDS_A_ROW, OrderPlan
+from data_access.commands.import_run import ImportResult, Job, Progress, Run, Tally, Work
+from data_access.commands.order_plan import OrderPlan
 from data_access.commands.order_rows import write_rows
 from data_access.commands.preparing import prepare_catalogue, prepare_places
+from data_access.commands.purchases import match_returns, with_skus
 from data_access.commands.quarantine import Quarantine
-from data_access.commands.rows import among
 from data_access.commands.store import require_current
+from data_access.commands.table_imports import import_table
 from data_access.commands.unit import Unit
 from data_access.engine import now_us, reading
-from data_access.schema.catalog import listing
-from data_access.schema.orders import order_line, sales_order
-from data_access.schema.stock import event
+from data_access.schema.orders import order_line, shipment
+from data_access.schema.returns import return_line
 
 _GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
 
@@ -73,7 +72,7 @@ def import_orders(
             unit.saw_channel(plan.channel_id, last, now_us())
         return chunk.tally, chunk.keys
 
-    run.go_through(rows.height, write, IDS_A_ROW, progress)
+    run.go_through(rows.height, write, progress, Work(extra=_history(engine, plan)))
     return run.finish()
 
 
@@ -87,7 +86,7 @@ def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: i
     """What is decided over the whole file; the same when the import is taken up again."""
     mapping, source = loaded.mapping, f"import:{loaded.name}"
     with reading(engine) as connection:
-        goods = _with_skus(connection, rows.filter(_GOODS), mapping)
+        goods = with_skus(connection, rows.filter(_GOODS), mapping)
         opened = pl.DataFrame(schema=OPENINGS)
         if cover is not None:
             restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
@@ -96,12 +95,31 @@ def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: i
     return OrderPlan(mapping, source, matches, opened)
 
 
-def _with_skus(connection: Connection, goods: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    """Rows whose listing has a SKU, with it."""
-    query = sa.select(listing.c.external_sku, listing.c.sku).where(listing.c.channel_id == mapping.channel.id, listing.c.sku.is_not(None))
-    known = [tuple(row) for row in connection.execute(query)]
-    listed = pl.DataFrame(known, schema={"external_sku": pl.String, "sku": pl.String}, orient="row")
-    return goods.drop("sku").join(listed, on="external_sku", how="inner", maintain_order="left")
+def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:
+    """Movements that the history of each SKU makes once its opening begins its stock, by the opening's position."""
+    if plan.openings.is_empty():
+        return {}
+    by_sku: dict[str, int] = {}
+    with reading(engine) as connection:
+        shipped = (
+            sa.select(order_line.c.sku, sa.func.count())
+            .join(shipment, shipment.c.line_id == order_line.c.id)
+            .where(shipment.c.location_id == plan.location_id, shipment.c.moves_stock.is_(False))
+            .group_by(order_line.c.sku)
+        )
+        back = (
+            sa.select(return_line.c.sku, 3 * sa.func.count())
+            .where(return_line.c.location_id == plan.location_id, return_line.c.moves_stock.is_(False))
+            .group_by(return_line.c.sku)
+        )
+        for query in (shipped, back):
+            for sku, movements in connection.execute(query):
+                by_sku[sku] = by_sku.get(sku, 0) + movements
+    firsts = plan.openings.filter(pl.col("sku").is_in(list(by_sku))).select("position", "sku").iter_rows()
+    found: dict[int, int] = {}
+    for position, sku in firsts:
+        found[position] = found.get(position, 0) + by_sku[sku]
+    return found
 
 
 def _exploded(connection: Connection, goods: pl.DataFrame) -> pl.DataFrame:
@@ -115,28 +133,4 @@ def _exploded(connection: Connection, goods: pl.DataFrame) -> pl.DataFrame:
     return exploded.with_columns(sku="part", quantity=pl.col("quantity") * pl.col("per")).drop("part", "per")
 
 
-def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping, source: str) -> pl.DataFrame:
-    """Purchases of the returns among these rows, in the file and in the store; by `channels.returns.MATCHES`."""
-    returns = goods.filter(pl.col("role") == "return")
-    if returns.is_empty():
-        return pl.DataFrame(schema=MATCHES)
-    query = sa.select(event.c.event_id).where(event.c.source == source, among(connection, event.c.event_id, returns["event_ref"].to_list()))
-    known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
-    returns = returns.filter(~pl.col("event_ref").is_in(known.implode()))
-    stored = _stored_purchases(connection, mapping.channel.id, returns)
-    lines = goods.filter((pl.col("role") == "line") & pl.col("customer").is_not_null()).with_columns(left="quantity")
-    purchases = pl.concat([stored, lines.select(list(PURCHASES))])
-    return matched(returns, purchases.unique(["order_ref", "line_ref"], keep="first", maintain_order=True))
-
-
-def _stored_purchases(connection: Connection, channel_id: str, returns: pl.DataFrame) -> pl.DataFrame:
-    customers: Sequence[str] = returns["customer"].drop_nulls().unique().to_list()
-    o, line = sales_order.c, order_line.c
-    query = (
-        sa.select(
-            o.customer_ref, line.sku, o.order_ref, line.line_ref, line.placed_at, line.quantity - line.returned_quantity, sa.literal(-1)
-        )
-        .join(order_line, line.order_id == o.id)
-        .where(o.channel_id == channel_id, among(connection, o.customer_ref, customers))
-    )
-    return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=PURCHASES, orient="row")
+__all__ = ["ImportResult", "import_orders", "import_table"]

@@ -1,7 +1,6 @@
 """What is decided over a whole file of orders before its rows are written, and what became of some rows."""
 
 from dataclasses import dataclass, field
-from typing import Final
 
 import polars as pl
 
@@ -9,8 +8,6 @@ from data_access.channels.mapping import Mapping
 from data_access.channels.opening import OPENINGS
 from data_access.channels.returns import MATCHES
 from data_access.commands.import_run import Tally
-
-IDS_A_ROW: Final = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,303 @@
+"""What a person does with what could not be taken in: map a listing, mend, retry, dismiss. Each is audited in its own transaction."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+from sqlalchemy.engine import Engine
+
+from data_access.channels.orders import MAX_TEXT
+from data_access.channels.reader import MAX_RECORD_BYTES
+from data_access.commands import catalogue as catalogues
+from data_access.commands.ingest import take_in
+from data_access.commands.preparing import release_keys
+from data_access.commands.retrying import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
+from data_access.commands.rows import among
+from data_access.commands.unit import Unit
+from data_access.domain.events import parse
+from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.errors import Conflict, InvalidInput
+from data_access.schema.audit import audit_entry, inbox_item
+from data_access.schema.catalog import listing
+from data_access.schema.stock import event
+
+MAX_WHY: Final = 500
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What mapping a listing brought in: rows of files, and events."""
+
+    rows: Retried
+    events: int
+
+    def __str__(self) -> str:
+        return f"Rows: {self.rows} Events: {self.events} applied."
+
+
+def map_listing(
+    engine: Engine, channel_id: str, external_sku: str, sku: str, actor: str, why: str | None = None, version: int | None = None
+) -> Mapped:
+    """Say which SKU a listing sells. The rows and events that waited for it arrive: the first ones in the same transaction.
+
+    Args:
+        engine: the store.
+        channel_id: the channel.
+        external_sku: the listing's id there; the listing is made if it is not known.
+        sku: what it sells.
+        actor: who says so.
+        why: the reason, if one is given.
+        version: of the listing as the person saw it; needed to change a listing that is mapped already.
+
+    Raises:
+        InvalidInput: there is no such channel or SKU, or no listing id.
+        Conflict: the listing was mapped or changed meanwhile.
+
+    """
+    actor = _actor(actor)
+    if not external_sku.strip() or len(external_sku) > MAX_TEXT:
+        raise InvalidInput(f"The listing's id is empty or longer than {MAX_TEXT} characters: give the channel's own id.")
+
+    def work(unit: Unit) -> tuple[Mapped, list[int]]:
+        if not unit.catalogue.has_channel(channel_id):
+            raise InvalidInput(f"There is no channel {channel_id!r}: import channels first.")
+        unit.catalogue.load(unit.connection, [sku], ())
+        if unit.catalogue.kit_version(sku) is None:
+            raise InvalidInput(f"There is no SKU {sku!r}: choose one of the products, or import products first.")
+        _set_listing(unit, channel_id, external_sku, sku, version, actor, why)
+        unit.flush()
+        catalogues.forget()
+        waiting = _waiting_rows(unit, channel_id, external_sku)
+        after = Unit(unit.connection, unit.ids)
+        rows, keys = retry_in(after, waiting[:ITEMS_A_TRANSACTION])
+        after.flush()
+        events = release_keys(after, [f"listing:{channel_id}:{external_sku}", *keys])
+        return Mapped(rows, events), waiting
+
+    mapped, waiting = _write(engine, work)
+    return Mapped(mapped.rows + retry_rows(engine, waiting[ITEMS_A_TRANSACTION:]), mapped.events)
+
+
+def _set_listing(unit: Unit, channel_id: str, external_sku: str, sku: str, version: int | None, actor: str, why: str | None) -> None:
+    c = listing.c
+    query = sa.select(c.listing_id, c.sku, c.version).where(c.channel_id == channel_id, c.external_sku == external_sku)
+    found = unit.connection.execute(query.with_for_update()).first()
+    name = f"{channel_id}:{external_sku}"
+    if found is None:
+        values = {"listing_id": unit.ids.take(), "channel_id": channel_id, "external_sku": external_sku, "sku": sku}
+        unit.connection.execute(listing.insert(), {**values, "first_seen_at": now_us()})
+    else:
+        if version is not None and version != found.version:
+            raise Conflict(f"The listing {name} was changed meanwhile and sells {found.sku or 'nothing yet'} now: look at it again.")
+        if version is None and found.sku not in (None, sku):
+            raise Conflict(f"The listing {name} was mapped to {found.sku} meanwhile: look at it again before you change it.")
+        unit.connection.execute(sa.update(listing).where(c.listing_id == found.listing_id).values(sku=sku, version=found.version + 1))
+    _audit(unit, actor, "map_listing", "listing", name, {"sku": found.sku if found else None}, {"sku": sku}, why)
+    unit.touch("catalog", "listing", name)
+    unit.touch("inbox", "listing", name)
+
+
+def _waiting_rows(unit: Unit, channel_id: str, external_sku: str) -> list[int]:
+    i = inbox_item.c
+    is_open = i.status == sa.literal_column("'open'")
+    query = sa.select(i.id).where(is_open, i.kind == "row", i.channel_id == channel_id, i.external_sku == external_sku)
+    return list(unit.connection.execute(query.order_by(i.id)).scalars())
+
+
+def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why: str | None = None) -> None:
+    """Keep a person's text for a row or event; `retry` then takes it instead of the original, which stays.
+
+    Raises:
+        InvalidInput: the text is empty or too long, or the item is a conflict, which only a new event can correct.
+        Conflict: the item was changed or closed meanwhile.
+
+    """
+    actor = _actor(actor)
+    if not text.strip() or "\x00" in text or len(text.encode(errors="replace")) > MAX_RECORD_BYTES:
+        raise InvalidInput(f"The mended text is empty, longer than {MAX_RECORD_BYTES:,} bytes, or holds a zero byte: mend it again.")
+
+    def work(unit: Unit) -> None:
+        row = _open_items(unit, [item_id])[0]
+        if row["version"] != version:
+            now = row["mended"] or row["content"]
+            raise Conflict(f"Item {item_id} was changed meanwhile to {now[:80]!r}: look at it again; your text was not kept.")
+        if row["kind"] == "conflict":
+            raise InvalidInput(f"Item {item_id} is a conflict, and the first event stands: send what changed as a new event, or dismiss it")
+        _change(unit, row, {"mended": text})
+        _audit(unit, actor, "mend", "inbox_item", item_id, {"text": row["mended"] or row["content"]}, {"text": text}, why)
+        unit.flush()
+
+    _write(engine, work)
+
+
+def retry(engine: Engine, item_ids: Sequence[int], actor: str) -> Retried:
+    """Try rows and events again, mended or as they were. What still cannot be taken stays, with what is wrong now.
+
+    Raises:
+        InvalidInput: there is no such item.
+        Conflict: one of them was closed meanwhile.
+
+    """
+    actor, total = _actor(actor), Retried()
+    for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
+        total += _write(engine, _retrying(list(item_ids[start : start + ITEMS_A_TRANSACTION]), actor))
+    return total
+
+
+def _retrying(part: Sequence[int], actor: str) -> Callable[[Unit], Retried]:
+    def work(unit: Unit) -> Retried:
+        rows = _open_items(unit, part)
+        events = [row for row in rows if row["kind"] == "event"]
+        done = _retry_events(unit, events)
+        unit.flush()
+        after = Unit(unit.connection, unit.ids)
+        retried, keys = retry_in(after, part)
+        for item_id in part:
+            _audit(after, actor, "retry", "inbox_item", item_id, {"status": "open"}, {"status": _status(after, item_id)}, None)
+        after.flush()
+        release_keys(after, keys)
+        conflicts = sum(row["kind"] == "conflict" for row in rows)
+        return retried + Retried(done, len(events) - done + conflicts)
+
+    return work
+
+
+def _status(unit: Unit, item_id: int) -> str:
+    return str(unit.connection.execute(sa.select(inbox_item.c.status).where(inbox_item.c.id == item_id)).scalar_one())
+
+
+def _retry_events(unit: Unit, items: Sequence[dict[str, Any]]) -> int:
+    """Events that can be read now are taken in, whatever becomes of them then; returns how many."""
+    readable = []
+    for item in items:
+        try:
+            readable.append((item, parse(item["mended"] or item["content"])))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the event"
+            _change(unit, item, {"reason": f"{where}: {first['msg'].lower()}; mend the event and try it again."})
+    if readable:
+        take_in(unit, [event for _, event in readable])
+    for item, _ in readable:
+        _change(unit, item, {"status": "resolved", "closed_at": now_us()})
+    return len(readable)
+
+
+def dismiss(engine: Engine, item_ids: Sequence[int], why: str, actor: str) -> None:
+    """Close items that shall not be taken in; they are kept.
+
+    Raises:
+        InvalidInput: no reason is given, or there is no such item.
+        Conflict: one of them was closed meanwhile; none was dismissed.
+
+    """
+    actor, why = _actor(actor), _why(why)
+
+    def work(unit: Unit) -> None:
+        for row in _open_items(unit, item_ids):
+            _change(unit, row, {"status": "dismissed", "closed_at": now_us()})
+            _audit(unit, actor, "dismiss", "inbox_item", row["id"], {"status": "open"}, {"status": "dismissed"}, why)
+        unit.flush()
+
+    _write(engine, work, rows=len(item_ids))
+
+
+def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: str) -> None:
+    """Give up events that wait for something that will not come (`event.id`); they are kept, with their payload.
+
+    Raises:
+        InvalidInput: no reason is given, or there is no such event.
+        Conflict: one of them waits no more; none was dismissed.
+
+    """
+    actor, why = _actor(actor), _why(why)
+
+    def work(unit: Unit) -> None:
+        query = sa.select(event.c.id, event.c.status, event.c.waits_for).where(among(unit.connection, event.c.id, list(event_ids)))
+        found = {row.id: row for row in unit.connection.execute(query.with_for_update())}
+        for event_id in event_ids:
+            row = found.get(event_id)
+            if row is None:
+                raise InvalidInput(f"There is no event {event_id}: look at the inbox again.")
+            if row.status != "parked":
+                raise Conflict(f"Event {event_id} is {row.status} now and waits no more: look at the inbox again; nothing was dismissed.")
+            before = {"status": "parked", "waits_for": row.waits_for}
+            _audit(unit, actor, "dismiss_parked", "event", event_id, before, {"status": "dismissed"}, why)
+            unit.touch("inbox", "event", event_id)
+        where = among(unit.connection, event.c.id, list(event_ids))
+        unit.connection.execute(sa.update(event).where(where).values(status="dismissed", waits_for=None))
+        unit.flush()
+
+    _write(engine, work, rows=len(event_ids))
+
+
+# ---- shared --------------------------------------------------------------------------------------------------------
+
+
+def _actor(actor: str) -> str:
+    if not actor.strip():
+        raise InvalidInput("The change has no author: say who makes it.")
+    return actor.strip()[:MAX_TEXT]
+
+
+def _why(why: str) -> str:
+    if not why.strip() or len(why) > MAX_WHY:
+        raise InvalidInput(f"Give a reason, of at most {MAX_WHY} characters.")
+    return why.strip()
+
+
+def _write(engine: Engine, work: Callable[[Unit], _T], rows: int = 0) -> _T:
+    """One transaction of a person's; the work flushes its units."""
+    ids = row_ids(engine)
+    for attempt in retrying():
+        with attempt:
+            ids.reserve((20_000 + rows) * 4 ** (attempt.retry_state.attempt_number - 1))
+            try:
+                with writing(engine) as connection:
+                    unit = Unit(connection, ids)
+                    unit.lock_parents(None)
+                    result = work(unit)
+            except BaseException:
+                catalogues.forget()
+                raise
+    return result
+
+
+def _open_items(unit: Unit, item_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The items in the order given; all must be there and open."""
+    query = sa.select(inbox_item).where(among(unit.connection, inbox_item.c.id, list(item_ids))).with_for_update()
+    found = {row["id"]: dict(row) for row in unit.connection.execute(query).mappings()}
+    for item_id in item_ids:
+        if item_id not in found:
+            raise InvalidInput(f"There is no item {item_id} in the inbox: look at it again.")
+        if found[item_id]["status"] != "open":
+            raise Conflict(f"Item {item_id} was {found[item_id]['status']} meanwhile: look at the inbox again; nothing was changed.")
+    return [found[item_id] for item_id in dict.fromkeys(item_ids)]
+
+
+def _change(unit: Unit, row: dict[str, Any], values: dict[str, Any]) -> None:
+    unit.connection.execute(sa.update(inbox_item).where(inbox_item.c.id == row["id"]).values(**values, version=row["version"] + 1))
+    unit.touch("inbox", "item", row["id"])
+
+
+def _audit(
+    unit: Unit, actor: str, action: str, entity: str, entity_id: object, before: dict[str, Any], after: dict[str, Any], why: str | None
+) -> None:
+    unit.add(
+        audit_entry,
+        {
+            "id": unit.ids.take(),
+            "at": now_us(),
+            "actor": actor,
+            "action": action,
+            "entity": entity,
+            "entity_id": str(entity_id),
+            "before": json.dumps(before, ensure_ascii=False, sort_keys=True),
+            "after": json.dumps(after, ensure_ascii=False, sort_keys=True),
+            "why": why,
+        },
+    )

@@ -1,0 +1,203 @@
+"""What waits for a person: rows and events that could not be taken in, parked events, listings without a SKU."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from data_access.channels.recipe import Recipe
+from data_access.engine import reading
+from data_access.errors import InvalidInput
+from data_access.queries.frames import MICROS, read
+from data_access.schema.audit import import_run, inbox_item
+from data_access.schema.catalog import listing
+from data_access.schema.stock import event
+
+ITEMS: Final = pl.Schema(
+    {
+        "id": pl.Int64,
+        "kind": pl.String,
+        "status": pl.String,
+        "source": pl.String,
+        "reference": pl.String,
+        "channel_id": pl.String,
+        "external_sku": pl.String,
+        "import_run_id": pl.Int64,
+        "file_name": pl.String,
+        "line_number": pl.Int64,
+        "reason": pl.String,
+        "reason_code": pl.String,
+        "content": pl.String,
+        "mended": pl.String,
+        "created_at": MICROS,
+        "closed_at": MICROS,
+        "version": pl.Int64,
+    }
+)
+"""One row an item; `file_name` of the import it came from, if any."""
+
+LISTINGS: Final = pl.Schema(
+    {
+        "channel_id": pl.String,
+        "external_sku": pl.String,
+        "title": pl.String,
+        "rows_waiting": pl.Int64,
+        "events_waiting": pl.Int64,
+        "first_seen_at": MICROS,
+        "version": pl.Int64,
+    }
+)
+"""One row a listing without a SKU, the one that most waits for first."""
+
+PARKED: Final = pl.Schema(
+    {
+        "id": pl.Int64,
+        "source": pl.String,
+        "event_id": pl.String,
+        "kind": pl.String,
+        "channel_id": pl.String,
+        "waits_for": pl.String,
+        "occurred_at": MICROS,
+        "received_at": MICROS,
+        "payload": pl.String,
+    }
+)
+"""One row an event that waits for its parent, oldest first."""
+
+COUNTS: Final = pl.Schema({"what": pl.String, "waiting": pl.Int64})
+"""`what`: row, event, conflict, parked or listing."""
+
+IMPORTS: Final = pl.Schema(
+    {
+        "id": pl.Int64,
+        "kind": pl.String,
+        "file_name": pl.String,
+        "mapping": pl.String,
+        "status": pl.String,
+        "started_at": MICROS,
+        "finished_at": MICROS,
+        "rows_read": pl.Int64,
+        "imported": pl.Int64,
+        "updated": pl.Int64,
+        "duplicates": pl.Int64,
+        "quarantined": pl.Int64,
+    }
+)
+"""One row an import, the newest first. `status`: running also after a kill; run it again to go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxFilter:
+    """Which items; None and empty mean all. `text` is looked for in the reference, the reason and the content."""
+
+    status: str | None = "open"
+    kind: str | None = None
+    channel_id: str | None = None
+    reason_code: str | None = None
+    import_run_id: int | None = None
+    text: str = ""
+    limit: int = 1_000
+    offset: int = 0
+
+
+def items(engine: Engine, where: InboxFilter | None = None) -> pl.DataFrame:
+    """Items by `ITEMS`, in the order in which they came."""
+    where, i = where or InboxFilter(), inbox_item.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    for column, value in (
+        (i.status, where.status),
+        (i.kind, where.kind),
+        (i.channel_id, where.channel_id),
+        (i.reason_code, where.reason_code),
+        (i.import_run_id, where.import_run_id),
+    ):
+        if value is not None:
+            conditions.append(column == value)
+    if where.text:
+        conditions.append(sa.or_(*(column.icontains(where.text, autoescape=True) for column in (i.reference, i.reason, i.content))))
+    named = [import_run.c.file_name if name == "file_name" else i[name] for name in ITEMS]
+    query = sa.select(*named).join(import_run, import_run.c.id == i.import_run_id, isouter=True).where(*conditions)
+    return read(engine, query.order_by(i.id).limit(where.limit).offset(where.offset), ITEMS)
+
+
+def listings_without_sku(engine: Engine) -> pl.DataFrame:
+    """Listings that nobody has mapped, by `LISTINGS`."""
+    i, c = inbox_item.c, listing.c
+    rows = (
+        sa.select(i.channel_id, i.external_sku, sa.func.count().label("rows_waiting"))
+        .where(i.status == sa.literal_column("'open'"), i.external_sku.is_not(None))
+        .group_by(i.channel_id, i.external_sku)
+        .subquery()
+    )
+    events = (
+        sa.select(event.c.waits_for, sa.func.count().label("events_waiting"))
+        .where(event.c.status == sa.literal_column("'parked'"), event.c.waits_for.is_not(None))
+        .group_by(event.c.waits_for)
+        .subquery()
+    )
+    waiting = (sa.func.coalesce(rows.c.rows_waiting, 0), sa.func.coalesce(events.c.events_waiting, 0))
+    query = (
+        sa.select(c.channel_id, c.external_sku, c.title, *waiting, c.first_seen_at, c.version)
+        .join(rows, sa.and_(rows.c.channel_id == c.channel_id, rows.c.external_sku == c.external_sku), isouter=True)
+        .join(events, events.c.waits_for == sa.literal("listing:") + c.channel_id + ":" + c.external_sku, isouter=True)
+        .where(c.sku.is_(None))
+        .order_by((waiting[0] + waiting[1]).desc(), c.channel_id, c.external_sku)
+    )
+    return read(engine, query, LISTINGS)
+
+
+def parked(engine: Engine) -> pl.DataFrame:
+    """Events that wait for their parent, by `PARKED`."""
+    query = sa.select(*(event.c[name] for name in PARKED)).where(event.c.status == sa.literal_column("'parked'"))
+    return read(engine, query.order_by(event.c.received_at, event.c.id), PARKED)
+
+
+def counts(engine: Engine) -> pl.DataFrame:
+    """How much waits, by `COUNTS`; what nothing waits of is left out."""
+    i = inbox_item.c
+    open_items = sa.select(i.kind, sa.func.count()).where(i.status == sa.literal_column("'open'")).group_by(i.kind)
+    waiting = sa.select(sa.literal("parked"), sa.func.count()).where(event.c.status == sa.literal_column("'parked'"))
+    unmapped = sa.select(sa.literal("listing"), sa.func.count()).where(listing.c.sku.is_(None))
+    return read(engine, sa.union_all(open_items, waiting, unmapped), COUNTS).filter(pl.col("waiting") > 0).sort("what")
+
+
+def imports(engine: Engine, limit: int = 100) -> pl.DataFrame:
+    """Imports by `IMPORTS`."""
+    columns: list[Any] = [import_run.c[name] for name in IMPORTS]
+    return read(engine, sa.select(*columns).order_by(import_run.c.id.desc()).limit(limit), IMPORTS)
+
+
+def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
+    """Write the open rows of an import, or of all, to a file under their original header, as they are or as mended.
+
+    The file is for mending and importing again: its cells are the channel's own and are not made safe for spreadsheets. Returns how
+    many rows were written.
+
+    Raises:
+        InvalidInput: there are none, or they have different headers.
+
+    """
+    i = inbox_item.c
+    query = (
+        sa.select(import_run.c.recipe, sa.func.coalesce(i.mended, i.content))
+        .join(import_run, import_run.c.id == i.import_run_id)
+        .where(i.status == "open", i.kind == "row")
+        .order_by(i.import_run_id, i.line_number, i.id)
+    )
+    if import_run_id is not None:
+        query = query.where(i.import_run_id == import_run_id)
+    with reading(engine) as connection:
+        rows = connection.execute(query).all()
+    if not rows:
+        raise InvalidInput("No row of that import waits in the inbox." if import_run_id is not None else "No row waits in the inbox.")
+    headers = {Recipe.from_json(recipe).header for recipe in {row[0] for row in rows}}
+    if len(headers) > 1:
+        raise InvalidInput("Rows with different headers wait in the inbox: export one import at a time.")
+    text = io.StringIO()
+    text.writelines(f"{line}\n" for line in (*headers, *(row[1] for row in rows)))
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return len(rows)
