@@ -130,7 +130,7 @@ def _table(snapshot: Snapshot, channel_id: str | None, location_ids: tuple[str, 
     return _rows(snapshot, snapshot.token, now_us() // (AGE_STEP_SECONDS * 1_000_000), channel_id, location_ids)
 
 
-@st.cache_resource(max_entries=32, ttl=TTL_SECONDS, show_spinner=False)
+@st.cache_resource(max_entries=12, ttl=TTL_SECONDS, show_spinner=False)
 def _rows(
     _snapshot: Snapshot,
     token: int,
@@ -143,7 +143,7 @@ def _rows(
     return rows(_snapshot.live, _snapshot.recent, aged(_snapshot.synced, now_us()), channel_id, location_ids)
 
 
-@st.cache_resource(max_entries=128, ttl=TTL_SECONDS, show_spinner=False)
+@st.cache_resource(max_entries=32, ttl=TTL_SECONDS, show_spinner=False)
 def _matching(_snapshot: Snapshot, token: int, age_step: int, where: StockFilter) -> pl.DataFrame:
     return matching(_rows(_snapshot, token, age_step, where.channel_id, where.location_ids), where)
 

@@ -28,7 +28,8 @@ POLL_SECONDS: Final = 0.5
 RECENT_SECONDS: Final = 300.0  # the means of the last weeks move slowly; they are read again at most this often
 PATCH_SKUS: Final = 1_000  # more changed SKUs than this are read with all others
 FIRST_LOAD_SECONDS: Final = 30.0
-FIRST_RECENT_SECONDS: Final = 0.7
+FIRST_RECENT_SECONDS: Final = 3.0
+SMALL_LEVELS: Final = 50_000  # up to this many levels, the first view waits for the last weeks; above, they come when they are read
 _T = TypeVar("_T")
 _DAY: Final = 86_400_000_000
 _LOST: Final = (OnHandError, SQLAlchemyError, OSError)
@@ -92,9 +93,10 @@ class LiveStock:
         self.engine.dispose()
 
     def ready(self) -> Snapshot:
-        """The snapshot, once the first load has succeeded or failed; with the recent days if they come soon after."""
+        """The snapshot, once the first load has succeeded or failed; of a small store, with the last weeks."""
         self._loaded.wait(FIRST_LOAD_SECONDS)
-        if self.snapshot.live is not None and not self._has_recent.is_set():
+        live = self.snapshot.live
+        if live is not None and live.levels.height <= SMALL_LEVELS and not self._has_recent.is_set():
             self._has_recent.wait(FIRST_RECENT_SECONDS)
             self._has_recent.set()  # nobody waits for it twice
         return self.snapshot

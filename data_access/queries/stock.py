@@ -41,14 +41,14 @@ STOCK_TABLE: Final = pl.Schema(
         "category": pl.String,
         "is_kit": pl.Boolean,
         "available_to_sell": pl.Int64,  # of the chosen channel; null when no channel is chosen
-        "available": pl.Int64,  # over the chosen locations; null for a chosen channel that does not sell the SKU
+        "available": pl.Int64,  # over the chosen locations, and for a chosen channel over those that serve it
         "on_hand": pl.Int64,
         "allocated": pl.Int64,
         "backordered": pl.Int64,
         "unsellable": pl.Int64,
         "on_order": pl.Int64,
         "pool": pl.Int64,  # what the state is judged by
-        "mean_daily_demand": pl.Float64,  # over the last 28 in-stock days; null without any
+        "mean_daily_demand": pl.Float64,  # of all channels that draw on the pool, over the last 28 in-stock days; null without any
         "days_of_cover": pl.Float64,  # null when the demand is unknown or 0
         "lead_time_days": pl.Float64,  # 7 when unknown
         "lead_time_is_known": pl.Boolean,
@@ -123,11 +123,10 @@ PURCHASE_LINES: Final = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class StockFilter:
-    """What the live stock page is asked for. Empty means all.
+    """What the live stock page is asked for. Empty means all. Which numbers each part applies to: see `queries.live`.
 
-    The channel sets whose `available_to_sell`, `pool`, `backordered` and state are shown. Locations restrict `on_hand`,
-    `allocated`, `unsellable`, `on_order` and `available`, and keep only SKUs with a level there. `text` is found in SKU or name,
-    ignoring case. `states` finds a SKU by any state that applies to it. `sort` is a column of `STOCK_TABLE`.
+    `text` is found in SKU or name, ignoring case. `states` finds a SKU by any state that applies to it. `sort` is a column of
+    `STOCK_TABLE`.
     """
 
     channel_id: str | None = None

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from dashboard import cli
 from dashboard.settings import settings
+from data_access.commands.ingest import ingest_json
 from data_access.engine import open_engine
 from data_access.schema.audit import store_meta
 
@@ -216,6 +217,77 @@ def test_products_are_imported_once(onhand: Call, store_url: str, tmp_path: Path
     assert (told["rows_read"], told["imported"], told["updated"], told["duplicates"], told["quarantined"]) == (1, 1, 0, 0, 0)
     again = json.loads(onhand("import", "products", tmp_path / "products.csv", "--json", url=store_url).out)
     assert (again["rows_read"], again["imported"], again["duplicates"]) == (1, 0, 1)
+
+
+def _waiting(onhand: Call, url: str) -> dict[str, int]:
+    told = json.loads(onhand("inbox", "list", "--json", url=url).out)
+    return {row["what"]: row["waiting"] for row in told["counts"]}
+
+
+def _company(onhand: Call, folder: Path, url: str) -> None:
+    """A channel, a location and a product, imported."""
+    files = {
+        "products": "sku,name,category\nA-1,Kettle,kitchen\n",
+        "channels": "channel_id,name,kind,currency,time_zone\nshop,Web shop,webstore,EUR,UTC\n",
+        "locations": "location_id,name,kind\nwh,Warehouse,warehouse\n",
+    }
+    for kind, text in files.items():
+        (folder / f"{kind}.csv").write_text(text)
+        told = onhand("import", kind, folder / f"{kind}.csv", url=url)
+        assert (told.code, told.err) == (0, "")
+
+
+def test_a_row_put_aside_is_mended_and_retried(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    _company(onhand, tmp_path, store_url)
+    assert _waiting(onhand, store_url) == {}
+    (tmp_path / "listings.csv").write_text("channel_id,external_sku,sku\nshop,X-1,A-1\nshop,X-2,A-l\nshop,X-3,A-9\n")
+    told = onhand("import", "listings", tmp_path / "listings.csv", url=store_url)
+    assert told.out.endswith("`onhand inbox list` shows the rows that were put aside.\n")
+    assert _waiting(onhand, store_url) == {"row": 2}
+    assert "X-2" in onhand("inbox", "list", url=store_url).out
+
+    out = tmp_path / "aside.csv"
+    assert onhand("inbox", "export", out, url=store_url).out == f"Wrote 2 rows to {out}.\n"
+    assert out.read_text().splitlines() == ["channel_id,external_sku,sku", "shop,X-2,A-l", "shop,X-3,A-9"]
+
+    first, second = json.loads(onhand("inbox", "list", "--json", url=store_url).out)["items"]
+    mended = onhand("inbox", "mend", first["id"], "--text", "shop,X-2,A-1", "--version", first["version"], url=store_url)
+    assert (mended.code, mended.out) == (0, f"Mended {first['id']}.\n")
+    stale = onhand("inbox", "mend", first["id"], "--text", "shop,X-2,A-2", "--version", first["version"], url=store_url)
+    assert len(refused(stale)) > 20
+    retried = onhand("inbox", "retry", first["id"], second["id"], url=store_url)
+    assert (retried.code, retried.out) == (0, "1 taken in, 1 still wait.\n")
+    gone = onhand("inbox", "dismiss", second["id"], "--why", "no such product", url=store_url)
+    assert (gone.code, gone.out) == (0, "Dismissed 1.\n")
+    assert _waiting(onhand, store_url) == {}
+    assert str(second["id"]) in refused(onhand("inbox", "dismiss", second["id"], "--why", "again", url=store_url))
+
+
+def test_a_listing_is_mapped_and_an_event_is_given_up(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    _company(onhand, tmp_path, store_url)
+    sale = {
+        "kind": "sale",
+        "source": "shop",
+        "channel_id": "shop",
+        "currency": "EUR",
+        "occurred_at": "2026-03-01T10:00:00Z",
+        "received_at": "2026-03-01T10:00:01Z",
+    }
+    lines = [
+        json.dumps({**sale, "event_id": ref, "order_ref": ref, "lines": [{"line_ref": "1", "external_sku": listing, "quantity": 1}]})
+        for ref, listing in (("1", "X-1"), ("2", "X-9"))
+    ]
+    engine = open_engine(store_url)
+    ingest_json(engine, lines, "shop")
+    engine.dispose()
+    assert _waiting(onhand, store_url) == {"parked": 2, "listing": 2}
+    assert "There is no SKU" in refused(onhand("inbox", "map", "shop", "X-1", "B-1", url=store_url))
+    assert onhand("inbox", "map", "shop", "X-1", "A-1", url=store_url).code == 0
+    (left,) = json.loads(onhand("inbox", "list", "--json", url=store_url).out)["parked"]
+    assert left["waits_for"] == "listing:shop:X-9"
+    assert onhand("inbox", "dismiss", left["id"], "--parked", "--why", "a test order", url=store_url).out == "Dismissed 1.\n"
+    assert "parked" not in _waiting(onhand, store_url)
+    assert json.loads(onhand("verify", "--json", url=store_url).out)["differences"] == 0
 
 
 def test_ctrl_c_in_the_middle_of_making_a_demo_leaves_nothing_half_made(tmp_path: Path) -> None:
