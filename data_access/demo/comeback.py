@@ -26,6 +26,7 @@ from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 
 WATCHED_DAYS: Final = 60  # all returns come in within this time after placing
+TRIES: Final = 30  # days that the shipping of a line is waited for
 KNOWN_US: Final = 30 * DAY_US
 Task = tuple[int, str, int, int]  # time, what is to be done, row id, tries so far
 
@@ -228,34 +229,44 @@ def _receive(world: World, window: Window, connection: Connection, comeback: Com
             .order_by(order_line.c.id, shipment.c.id)
         )
         rows |= {row.id: row for row in connection.execute(query)}
-    found: list[Event] = []
+    ready: list[tuple[Any, int]] = []
     for when, _, line_id, tries in tasks:
         row = rows.get(line_id)
-        if row is None or row.returned_quantity or row.cancelled_quantity or row.location_id not in LOCATION_INDEX:
-            if row is not None and row.shipped_at is None and not row.cancelled_quantity and tries < 30:
-                comeback.add(when + DAY_US, "return", line_id, tries + 1)
+        if row is None or row.returned_quantity or row.cancelled_quantity:
             continue
-        lines = world.lines([row.sku], [row.channel_id], [row.placed_at], [row.quantity])
-        returning, one = draw_returning(world.company, lines), np.zeros(1, np.int64)
-        place = np.array([LOCATION_INDEX[row.location_id]])
-        arrived = delivered_at(world.company, lines, draw_traits(world.company, lines), one, place, np.array([row.shipped_at]))
-        at = int(_received_at(world, returning, one, arrived)[0])
-        if at > int(window.until.min()):
-            comeback.add(at, "return", line_id, tries)
-            continue
-        found.append(_return(window, row, lines.channel[0], returning, at, int(arrived[0]), int(return_location(lines.channel, place)[0])))
+        if row.location_id in LOCATION_INDEX:
+            ready.append((row, tries))
+        elif tries < TRIES:
+            comeback.add(when + DAY_US, "return", line_id, tries + 1)
+    if not ready:
+        return []
+    lines = world.lines(
+        [r.sku for r, _ in ready], [r.channel_id for r, _ in ready], [r.placed_at for r, _ in ready], [r.quantity for r, _ in ready]
+    )
+    returning, at = draw_returning(world.company, lines), np.arange(len(ready))
+    place = np.array([LOCATION_INDEX[row.location_id] for row, _ in ready], np.int64)
+    shipped = np.array([row.shipped_at for row, _ in ready], np.int64)
+    arrived = delivered_at(world.company, lines, draw_traits(world.company, lines), at, place, shipped)
+    back = _received_at(world, returning, at, arrived)
+    home = return_location(lines.channel, place)
+    found: list[Event] = []
+    for number, (row, tries) in enumerate(ready):
+        if back[number] > window.until.min():
+            comeback.add(int(back[number]), "return", row.id, tries)
+        else:
+            found.append(_return(window, row, number, returning, int(back[number]), int(arrived[number]), int(home[number])))
     return found
 
 
-def _return(window: Window, row: Any, channel: Any, returning: Returning, at: int, arrived: int, place: int) -> ReturnReceived:
-    reason = REASONS[int(returning.reason[0])]
-    units = min(int(returning.quantity[0]), int(row.shipped_quantity))
+def _return(window: Window, row: Any, number: int, returning: Returning, at: int, arrived: int, place: int) -> ReturnReceived:
+    reason = REASONS[int(returning.reason[number])]
+    units = min(int(returning.quantity[number]), int(row.shipped_quantity))
     codes = REASON_CODES.get(row.channel_id, REASON_CODES["*"])
     return ReturnReceived(
         source=SOURCE,
         event_id=f"return:{row.id}",
         occurred_at=at,
-        received_at=received(window, int(channel), at),
+        received_at=received(window, CHANNEL_INDEX[row.channel_id], at),
         channel_id=row.channel_id,
         order_ref=row.order_ref,
         return_ref=f"RL{row.id}",

@@ -205,7 +205,12 @@ def follow(world: World, window: Window, connection: Connection, pages: Pages) -
     arrives = delivered_at(world.company, lines, traits, at, location, shipped)
     uploaded, scanned, told = package_times(lines, traits, at, shipped, arrives)
     until = window.until[lines.channel]
-    steps = (uploaded <= until, scanned <= until, told <= until)
+    steps = (
+        (uploaded <= until) & np.array([row.tracking_uploaded_at is None for row in rows]),
+        (scanned <= until) & np.array([row.first_scan_at is None for row in rows]),
+        told <= until,
+    )
+    carrier = carriers(traits, at, location)
     found: list[Event] = []
     seen: set[tuple[int, str]] = set()
     for number in np.flatnonzero(steps[0] | steps[1] | steps[2]).tolist():
@@ -213,14 +218,13 @@ def follow(world: World, window: Window, connection: Connection, pages: Pages) -
         if (row.order_id, row.shipment_ref) in seen:
             continue
         seen.add((row.order_id, row.shipment_ref))
-        carrier = CARRIER_NAMES[int(carriers(traits, np.array([number]), location[number : number + 1])[0])]
-        found += _steps(
-            world, window, row, [int(times[number]) for times in (uploaded, scanned, told)], [bool(step[number]) for step in steps], carrier
-        )
+        times = [int(when[number]) if step[number] else None for when, step in zip((uploaded, scanned, told), steps, strict=True)]
+        found += _steps(world, window, row, times, CARRIER_NAMES[int(carrier[number])])
     return found
 
 
-def _steps(world: World, window: Window, row: Any, times: list[int], due: list[bool], carrier: str) -> list[Event]:
+def _steps(world: World, window: Window, row: Any, times: list[int | None], carrier: str) -> list[Event]:
+    """Tracking, first scan and delivery of one package, each where it has a time."""
     channel = CHANNEL_INDEX[row.channel_id]
     key = f"{channel}:{row.order_ref}:{row.shipment_ref}"
 
@@ -238,11 +242,11 @@ def _steps(world: World, window: Window, row: Any, times: list[int], due: list[b
         }
 
     found: list[Event] = []
-    if due[0] and row.tracking_uploaded_at is None:
+    if times[0] is not None:
         found.append(Tracking(**base("track", times[0]), tracking_number=f"NL{row.shipped_at % 10**10:010d}", carrier=carrier))
-    if due[1] and row.first_scan_at is None:
+    if times[1] is not None:
         found.append(Scan(**base("scan", times[1])))
-    if due[2]:
+    if times[2] is not None:
         found.append(Delivery(**base("deliver", times[2])))
     return found
 

@@ -29,10 +29,10 @@ from data_access.schema.channels import channel_state
 from data_access.schema.stock import event as event_table
 
 MOST_DAYS: Final = 14
-STEP_US: Final = 6 * HOUR_US
+STEP_US: Final = 12 * HOUR_US
 TICK_SECONDS: Final = 1.0
 QUIET_SECONDS: Final = 2.0  # after which a carrier scans something again
-BATCH: Final = 250  # events in one transaction: it holds the write lock for less than 250 ms
+BATCH: Final = 400  # events in one transaction: it holds the write lock for less than 250 ms
 HEARTBEAT_US: Final = 3_000_000
 SLOW_US: Final = 30_000_000  # what is looked at now and then: cancellations, waiting customers, returns, supply
 
@@ -62,7 +62,7 @@ def days_missed(engine: Engine, now: int) -> int:
 
 
 def catch_up(engine: Engine, until_us: int, progress: Progress | None = None) -> int:
-    """Simulate the time missed until `until_us`, at most 14 days, in steps of six hours. Returns the events sent.
+    """Simulate the time missed until `until_us`, at most 14 days, in steps of half a day. Returns the events sent.
 
     After a stop half way it goes on from the newest channel state.
 
