@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from sqlalchemy.engine import Engine
 
-    from data_access.commands.imports import ImportResult
+    from data_access.commands.import_run import ImportResult
 
 BAD_INPUT: Final = 2
 SHOWN: Final = 50  # rows of a list
@@ -231,7 +231,7 @@ def import_orders(
 
 
 def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> None:
-    from data_access.commands.imports import import_table as take_in
+    from data_access.commands.table_imports import import_table as take_in
 
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, kind, file, mapping, progress)
@@ -268,15 +268,21 @@ def inbox_list(as_json: Json = False) -> None:
 
     with current_store() as engine:
         frames = {
-            "items": inbox.items(engine, inbox.InboxFilter()),
+            "counts": inbox.counts(engine),
+            "items": inbox.items(engine),
             "parked": inbox.parked(engine),
             "listings": inbox.listings_without_sku(engine),
         }
     if as_json:
         say(json.dumps({name: frame.to_dicts() for name, frame in frames.items()}, default=str))
         return
-    for name, title in (("items", "Put aside"), ("parked", "Events that wait"), ("listings", "Listings without a SKU")):
-        say(f"{title}: {frames[name].height}")
+    for name, title in (
+        ("counts", "Waiting"),
+        ("items", "Put aside"),
+        ("parked", "Events that wait"),
+        ("listings", "Listings without a SKU"),
+    ):
+        say(f"{title}:" if frames[name].height else f"{title}: none")
         for row in frames[name].head(SHOWN).iter_rows(named=True):
             say("  " + ", ".join(f"{key} {_short(value)}" for key, value in row.items() if value is not None))
 
@@ -344,7 +350,7 @@ def inbox_map(
     channel: Annotated[str, typer.Argument(help="The channel's id.", show_default=False)],
     external_sku: Annotated[str, typer.Argument(help="The listing's id on the channel.", show_default=False)],
     sku: Annotated[str, typer.Argument(help="The SKU it sells.", show_default=False)],
-    why: Annotated[str, typer.Option(help="The reason, kept in the audit.")] = "mapped on the command line",
+    why: Annotated[str | None, typer.Option(help="The reason, kept in the audit.")] = None,
 ) -> None:
     """Say which SKU a listing sells; the rows and events that waited for it come in."""
     from data_access.commands.inbox import map_listing
