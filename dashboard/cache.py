@@ -133,10 +133,10 @@ def _table(snapshot: Snapshot, channel_id: str | None, location_ids: tuple[str, 
 @st.cache_resource(max_entries=12, ttl=TTL_SECONDS, show_spinner=False)
 def _rows(
     _snapshot: Snapshot,
-    token: int,
-    age_step: int,
+    token: int,  # noqa: ARG001 - part of the key
+    age_step: int,  # noqa: ARG001 - part of the key
     channel_id: str | None,
-    location_ids: tuple[str, ...],  # noqa: ARG001 - the key
+    location_ids: tuple[str, ...],
 ) -> pl.DataFrame:
     if _snapshot.live is None:
         return stock.STOCK_TABLE.to_frame()

@@ -31,6 +31,7 @@ from data_access.queries.stock import KPIS, PICTURE, STATES, STOCK_TABLE, StockF
 
 UNKNOWN_LEAD_TIME_DAYS: Final = 7.0
 OVER_DAYS: Final = 120.0
+_MOST_CHUNKS: Final = 16  # putting a frame's memory together again costs more than a few chunks do
 ALL: Final = "*"  # stands for a channel that every location serves
 
 
@@ -120,7 +121,8 @@ def _figures(part: rules.Stock, catalogue: Catalogue) -> tuple[pl.DataFrame, pl.
 
 
 def _swapped(frame: pl.DataFrame, fresh: pl.DataFrame, skus: Collection[str]) -> pl.DataFrame:
-    return pl.concat([frame.filter(~pl.col("sku").is_in(skus)), fresh], rechunk=True)
+    found = pl.concat([frame.filter(~pl.col("sku").is_in(skus)), fresh])
+    return found.rechunk() if found.n_chunks() > _MOST_CHUNKS else found
 
 
 # ---- the table -----------------------------------------------------------------------------------------------------
@@ -129,13 +131,10 @@ def _swapped(frame: pl.DataFrame, fresh: pl.DataFrame, skus: Collection[str]) ->
 def rows(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str | None, location_ids: tuple[str, ...]) -> pl.DataFrame:
     """`STOCK_TABLE` of every SKU of the channel and locations, by SKU. `ages` as `freshness.FRESHNESS`; without `recent`, no demand."""
     scope = _scope(live, channel_id, location_ids)
-    there = live.places.filter(pl.col("location_id").is_in(scope.implode()))
-    ordered = live.levels.filter(pl.col("location_id").is_in(scope.implode())).group_by("sku").agg(pl.col("on_order").sum())
+    on_order = live.levels.filter((pl.col("on_order") > 0) & pl.col("location_id").is_in(scope.implode()))
     found = (
-        live.catalogue.products.join(
-            rules.totals(there).drop("is_kit", "location_buffer"), on="sku", how="inner" if location_ids else "left"
-        )
-        .join(ordered, on="sku", how="left")
+        live.catalogue.products.join(_held(live, channel_id, location_ids), on="sku", how="inner" if location_ids else "left")
+        .join(on_order.group_by("sku").agg(pl.col("on_order").sum()), on="sku", how="left")
         .join(_assumed(live), on="sku", how="left")
         .join(_pools(live, channel_id), on="sku", how="left" if channel_id is None else "inner")
         .join(_demand(recent, channel_id), on="sku", how="left")
@@ -166,6 +165,16 @@ def _scope(live: Live, channel_id: str | None, location_ids: tuple[str, ...]) ->
     return scope.filter(scope.is_in(location_ids)) if location_ids else scope
 
 
+def _held(live: Live, channel_id: str | None, location_ids: tuple[str, ...]) -> pl.DataFrame:
+    """`sku`, `on_hand`, `allocated`, `unsellable`, `available` at the locations; taken from the pools where they are the same."""
+    if location_ids:
+        scope = _scope(live, channel_id, location_ids)
+        found = rules.totals(live.places.filter(pl.col("location_id").is_in(scope.implode())))
+    else:
+        found = live.overall if channel_id is None else live.availability.filter(pl.col("channel_id") == channel_id)
+    return found.select("sku", "on_hand", "allocated", "unsellable", "available")
+
+
 def _assumed(live: Live) -> pl.DataFrame:
     """SKUs, and kits of SKUs, whose balance rests on an assumed opening."""
     own = live.levels.filter("is_assumed").select("sku").unique()
@@ -192,12 +201,17 @@ def _demand(recent: Recent | None, channel_id: str | None) -> pl.DataFrame:
 def _ageing(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str | None) -> pl.DataFrame:
     """SKUs whose pool on the channel, or on any, may be sold out by what its data do not tell yet."""
     demand = DEMAND.to_frame() if recent is None else recent.demand
-    asked = live.availability if channel_id is None else live.availability.filter(pl.col("channel_id") == channel_id)
-    return (
-        asked.filter((pl.col("pool") > 0) & pl.col("is_listed"))
-        .join(demand.filter(pl.col("own_daily") > 0), on=["sku", "channel_id"])
+    unseen = (
+        demand.filter(pl.col("own_daily") > 0)
         .join(ages.select("channel_id", "age_seconds"), on="channel_id")
-        .filter(pl.col("pool") <= pl.col("own_daily") / 86_400 * pl.col("age_seconds"))
+        .select("sku", "channel_id", unseen=pl.col("own_daily") / 86_400 * pl.col("age_seconds"))
+    )
+    asked = live.availability if channel_id is None else live.availability.filter(pl.col("channel_id") == channel_id)
+    most = unseen.select(pl.col("unseen").max()).item()
+    return (
+        asked.filter((pl.col("pool") > 0) & (pl.col("pool") <= pl.lit(most, pl.Float64)) & pl.col("is_listed"))
+        .join(unseen, on=["sku", "channel_id"])
+        .filter(pl.col("pool") <= pl.col("unseen"))
         .select("sku", is_ageing=pl.lit(True))
         .unique()
     )
@@ -296,17 +310,18 @@ def picture(live: Live, table: pl.DataFrame, where: StockFilter) -> pl.DataFrame
 
 def _reach(live: Live, levels: pl.DataFrame) -> pl.DataFrame:
     """The levels with `segment` only, shared or unserved, and the only channel."""
-    found, marks = levels, []
-    for (channel_id,), own in live.catalogue.channel_locations.partition_by("channel_id", as_dict=True).items():
-        sold = live.availability.filter((pl.col("channel_id") == channel_id) & pl.col("is_listed")).select("sku").unique()
-        mark = f"sold on {channel_id}"
-        served = pl.col("location_id").is_in(own["location_id"].implode())
-        found = found.join(sold.with_columns(pl.lit(True).alias(mark)), on="sku", how="left").with_columns(
-            pl.col(mark).fill_null(False) & served
-        )
-        marks.append((mark, channel_id))
-    count = pl.sum_horizontal([pl.lit(0), *(pl.col(mark).cast(pl.Int64) for mark, _ in marks)])
-    first = pl.coalesce([pl.lit(None, pl.String), *(pl.when(pl.col(mark)).then(pl.lit(channel_id)) for mark, channel_id in marks)])
+    sold = live.availability.filter("is_listed").select("sku", "channel_id")
+    serving = live.catalogue.channel_locations.partition_by("channel_id", as_dict=True).items()
+    marks = [(f"sold on {channel_id}", channel_id, own["location_id"]) for (channel_id,), own in serving]
+    listed = levels.select("sku").unique()
+    for mark, channel_id, _ in marks:
+        own = sold.filter(pl.col("channel_id") == channel_id).select("sku", pl.lit(True).alias(mark))
+        listed = listed.join(own, on="sku", how="left")
+    found = levels.join(listed, on="sku").with_columns(
+        pl.col(mark).fill_null(False) & pl.col("location_id").is_in(places.implode()) for mark, _, places in marks
+    )
+    count = pl.sum_horizontal([pl.lit(0), *(pl.col(mark).cast(pl.Int64) for mark, _, _ in marks)])
+    first = pl.coalesce([pl.lit(None, pl.String), *(pl.when(pl.col(mark)).then(pl.lit(channel_id)) for mark, channel_id, _ in marks)])
     return found.with_columns(
         segment=pl.when(count == 0).then(pl.lit("unserved")).when(count == 1).then(pl.lit("only")).otherwise(pl.lit("shared")),
         channel_id=pl.when(count == 1).then(first),
