@@ -186,7 +186,7 @@ class LiveStock:
         if moved & {"freshness", "channels", "inbox"}:
             fresh["synced"] = freshness.synced(connection)
         if moved & {"inbox", "catalog"}:
-            fresh["waiting"] = overview.waiting(connection)
+            fresh["waiting"] = overview.waiting(self.engine)
         self.publish(**fresh)
         if catalogue is not before.catalogue or moved & {"orders", "stock"}:
             self._wants_recent.set()

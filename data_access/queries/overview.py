@@ -3,13 +3,9 @@
 from typing import Any, Final
 
 import polars as pl
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
-from data_access.queries.frames import read
-from data_access.schema.audit import inbox_item
-from data_access.schema.catalog import listing
-from data_access.schema.stock import event
+from data_access.queries import inbox
 
 ITEMS: Final = 5
 _ITEM: Final[Any] = pl.Struct({"key": pl.String, "label": pl.String, "detail": pl.String})
@@ -27,28 +23,11 @@ ATTENTION: Final = pl.Schema(
 WAITING: Final = pl.Schema({"kind": pl.String, "count": pl.Int64})
 
 
-def waiting(bind: Connection | Engine) -> pl.DataFrame:
-    """`WAITING`: what waits in the inbox, by kind: inbox_rows, conflicts, parked, listings (channel and external SKU without a SKU)."""
-    item = inbox_item.c
-    is_open = item.status == sa.literal_column("'open'")  # written out for the partial index
-    is_parked = event.c.status == sa.literal_column("'parked'")
-    prefix = "listing:"
-    asked = sa.union(
-        sa.select((listing.c.channel_id + ":" + listing.c.external_sku).label("key")).where(listing.c.sku.is_(None)),
-        sa.select(item.channel_id + ":" + item.external_sku).where(is_open, item.external_sku.is_not(None), item.channel_id.is_not(None)),
-        sa.select(sa.func.substr(event.c.waits_for, len(prefix) + 1)).where(is_parked, event.c.waits_for.like(f"{prefix}%")),
-    ).subquery()
-
-    def counted(kind: str, table: sa.FromClause, *where: sa.ColumnElement[bool]) -> sa.Select[*tuple[Any, ...]]:
-        return sa.select(sa.literal(kind), sa.cast(sa.func.count(), sa.BigInteger)).select_from(table).where(*where)
-
-    statement = sa.union_all(
-        counted("inbox_rows", inbox_item, is_open, item.kind != "conflict"),
-        counted("conflicts", inbox_item, is_open, item.kind == "conflict"),
-        counted("parked", event, is_parked),
-        counted("listings", asked),
-    )
-    return read(bind, statement, WAITING)
+def waiting(engine: Engine) -> pl.DataFrame:
+    """`WAITING`: what waits in the inbox, as its page counts it: inbox_rows (rows and events), conflicts, parked, listings."""
+    kinds = {"row": "inbox_rows", "event": "inbox_rows", "conflict": "conflicts", "parked": "parked", "listing": "listings"}
+    found = inbox.counts(engine).select(kind=pl.col("what").replace_strict(kinds), count="waiting")
+    return found.group_by("kind").agg(pl.col("count").sum()).sort("kind").cast(WAITING)
 
 
 def attention(table: pl.DataFrame, ages: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:
