@@ -56,10 +56,7 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
     )
     insert(store, "channel_state", "channel_id, synced_until, received_at", ((one, now - 60_000_000, now) for one in channels))
     serving = [
-        (one, place, 1 + number)
-        for one in channels
-        for number, place in enumerate(places)
-        if number < 2 or (number + int(one[1])) % 2
+        (one, place, 1 + number) for one in channels for number, place in enumerate(places) if number < 2 or (number + int(one[1])) % 2
     ]
     insert(store, "channel_location", "channel_id, location_id, priority", serving)
     products = [(sku, f"Product {sku}", f"Category {number % 12}", 0) for number, sku in enumerate(names)]
