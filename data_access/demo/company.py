@@ -5,7 +5,7 @@ Stocked SKUs come first (0 .. `stocked` - 1), kits after them. Days are numbered
 """
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
@@ -37,6 +37,7 @@ NEVER: Final = 100_000
 SLOT_DAYS: Final = 12  # promotions of a SKU are planned in slots of this many days, so that they never overlap
 SLOTS_TAKEN: Final = 36 / 63  # share of slots in which a channel promotes something of a category
 PLANNED_DAYS: Final = 28  # promotions are planned this far beyond the as-of date
+RUNNING_DAYS: Final = 40  # since when the last defect episode has been running at the end of the history
 FAITH: Final = 0.65  # how much of the coming season the company's planners allow for
 
 
@@ -257,8 +258,11 @@ def _lives(rng: np.random.Generator, stocked: int, days: int) -> tuple[Ints, Int
 
 
 def _listings(rng: np.random.Generator, base: Floats) -> tuple[Flags, Floats]:
+    """Which channels sell a SKU, slow ones fewer than fast ones; and how its demand is shared among them."""
     stocked = len(base)
-    listed = rng.random((stocked, len(CHANNELS))) < np.array([c.listed for c in CHANNELS])
+    rank = np.argsort(np.argsort(-base, kind="stable"), kind="stable") / stocked
+    breadth = np.where(rank < 0.2, 1.15, np.where(rank < 0.5, 1.0, 0.55))
+    listed = rng.random((stocked, len(CHANNELS))) < np.array([c.listed for c in CHANNELS]) * breadth[:, None]
     listed[~listed.any(axis=1), 2] = True
     share = rng.gamma(5.0, 1.0, (stocked, len(CHANNELS))) * np.array([c.share / c.listed for c in CHANNELS]) * listed
     return listed, share / share.sum(axis=1, keepdims=True)
@@ -392,8 +396,6 @@ def _prices(rng: np.random.Generator, days: int, list_price: Ints, listed: Flags
 
 def _scaled(company: Company) -> Company:
     """The same company, its rates scaled so that the history has about the lines aimed at, and with its defect episodes."""
-    from dataclasses import replace
-
     from data_access.demo.demand import rates  # demand needs a company to begin with
 
     sampled = np.arange(0, company.days, 5)  # 5 and 7 have no common divisor, so all weekdays are met
@@ -404,16 +406,20 @@ def _scaled(company: Company) -> Company:
 
 def _defects(rng: np.random.Generator, company: Company) -> Defects:
     """Episodes among the SKUs that sell enough for at least 30 further returns; the last one is still running at the end."""
+    from data_access.demo.demand import yearly
+
     units = company.base[: company.stocked] * (1 + company.multi_buy[: company.stocked])
     steady = (company.launched[: company.stocked] < 0) & (company.ended[: company.stocked] == NEVER)
     order = np.argsort(-np.where(steady, units, 0), kind="stable")
     wanted = company.size.defects
-    sku = order[rng.choice(min(len(order), wanted * 4), wanted, replace=False)]
+    sku = np.sort(rng.choice(min(len(order), wanted * 4), wanted, replace=False))[::-1]  # the best seller last
+    sku = order[sku]
     extra = rng.uniform(0.28, 0.42, wanted)
-    length = np.clip(np.ceil(60 / (units[sku] * extra)), 14, 75).astype(np.int64)
-    latest = company.days - length - 30
-    start = np.clip((rng.random(wanted) * latest).astype(np.int64), min(20, company.days // 6), None)
-    start[-1] = company.days - 26
+    start = (rng.uniform(0.04, 0.8, wanted) * company.days).astype(np.int64)
+    start[-1] = company.days - RUNNING_DAYS
+    season = yearly(np.array([(company.start + timedelta(days=int(day) + 20)).timetuple().tm_yday for day in start]))
+    daily = units[sku] * season[np.arange(wanted), company.category[sku]] * company.trend[sku] ** ((start - company.days / 2) / 365.25)
+    length = np.clip(np.ceil(80 / (daily * extra)), 14, company.days // 7).astype(np.int64)
     reasons = np.array(["product_fault", "product_fault", "not_as_described", "damaged_in_transit"])[rng.integers(0, 4, wanted)]
     fits = np.array([CATEGORIES[c].name == "Clothing" for c in company.category[sku]])
     reasons = np.where(fits & (reasons == "not_as_described"), "size_or_fit", reasons)

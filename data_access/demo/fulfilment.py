@@ -94,6 +94,12 @@ def open_day(company: Company, day: Ints) -> Ints:
     return found
 
 
+def not_found(traits: Traits, rows: Ints, location: Ints) -> Flags:
+    """Lines whose units will not be on the shelf when they are to be picked; the marketplace's own centre always finds them."""
+    found: Flags = traits.pick_fails[rows] & (location != LEIPZIG)
+    return found
+
+
 def late_factor(company: Company) -> Floats:
     """How strained each location is: (day + BEFORE) x location, about 1; higher before Christmas and in a few bad fortnights."""
     days = np.arange(-BEFORE, company.days + BEYOND)

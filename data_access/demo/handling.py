@@ -14,6 +14,7 @@ from data_access.demo.fulfilment import (
     carriers,
     delivered_at,
     draw_traits,
+    not_found,
     package_times,
     shipped_at,
 )
@@ -97,11 +98,11 @@ def ship(world: World, window: Window, connection: Connection, pages: Pages) -> 
     late = due <= window.since[lines.channel]
     hour = window.until[lines.channel] // HOUR_US % 24
     ready = (due <= window.until[lines.channel]) & (traits.cancels == 0) & (~late | ((hour >= 7) & (hour < 18)) | (location == LEIPZIG))
-    carrier = carriers(traits, at, location)
+    carrier, missing = carriers(traits, at, location), not_found(traits, at, location)
     packages: dict[tuple[str, str, str, int], list[Any]] = {}
     found: list[Event] = []
     for row in np.flatnonzero(ready).tolist():
-        if traits.pick_fails[row]:
+        if missing[row]:
             found += _not_found(world, window, rows[row], int(lines.channel[row]), int(due[row]))
             continue
         packages.setdefault((rows[row].channel_id, rows[row].order_ref, rows[row].location_id, int(due[row])), []).append((rows[row], row))

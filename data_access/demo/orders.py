@@ -19,6 +19,7 @@ from data_access.demo.fulfilment import (
     carriers,
     delivered_at,
     late_factor,
+    not_found,
     package_times,
     shipped_at,
 )
@@ -74,7 +75,7 @@ def take_orders(
     shipped[held] = shipped_at(company, lines, traits, strain, rows[held], location[held], held_day[held])
     delivered[held] = delivered_at(company, lines, traits, rows[held], location[held], shipped[held])
     unwanted = traits.cancels[rows] > 0
-    missing = (status == HELD) & traits.pick_fails[rows] & ~unwanted
+    missing = (status == HELD) & not_found(traits, rows, location) & ~unwanted
     cancelled = np.where(status == GIVEN_UP, supply.given_up_at[rows], NOT_YET)
     cancelled = np.where((status == HELD) & unwanted, lines.placed_at[rows] + traits.cancel_after[rows], cancelled)
     cancelled = np.where(missing, shipped, cancelled)

@@ -13,7 +13,7 @@ import numpy as np
 
 from data_access.demo.company import FAITH, Company, Flags, Floats, Ints, generator, group_of_location
 from data_access.demo.demand import Lines, rates, units_per_line, yearly
-from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, Traits, delivered_at, late_factor, shipped_at
+from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, Traits, delivered_at, late_factor, not_found, shipped_at
 from data_access.demo.luck import luck
 from data_access.demo.returning import REFURBISH, RESTOCK, Returning, inspected_day, return_location
 from data_access.demo.specs import (
@@ -356,7 +356,7 @@ class Simulation:
         self.status[rows], self.location[rows], self.held_day[rows] = HELD, location, day
         cancelled = traits.cancels[rows] > 0
         self._plan_back(rows[cancelled], location[cancelled], np.full(int(cancelled.sum()), day + 1), lines.quantity[rows[cancelled]])
-        back = returning.comes_back[rows] & ~cancelled & ~traits.pick_fails[rows] & (returning.disposition[rows] <= REFURBISH)
+        back = returning.comes_back[rows] & ~cancelled & ~not_found(traits, rows, location) & (returning.disposition[rows] <= REFURBISH)
         back &= (returning.disposition[rows] == RESTOCK) | returning.repaired[rows]
         rows, location = rows[back], location[back]
         if len(rows):
