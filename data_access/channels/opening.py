@@ -60,8 +60,9 @@ def openings(rows: pl.DataFrame, cover: int, restocks: bool) -> pl.DataFrame:
         return pl.DataFrame(schema=OPENINGS)
     first, last = int(rows["placed_at"].min()), int(rows["placed_at"].max())  # type: ignore[arg-type]
     days = min(MEAN_DAYS, max(-(-(last - first) // DAY_US), 1))
+    since = last - days * DAY_US + 1 if days == MEAN_DAYS else first
     demanded = is_line & ~(pl.col("cancelled_at").is_not_null() & (pl.col("cancelled_by") == "buyer"))
-    demand = rows.filter(demanded & (pl.col("placed_at") > last - days * DAY_US)).group_by("sku").agg(demand=pl.col("quantity").sum())
+    demand = rows.filter(demanded & (pl.col("placed_at") >= since)).group_by("sku").agg(demand=pl.col("quantity").sum())
     target = (pl.col("demand").fill_null(0) * cover / days).ceil().cast(pl.Int64)
     quantity = pl.max_horizontal(-pl.col("lowest"), target - pl.col("total"), 0)
     return balance.join(demand, on="sku", how="left").with_columns(quantity=quantity).select(list(OPENINGS)).sort("position", "sku")

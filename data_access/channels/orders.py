@@ -242,7 +242,7 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     is_line = pl.col("role") == "line"
     is_void = (pl.col("units") == 0).fill_null(value=False) & pl.lit(mapping.lines.zero_quantity == "cancelled")
     is_cancelled = said("cancelled") | pl.col("cancelled_at").is_not_null() | is_void
-    is_shipped = said("shipped", "delivered", "returned") | pl.col("shipped_at").is_not_null()
+    is_shipped = said("shipped", "delivered", "returned") | pl.col("shipped_at").is_not_null() | pl.col("delivered_at").is_not_null()
     if mapping.columns.status is None and mapping.lines.without_status == "shipped":
         is_shipped = is_shipped | ~is_cancelled
     units = pl.when(is_line & is_void).then(1).when(pl.col("role") == "charge").then("units").otherwise(pl.col("units").abs())

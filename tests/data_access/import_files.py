@@ -1,0 +1,134 @@
+"""Small files for the tests of importing, and looks into the store."""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from data_access.commands.imports import ImportResult, import_orders
+from data_access.queries.verify import verify
+
+HEADER = "order,line,sku,title,qty,price,currency,status,placed,shipped,delivered,tracking,carrier,reason,by,customer,country"
+SHOP = """
+[channel]
+id = "shop"
+name = "Shop"
+kind = "webstore"
+currency = "EUR"
+time_zone = "Europe/Berlin"
+
+[location]
+id = "main"
+name = "Main warehouse"
+
+[columns]
+order = "order"
+line = "line"
+external_sku = "sku"
+title = "title"
+quantity = "qty"
+price = "price"
+currency = "currency"
+status = "status"
+placed = "placed"
+shipped = "shipped"
+delivered = "delivered"
+tracking_number = "tracking"
+carrier = "carrier"
+cancel_reason = "reason"
+cancelled_by = "by"
+customer = "customer"
+country = "country"
+
+[skus]
+unknown = "create"
+
+[status]
+Open = ["placed"]
+Shipped = ["shipped"]
+Delivered = ["delivered"]
+Cancelled = ["cancelled"]
+Returned = ["returned"]
+
+[cancelled_by]
+Customer = "buyer"
+Us = "seller"
+"""
+RETAIL_HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+
+
+def row(order: str, line: str, sku: str, qty: object = 1, status: str = "Open", placed: str = "2026-03-01 10:00:00", **more: str) -> str:
+    """A row of the shop's file."""
+    cells = {"order": order, "line": line, "sku": sku, "qty": str(qty), "status": status, "placed": placed, "price": "2.50", **more}
+    return ",".join(cells.get(name, "") for name in HEADER.split(","))
+
+
+def retail(
+    order: str, sku: str, qty: int, when: str = "2011-01-01 10:00:00", price: str = "2.5", customer: str = "17.0", title: str = "MUG"
+) -> str:
+    """A row of the online-retail file."""
+    return f"{order},{sku},{title},{qty},{when},{price},{customer},United Kingdom"
+
+
+def write(path: Path, header: str, *rows: str) -> Path:
+    """A CSV file; gzip if its name says so."""
+    text = "\n".join([header, *rows, ""]).encode()
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+    return path
+
+
+def mapping(folder: Path, text: str = SHOP, name: str = "shop") -> str:
+    """A mapping file."""
+    path = folder / f"{name}.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def shop(engine: Engine, folder: Path, *rows: str, text: str = SHOP, **options: Any) -> ImportResult:
+    """Import rows of the shop's file."""
+    return import_orders(engine, write(folder / "orders.csv", HEADER, *rows), mapping(folder, text), **options)
+
+
+def figures(result: ImportResult) -> tuple[int, int, int, int, int]:
+    """rows_read, imported, updated, duplicates, quarantined."""
+    assert result.rows_read == result.imported + result.updated + result.duplicates + result.quarantined
+    return result.rows_read, result.imported, result.updated, result.duplicates, result.quarantined
+
+
+def table(engine: Engine, query: str) -> list[tuple[Any, ...]]:
+    """Rows of a query."""
+    with engine.connect() as connection:
+        return [tuple(found) for found in connection.execute(sa.text(query))]
+
+
+def one(engine: Engine, query: str) -> Any:
+    """The one value of a query."""
+    (found,) = table(engine, query)
+    return found[0]
+
+
+def sound(engine: Engine) -> None:
+    """The store verifies."""
+    report = verify(engine)
+    assert report.differences == 0, report.rows
+
+
+TABLES = [
+    *("product", "kit_component", "location", "listing", "channel", "channel_location", "supplier", "supplier_item"),
+    *("sales_order", "order_line", "allocation", "cancellation", "order_charge", "shipment", "return_line"),
+    *("event", "stock_movement", "stock_count", "stock_level", "backorder_level"),
+]
+_OWN = {"received_at", "first_seen_at", "id", "event_id", "order_id", "line_id", "listing_id"}
+
+
+def contents(engine: Engine) -> dict[str, list[str]]:
+    """All that the store holds but for row ids and times of receipt, to compare two stores."""
+    found = {}
+    with engine.connect() as connection:
+        for name in TABLES:
+            rows = connection.execute(sa.text(f"select * from {name}")).mappings()
+            kept = _OWN - {"event_id"} if name == "event" else _OWN
+            found[name] = sorted(repr([(key, value) for key, value in row.items() if key not in kept]) for row in rows)
+    return found
