@@ -3,12 +3,13 @@
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import attention, empty, freshness, header, kpis
+from dashboard.components import attention, empty, explain, freshness, header, kpis
 from data_access.queries.stock import StockFilter
 
 PAGE = "overview"
 
 header.show("What needs attention today?", watches=("catalog", "channels", "inbox", "purchasing", "stock"))
+explain.forget()
 info = cache.store_info()
 if info.is_empty:
     empty.empty_store()

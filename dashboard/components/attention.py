@@ -64,8 +64,19 @@ def store_entries() -> Iterable[Entry]:
             late = [Item(item["label"], item["detail"], {"channel": offered.channel[item["key"]]}) for item in items]
             yield Entry(icon, sentence, links.STOCK, late[0].query, tuple(late))
             continue
-        found = (Item(f"{item['key']} {item['label']}", item["detail"], {**query, "sku": item["key"]}) for item in items)
-        yield Entry(icon, sentence, page, query, tuple(found))
+        yield Entry(icon, sentence, page, query, tuple(_sku_item(item, query, offered.channel) for item in items))
+
+
+def _sku_item(item: dict[str, str], query: dict[str, list[str]], channels: dict[str, str]) -> Item:
+    """A SKU with the channels that sold what is not there; its link opens the explanation, for the channel that is owed most."""
+    sku, detail, link = item["key"], item["detail"], {**query, "sku": [item["key"]]}
+    lines = cache.open_lines(sku).filter(pl.col("kind") == "backordered")
+    owed = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
+    if not owed.is_empty():
+        each = (f"{words.units(units)} on {channels.get(one, one)}" for one, units in owed.iter_rows())
+        detail = f"sold beyond stock: {', '.join(each)}"
+        link["channel"] = [channels.get(owed["channel_id"][0], "")]
+    return Item(f"{sku} {item['label']}", detail, link)
 
 
 SOURCES: Final[list[Source]] = [store_entries]
@@ -81,13 +92,8 @@ def show(entry: Entry) -> None:
     with st.container(border=True, gap="xxsmall"):
         st.page_link(entry.page.path, label=f"**{entry.sentence}**", icon=entry.icon, query_params=entry.query)
         for item in entry.items:
-            label = f"{_plain(item.label)}: {_plain(item.detail)}" if item.detail else _plain(item.label)
+            label = f"{words.plain(item.label)}: {words.plain(item.detail)}" if item.detail else words.plain(item.label)
             st.page_link(entry.page.path, label=label, icon="", query_params=item.query)
-
-
-def _plain(text: str) -> str:
-    """Text from the store, so that nothing in it is read as Markdown."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~:$" else letter for letter in text)
 
 
 def next_steps(rows: pl.DataFrame, key: str) -> None:
@@ -103,7 +109,7 @@ def next_steps(rows: pl.DataFrame, key: str) -> None:
             st.caption("Nothing here is out, low or about to oversell.")
         for row in urgent.iter_rows(named=True):
             st.button(
-                f"**{_plain(row['sku'])}** {_reason(row)}",
+                f"**{words.plain(row['sku'])}** {_reason(row)}",
                 key=f"{key}.next.{row['sku']}",
                 type="tertiary",
                 on_click=tables.choose,

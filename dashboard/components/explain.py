@@ -12,6 +12,7 @@ from dashboard.components import tables, words
 from data_access.queries.stock import StockFilter
 
 STEP: Final = 50
+_LAST: Final = "explain.last"
 _COLUMNS: Final = {
     "on_hand": "On hand",
     "allocated": "Allocated",
@@ -76,6 +77,7 @@ def ask() -> str:
 def show(typed: str, channel_id: str | None) -> None:
     """Draw the explanation of a SKU; `channel_id`: the channel to explain first."""
     if not typed:
+        forget()
         st.caption("Choose a SKU to see what each channel may sell of it, which rule binds, and the entries behind each number.")
         return
     product = _product(typed)
@@ -83,8 +85,14 @@ def show(typed: str, channel_id: str | None) -> None:
         st.warning(f"There is no SKU “{typed}” in this store: check the code, or click a row above.", icon=":material/search_off:")
         return
     _explain(product, channel_id)
-    if st.session_state.pop("explain.scroll", False):
+    if st.session_state.get(_LAST) != typed:  # chosen just now: bring it into view; live redraws leave the page where it is
         st.html(_SCROLL, unsafe_allow_javascript=True)
+    st.session_state[_LAST] = typed
+
+
+def forget() -> None:
+    """Bring the next explanation into view even if its SKU was the last one: called by pages that link to it."""
+    st.session_state.pop(_LAST, None)
 
 
 def _product(typed: str) -> dict[str, Any] | None:

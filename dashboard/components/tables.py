@@ -138,10 +138,8 @@ def _clicked(key: str) -> None:
 
 
 def choose(sku: str) -> None:
-    """Open a SKU's explanation and bring it into view; an empty text closes it. A callback."""
-    if st.session_state.get("sku") != sku:
-        st.session_state["sku"] = sku
-        st.session_state["explain.scroll"] = bool(sku)
+    """Open a SKU's explanation; an empty text closes it. A callback."""
+    st.session_state["sku"] = sku
 
 
 def _sort_by(column: str) -> None:

@@ -42,6 +42,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
     return f"{units(count)} {one if count == 1 else many or one + 's'}"
 
 
+def plain(text: str) -> str:
+    """Text from the store, so that nothing in it is read as Markdown."""
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~:$" else letter for letter in text)
+
+
 def age(seconds: float | None) -> str:
     """How long ago, in the largest unit that tells enough: 12 s, 3 min, 5 h, 2 days."""
     if seconds is None:

@@ -34,7 +34,7 @@ CATEGORIES = ("Chairs", "Desks", "Lamps", "Shelves")
 KINDS = ("Chair", "Desk", "Lamp", "Shelf")
 SKUS = tuple(f"{KINDS[i % 4].upper()}-{i:03d}" for i in range(64))
 KIT = "KIT-OFFICE"
-UNMAPPED = "AMZ-LAMP-999"
+UNMAPPED = "AMZ-LAMP-050"
 _NUMBER = iter(range(1, 10**9))
 
 

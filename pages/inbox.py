@@ -1,0 +1,88 @@
+"""Inbox: what could not be taken in, and what a person does with it: map, mend, retry, dismiss."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.components import empty, errors, filters, header, inbox, user, words
+from data_access.commands import inbox as commands
+from data_access.queries import inbox as queries
+from data_access.queries.inbox import InboxFilter
+from data_access.queries.stock import StockFilter
+
+PAGE = "inbox"
+SHOWN = 200
+
+
+def done(command: Callable[[], object]) -> None:
+    """Run a command, keep what it says for the next view, and draw the page anew; or say why it was refused."""
+    with errors.caught():
+        st.session_state[f"{PAGE}.said"] = command() or "Done."
+        st.rerun()
+
+
+def decided(decision: inbox.Decision) -> object:
+    """The command for a decision on items."""
+    engine, actor = cache.engine(), user.current()
+    if decision.act == "dismiss":
+        commands.dismiss(engine, decision.ids, decision.why, actor)
+        return f"{words.counted(len(decision.ids), 'item')} dismissed."
+    if decision.act == "mend":
+        commands.mend(engine, decision.ids[0], decision.text, decision.version, actor)
+    return commands.retry(engine, decision.ids, actor)
+
+
+def mapped(mapping: inbox.Mapping) -> object:
+    """The command for a listing's SKU."""
+    found = commands.map_listing(
+        cache.engine(), mapping.channel_id, mapping.external_sku, mapping.sku, user.current(), "mapped in the inbox", mapping.version
+    )
+    return f"{mapping.external_sku} now sells {mapping.sku}. {found}"
+
+
+def gave_up(decision: inbox.Decision) -> object:
+    """The command for parked events that are given up."""
+    commands.dismiss_parked(cache.engine(), decision.ids, decision.why, user.current())
+    return f"{words.counted(len(decision.ids), 'event')} dismissed."
+
+
+header.show("What could not be taken in, and what does it wait for?", watches=("catalog", "inbox"))
+if f"{PAGE}.said" in st.session_state:
+    st.success(str(st.session_state.pop(f"{PAGE}.said")), icon=":material/check_circle:")
+st.caption(f"What you change here is kept in the audit as “{user.current()}”.")
+
+waiting = dict(queries.counts(cache.engine()).iter_rows())
+counts = {
+    "listings": waiting.get("listing", 0),
+    "rows": waiting.get("row", 0) + waiting.get("event", 0),
+    "conflicts": waiting.get("conflict", 0),
+    "parked": waiting.get("parked", 0),
+}
+first = next((tab for tab, count in counts.items() if count), "listings")
+tab = inbox.choose_tab(filters.TABS, counts, first)
+
+if counts[tab] == 0:
+    empty.all_well(f"{filters.TABS[tab]}: nothing waits here.")
+elif tab == "listings":
+    names = {row["channel_id"]: row["name"] for row in cache.channels().iter_rows(named=True)}
+    mapping = inbox.listings(queries.listings_without_sku(cache.engine()), cache.stock_table(StockFilter()).select("sku", "name"), names)
+    if mapping:
+        done(partial(mapped, mapping))
+elif tab == "rows":
+    text = st.text_input("Order, reason or text", key="find", bind="query-params", placeholder="Search", width=320)
+    rows = inbox.together([queries.items(cache.engine(), InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
+    st.caption(f"{words.units(rows.height)} of {words.units(counts[tab])} shown, the oldest first.")
+    decision = inbox.items(rows, "rows", can_retry=True)
+    if decision:
+        done(partial(decided, decision))
+elif tab == "conflicts":
+    st.caption("The first event stands. Send what changed as an event of its own, then dismiss the conflict.")
+    decision = inbox.items(queries.items(cache.engine(), InboxFilter(kind="conflict", limit=SHOWN)), "conflicts", can_retry=False)
+    if decision:
+        done(partial(decided, decision))
+else:
+    decision = inbox.parked(queries.parked(cache.engine()), "parked")
+    if decision:
+        done(partial(gave_up, decision))
