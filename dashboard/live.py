@@ -7,6 +7,7 @@ and the poller goes on asking until it is back.
 import itertools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.stores import sqlite_file
+from data_access.commands.changes import trim_change_log
 from data_access.commands.store import StoreInfo, check_store, require_current
 from data_access.engine import now_us, reading
 from data_access.errors import OnHandError, StoreOutOfDate, StoreUnavailable
@@ -220,8 +222,15 @@ class LiveStock:
                 self._wants_recent.set()
                 self._stopping.wait(1)
                 continue
+            if of_day != now // _DAY:
+                self._tidy()
             read_at, read_for, of_day = now, catalogue, now // _DAY
             self._has_recent.set()
+
+    def _tidy(self) -> None:
+        """Once a day, drop what the change log need not keep; a store that cannot be written now is tidied another day."""
+        with suppress(*_LOST):
+            trim_change_log(self.engine)
 
     def read_recent(self, catalogue: Catalogue, now: int) -> Recent:
         with reading(self.engine) as connection:
