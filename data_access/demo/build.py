@@ -7,7 +7,7 @@ from pathlib import Path
 from data_access.demo.history import make_history
 from data_access.demo.load import Progress, load_store, require_empty
 from data_access.demo.truth import write_truth
-from data_access.engine import now_us, open_engine
+from data_access.engine import now_us
 from data_access.errors import InvalidInput
 
 
@@ -55,13 +55,9 @@ def build_demo(
     today = datetime.fromtimestamp(now / 1e6, UTC).date()
     if until_us is None and as_of > today:
         raise InvalidInput(f"The demo cannot end on {as_of.isoformat()}, a day to come: choose today or an earlier day.")
-    engine = open_engine(url)
-    try:
-        require_empty(engine)
-    finally:
-        engine.dispose()
+    require_empty(url)
     history = make_history(size, seed, as_of, now if until_us is None and as_of == today else until_us)
-    rows = load_store(url, history, progress)
     truth = write_truth(history.truth, truth_dir, seed)
+    rows = load_store(url, history, progress)
     tables = history.tables
     return DemoSummary(size, seed, as_of, len(tables["product"]), len(tables["order_line"]), rows, truth)

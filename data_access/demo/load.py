@@ -18,7 +18,7 @@ from typing import Any, Final
 import adbc_driver_sqlite.dbapi as adbc
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from data_access.commands.store import check_store, create_store, create_store_in
@@ -48,28 +48,49 @@ def load_store(url: str, history: History, progress: Progress | None = None) -> 
         StoreUnavailable: the database cannot be reached or written.
 
     """
+    require_empty(url)
+    path = _file(url)
+    if path is not None:
+        return _load_sqlite(path, history, progress)
     engine = open_engine(url)
     try:
-        require_empty(engine)
-        path = make_url(url).database
-        if engine.dialect.name != "sqlite":
-            return _load_postgres(engine, history, progress)
-        if path is None or path == ":memory:":
-            raise InvalidInput("A demo store in memory would be gone at once: set ONHAND_DATABASE_URL to a file.")
+        return _load_postgres(engine, history, progress)
     finally:
         engine.dispose()
-    return _load_sqlite(Path(path), history, progress)
 
 
-def require_empty(engine: Engine) -> None:
-    """Raises:
-    InvalidInput: the database holds a store.
+def require_empty(url: str) -> None:
+    """Check that nothing is there. A file that is missing is not made.
+
+    Raises:
+        InvalidInput: the database holds a store, or cannot keep one.
+        StoreUnavailable: the database cannot be reached.
+
     """
-    if check_store(engine).revision_state != "empty":
-        raise InvalidInput(
-            f"{engine.url.render_as_string()} holds a store already, and a demo is only made in an empty place: "
-            "set ONHAND_DATABASE_URL to another one."
-        )
+    path = _file(url)
+    if path is not None and not path.exists():
+        return
+    engine = open_engine(url)
+    try:
+        if check_store(engine).revision_state != "empty":
+            raise InvalidInput(
+                f"{engine.url.render_as_string()} holds a store already, and a demo is only made in an empty place: "
+                "set ONHAND_DATABASE_URL to another one."
+            )
+    finally:
+        engine.dispose()
+
+
+def _file(url: str) -> Path | None:
+    """The store's file; None if it is on a server."""
+    engine = open_engine(url)  # connects to nothing yet, and says what is wrong with an address that cannot be read
+    engine.dispose()
+    parsed = engine.url
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if parsed.database in (None, "", ":memory:"):
+        raise InvalidInput("A demo store in memory would be gone at once: set ONHAND_DATABASE_URL to a file.")
+    return Path(str(parsed.database))
 
 
 def _meta(history: History) -> dict[str, object]:

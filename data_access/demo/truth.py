@@ -12,6 +12,7 @@
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -139,6 +140,7 @@ def write_truth(truth: pl.DataFrame, folder: Path, seed: int) -> Path:
         truth.write_parquet(beside)
         os.replace(beside, path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise StoreUnavailable(f"The folder {folder} cannot be written ({error.strerror}): free it or choose another.") from error
     return path
