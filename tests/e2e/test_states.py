@@ -76,10 +76,16 @@ def test_the_overview_ranks_what_needs_attention_and_links_to_it(page: Page, add
     expect(page).to_have_url(re.compile(r"/inbox\?tab=Conflicts"))
 
 
-def test_a_page_that_breaks_says_so_without_a_stack_trace(page: Page, app: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_store_that_breaks_is_said_without_a_stack_trace(page: Page, app: Callable[[str], str], store_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "breaks.db"
+    shutil.copyfile(store_file, path)
+    address = app(f"sqlite:///{path}")
+    open_page(page, f"{address}/stock")
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"this is not a database, but it is long enough to look like one" * 40)
-    open_page(page, f"{app(f'sqlite:///{broken}')}/stock")
+    broken.replace(path)
+    expect(page.get_by_text("is not an OnHand store").first).to_be_visible()
+    open_page(page, f"{address}/inbox")
     expect(page.get_by_text("is not an OnHand store").first).to_be_visible()
     assert page.locator("[data-testid=stException]").count() == 0
     assert "Traceback" not in page.inner_text("body")
