@@ -72,10 +72,8 @@ def map_listing(
         unit.flush()
         catalogues.forget()
         waiting = _waiting_rows(unit, channel_id, external_sku)
-        after = Unit(unit.connection, unit.ids)
-        rows, keys = retry_in(after, waiting[:ITEMS_A_TRANSACTION])
-        after.flush()
-        events = release_keys(after, [f"listing:{channel_id}:{external_sku}", *keys])
+        rows, keys = retry_in(unit.connection, unit.ids, waiting[:ITEMS_A_TRANSACTION])
+        events = release_keys(unit, [f"listing:{channel_id}:{external_sku}", *keys])
         return Mapped(rows, events), waiting
 
     mapped, waiting = _write(engine, work)
@@ -154,8 +152,8 @@ def _retrying(part: Sequence[int], actor: str) -> Callable[[Unit], Retried]:
         events = [row for row in rows if row["kind"] == "event"]
         done = _retry_events(unit, events)
         unit.flush()
+        retried, keys = retry_in(unit.connection, unit.ids, part)
         after = Unit(unit.connection, unit.ids)
-        retried, keys = retry_in(after, part)
         for item_id in part:
             _audit(after, actor, "retry", "inbox_item", item_id, {"status": "open"}, {"status": _status(after, item_id)}, None)
         after.flush()

@@ -1,11 +1,11 @@
 """What must be in the store before a file's rows: its channel, its location, and (if the mapping says so) products and listings."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from data_access.channels.mapping import Mapping
 from data_access.commands import catalogue as catalogues
@@ -17,7 +17,7 @@ from data_access.schema.catalog import listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.stock import event
 
-ROWS_A_TRANSACTION = 2_000
+CODES_A_TRANSACTION: Final = 1_000
 
 
 def prepare_places(engine: Engine, mapping: Mapping) -> None:
@@ -112,38 +112,55 @@ def prepare_catalogue(engine: Engine, rows: pl.DataFrame, mapping: Mapping) -> N
         mapping: its channel gets the listings.
 
     """
-    names = _names(rows, "sku")
-    titles = _names(rows, "external_sku", "sku")
     ids = row_ids(engine)
     with reading(engine) as connection:
-        query = sa.select(listing.c.external_sku).where(listing.c.channel_id == mapping.channel.id, listing.c.sku.is_not(None))
-        mapped = set(connection.execute(query).scalars())
-    titles = titles.filter(~pl.col("external_sku").is_in(list(mapped)))
-    names = names.join(titles, on="sku", how="semi", maintain_order="left")
-    for part in titles.iter_slices(ROWS_A_TRANSACTION):
+        rows = _without_listing(connection, rows, mapping)
+    codes = rows["external_sku"].unique(maintain_order=True)
+    for start in range(0, codes.len(), CODES_A_TRANSACTION):
+        part = rows.filter(pl.col("external_sku").is_in(codes.slice(start, CODES_A_TRANSACTION).implode()))
         for attempt in retrying():
             with attempt:
                 ids.reserve(20_000)
                 with writing(engine) as connection:
                     unit = Unit(connection, ids)
                     unit.lock_parents(None)
-                    keys = _add_products(unit, names.join(part, on="sku", how="semi", maintain_order="left"))
-                    keys += _add_listings(unit, part, mapping.channel.id)
-                    unit.flush()
-                    release_keys(unit, keys)
+                    release_keys(unit, create_codes(unit, part, mapping))
 
 
-def _names(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
-    """The most frequent title by key."""
-    counted = rows.group_by(*keys, "title").agg(n=pl.len())
-    ordered = counted.sort(*keys, pl.col("title").is_null(), -pl.col("n").cast(pl.Int64), "title")
+def _without_listing(connection: Connection, rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """The codes of rows that no listing of the channel maps, with the name of each SKU and the title of each listing."""
+    query = sa.select(listing.c.external_sku).where(listing.c.channel_id == mapping.channel.id, listing.c.sku.is_not(None))
+    mapped = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
+    new = rows.filter(~pl.col("external_sku").is_in(mapped.implode())).select("sku").unique()
+    rows = rows.join(new, on="sku", how="semi")
+    titles = _most_frequent(rows, "external_sku", "sku").filter(~pl.col("external_sku").is_in(mapped.implode()))
+    return titles.join(_most_frequent(rows, "sku").rename({"title": "name"}), on="sku", how="left").sort("sku", "external_sku")
+
+
+def create_codes(unit: Unit, rows: pl.DataFrame, mapping: Mapping) -> list[str]:
+    """Make a product and a listing for each code of these rows that the channel does not know, and flush the unit.
+
+    Returns what parked events may wait for.
+    """
+    if "name" not in rows.columns:
+        rows = _without_listing(unit.connection, rows, mapping)
+    keys = _add_products(unit, rows.unique("sku", keep="first", maintain_order=True))
+    keys += _add_listings(unit, rows, mapping.channel.id)
+    unit.flush()
+    return keys
+
+
+def _most_frequent(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
+    """The most frequent title by key, of those the first in the alphabet."""
+    counted = rows.group_by(*keys, "title").agg(n=-pl.len().cast(pl.Int64))
+    ordered = counted.sort(*keys, pl.col("title").is_null(), "n", "title")
     return ordered.group_by(*keys, maintain_order=True).agg(pl.col("title").first())
 
 
 def _add_products(unit: Unit, names: pl.DataFrame) -> list[str]:
     skus = names["sku"].to_list()
     unit.catalogue.load(unit.connection, skus, ())
-    new = [(sku, title) for sku, title in names.select("sku", "title").iter_rows() if unit.catalogue.kit_version(sku) is None]
+    new = [(sku, title) for sku, title in names.select("sku", "name").iter_rows() if unit.catalogue.kit_version(sku) is None]
     if new:
         rows = [{"sku": sku, "name": title or sku, "category": "uncategorised"} for sku, title in new]
         unit.connection.execute(product.insert(), rows)

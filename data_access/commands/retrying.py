@@ -16,12 +16,12 @@ from data_access.channels.tables import TABLES, parse_table, table_rows
 from data_access.commands import catalogue as catalogues
 from data_access.commands.order_plan import Chunk, OrderPlan
 from data_access.commands.order_rows import write_rows
-from data_access.commands.preparing import release_keys
+from data_access.commands.preparing import create_codes, release_keys
 from data_access.commands.purchases import match_returns, with_skus
 from data_access.commands.rows import among
 from data_access.commands.table_rows import write_table
 from data_access.commands.unit import Unit
-from data_access.engine import now_us, reading, retrying, row_ids, writing
+from data_access.engine import RowIds, now_us, reading, retrying, row_ids, writing
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
 
@@ -48,6 +48,16 @@ class Retried:
 
 def retry_waiting(engine: Engine) -> Retried:
     """Try again what waits for a listing that has a SKU now, or for something that a table file may have brought."""
+    total = Retried()
+    while True:
+        # what arrives may be what others wait for: a product for its listing, the listing for its order lines
+        retried = retry_rows(engine, _ready(engine))
+        total = Retried(total.taken + retried.taken, retried.waiting)
+        if retried.taken == 0:
+            return total
+
+
+def _ready(engine: Engine) -> list[int]:
     i = inbox_item.c
     mapped = sa.and_(listing.c.channel_id == i.channel_id, listing.c.external_sku == i.external_sku, listing.c.sku.is_not(None))
     query = (
@@ -57,8 +67,7 @@ def retry_waiting(engine: Engine) -> Retried:
         .order_by(i.id)
     )
     with reading(engine) as connection:
-        found = list(connection.execute(query).scalars())
-    return retry_rows(engine, found)
+        return list(connection.execute(query).scalars())
 
 
 def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
@@ -71,11 +80,10 @@ def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
                 ids.reserve(20_000 * 4 ** (attempt.retry_state.attempt_number - 1))
                 try:
                     with writing(engine) as connection:
-                        unit = Unit(connection, ids)
-                        unit.lock_parents(None)
-                        retried, keys = retry_in(unit, part)
-                        unit.flush()
-                        release_keys(unit, keys)
+                        before = Unit(connection, ids)
+                        before.lock_parents(None)
+                        retried, keys = retry_in(connection, ids, part)
+                        release_keys(before, keys)
                 except BaseException:
                     catalogues.forget()
                     raise
@@ -83,19 +91,20 @@ def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
     return total
 
 
-def retry_in(unit: Unit, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
-    """Try rows again in the unit's transaction; the caller flushes. Also what parked events may wait for."""
-    items = _open_rows(unit.connection, item_ids)
+def retry_in(connection: Connection, ids: RowIds, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
+    """Try rows again in a transaction that holds all parents locked. Also what parked events may wait for now."""
+    items = _open_rows(connection, item_ids)
     by_run: dict[int, list[Item]] = {}
     for item in items:
         by_run.setdefault(item["import_run_id"], []).append(item)
     taken, keys = 0, []
     for run_id, chosen in sorted(by_run.items()):
-        run = unit.connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().one()
-        together = _together(unit.connection, run_id, chosen, is_kits=run["kind"] == "kits")
-        chunk = _write(unit, dict(run), together)
+        run = dict(connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().one())
+        together = _together(connection, run_id, chosen, is_kits=run["kind"] == "kits")
+        unit, chunk = _write(connection, ids, run, together)
         _account(unit, run_id, chunk)
         taken += _close(unit, together, chunk)
+        unit.flush()
         keys += chunk.keys
     return Retried(taken, len(items) - taken), keys
 
@@ -125,7 +134,7 @@ def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is
     return found
 
 
-def _write(unit: Unit, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
+def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: Sequence[Item]) -> tuple[Unit, Chunk]:
     recipe = Recipe.from_json(run["recipe"])
     texts = [(row_no, item["line_number"], item["mended"] or item["content"]) for row_no, item in enumerate(items)]
     chosen = pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["is_chosen"]])
@@ -133,12 +142,21 @@ def _write(unit: Unit, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
-        return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
+        unit = Unit(connection, ids)
+        return unit, write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = parse_mapping(recipe.mapping, run["mapping"])
     contents = read_text(recipe.header, texts, mapping.file, set(mapping.columns.named.values()))
     rows = normalised(contents, mapping).filter(chosen)
-    goods = with_skus(unit.connection, rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge")), mapping)
-    return write_rows(unit, OrderPlan(mapping, source, match_returns(unit.connection, goods, mapping, source)), rows)
+    goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
+    keys = []
+    if mapping.skus.unknown == "create":
+        keys = create_codes(Unit(connection, ids), goods, mapping)
+        catalogues.forget()
+    goods = with_skus(connection, goods, mapping)
+    unit = Unit(connection, ids)
+    chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(connection, goods, mapping, source)), rows)
+    chunk.keys += keys
+    return unit, chunk
 
 
 def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:

@@ -142,6 +142,7 @@ def _pieces(plan: OrderPlan, returns: pl.DataFrame) -> pl.DataFrame:
 
 def _moves(plan: OrderPlan, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.DataFrame:
     """All movements, numbered within their events."""
+    nothing = pl.lit(0, pl.Int64)
     leaving = rows.filter(pl.col("moves_stock") & (pl.col("role") != "return")).select(
         "event_row",
         "position",
@@ -150,8 +151,11 @@ def _moves(plan: OrderPlan, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.Data
         state=pl.lit("sellable"),
         kind=pl.when(pl.col("role") == "line").then(pl.lit("shipment")).otherwise(pl.lit("write_off")),
         quantity=-pl.col("quantity"),
+        piece=nothing,
+        step=nothing,
     )
-    moving = pieces.filter(pl.col("moves_stock"))
+    moving = pieces.filter(pl.col("moves_stock")) if not pieces.is_empty() else pieces
+    effects = return_effects(1, 0, plan.disposition, 0) if not moving.is_empty() else ()
     coming = [
         moving.select(
             "event_row",
@@ -161,11 +165,13 @@ def _moves(plan: OrderPlan, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.Data
             state=pl.lit(effect.state),
             kind=pl.lit(effect.kind),
             quantity=pl.col("quantity") * effect.quantity,
+            piece=pl.int_range(pl.len(), dtype=pl.Int64),
+            step=pl.lit(step, pl.Int64),
         )
-        for effect in return_effects(1, 0, plan.disposition, 0)
+        for step, effect in enumerate(effects)
     ]
-    moves = pl.concat([leaving, *coming])
-    return moves.sort("position", maintain_order=True).with_columns(line_no=pl.int_range(1, pl.len() + 1).over("event_row"))
+    moves = pl.concat([leaving, *coming]).sort("position", "piece", "step").drop("piece", "step")
+    return moves.with_columns(line_no=pl.int_range(1, pl.len() + 1).over("event_row"))
 
 
 def _unsafe(moves: pl.DataFrame, levels: pl.DataFrame) -> set[str]:

@@ -130,5 +130,6 @@ def contents(engine: Engine) -> dict[str, list[str]]:
         for name in TABLES:
             rows = connection.execute(sa.text(f"select * from {name}")).mappings()
             kept = _OWN - {"event_id"} if name == "event" else _OWN
-            found[name] = sorted(repr([(key, value) for key, value in row.items() if key not in kept]) for row in rows)
+            plain = [sorted((key, int(value) if isinstance(value, bool) else value) for key, value in row.items()) for row in rows]
+            found[name] = sorted(repr([pair for pair in row if pair[0] not in kept]) for row in plain)
     return found
