@@ -127,7 +127,7 @@ def _load_sqlite(path: Path, history: History, progress: Progress | None) -> int
         _remove(path)
         beside.replace(path)
         return rows
-    except (sqlite3.OperationalError, adbc.OperationalError, OSError) as error:
+    except (sqlite3.OperationalError, adbc.Error, OSError) as error:
         raise StoreUnavailable(f"The store {path} cannot be written ({error}): free some space or choose another place.") from error
     finally:
         _remove(beside)
