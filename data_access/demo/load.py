@@ -128,7 +128,8 @@ def _load_sqlite(path: Path, history: History, progress: Progress | None) -> int
         beside.replace(path)
         return rows
     except (sqlite3.OperationalError, adbc.Error, OSError) as error:
-        raise StoreUnavailable(f"The store {path} cannot be written ({error}): free some space or choose another place.") from error
+        said = str(error).splitlines()[0]
+        raise StoreUnavailable(f"The store {path} cannot be written ({said}): free some space or choose another place.") from error
     finally:
         _remove(beside)
 
