@@ -46,6 +46,7 @@ SYNC_TAKES_US: Final = 20 * MINUTE_US  # ... and each reading takes this long to
 MEMORY_DAYS: Final = 30.0  # of the exponential mean with which the company plans
 SERVICE: Final = np.array([0.45, 0.0, -0.2])  # the company's safety factor by ABC class: too little, as in life
 COVER_DAYS: Final = np.array([9.0, 16.0, 30.0])  # days that an order adds, by ABC class
+DAMAGED: Final = 0.00025  # chance a day that something of a SKU at a location breaks
 PLACES: Final = 3  # locations that serve a channel, at most
 
 
@@ -266,8 +267,8 @@ class Simulation:
         table = table[:, np.lexsort((table[1], table[2], table[0]))]
         table = table[:, np.concatenate([[True], (table[:3, 1:] != table[:3, :-1]).any(axis=0)])] if table.size else table
         self.count_table, self.count_from = table, np.searchsorted(table[0], np.arange(days + 1))
-        hits = rng.random((days, len(sku))) < 0.00025 if len(sku) < 20_000 else rng.random((days, len(sku)), np.float32) < 0.00025
-        self.damage = [(sku[row], place[row]) for row in hits]
+        hits = [np.unique(rng.integers(0, len(sku), rng.poisson(DAMAGED * len(sku)))) for _ in range(days)]
+        self.damage = [(sku[rows], place[rows]) for rows in hits]
         self.damage_units = generator(self.company.seed, "damage")
 
     # ---- one day ---------------------------------------------------------------------------------------------------
