@@ -61,7 +61,8 @@ def store_entries() -> Iterable[Entry]:
         query = filters.expanded(links.query(row["query"]), offered)
         items = row["items"][:ITEMS]
         if row["kind"] == "stale_channels":  # the overview has their ages: what they sell of is on live stock
-            late = [Item(item["label"], item["detail"], {"channel": offered.channel[item["key"]]}) for item in items]
+            ages = dict(cache.freshness().select("channel_id", "age_seconds").iter_rows())
+            late = [Item(item["label"], words.age(ages.get(item["key"])), {"channel": offered.channel[item["key"]]}) for item in items]
             yield Entry(icon, sentence, links.STOCK, late[0].query, tuple(late))
             continue
         yield Entry(icon, sentence, page, query, tuple(_sku_item(item, query, offered.channel) for item in items))

@@ -110,6 +110,7 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     if product["is_assumed"]:
         st.info("These figures rest on an assumed opening stock: count the SKU to replace it.", icon=":material/help:")
     channels = {row["channel_id"]: row for row in cache.channels().iter_rows(named=True)}
+    _owed(sku, {one: row["name"] for one, row in channels.items()})
     rows = _by_position(cache.availability(sku), channels)
     if rows.is_empty():
         st.caption("No channel sells this SKU: it has no listing.")
@@ -126,6 +127,15 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
         _open_lines(product, {one: row["name"] for one, row in channels.items()})
     with orders:
         _purchase_lines(product)
+
+
+def _owed(sku: str, names: dict[str, str]) -> None:
+    """Say which channels sold units that are not there."""
+    lines = cache.open_lines(sku).filter(pl.col("kind") == "backordered")
+    if not lines.is_empty():
+        each = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
+        told = ", ".join(f"{words.units(units)} on {words.plain(names.get(one, one))}" for one, units in each.iter_rows())
+        st.markdown(f"**Sold beyond stock:** {told}. These are served first when stock comes in.")
 
 
 def _by_position(rows: pl.DataFrame, channels: dict[str, dict[str, Any]]) -> pl.DataFrame:
@@ -150,12 +160,12 @@ def _availability_row(row: dict[str, Any], shown: list[str], names: dict[str, st
     name = escape(names.get(row["channel_id"], row["channel_id"]))
     rule = words.rule(row["binding_rule"], row["binding_component"])
     result = f'<td class="oh-strong">{words.units(row["available_to_sell"])}</td>'
-    return f'<tr><th scope="row">{name}</th>{cells}{result}<td class="oh-text">{escape(rule)}</td></tr>'
+    return f'<tr><th scope="row">{name}</th>{cells}{result}<td class="oh-text oh-rule">{escape(rule)}</td></tr>'
 
 
 def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]], channel_id: str | None) -> None:
     sold_on = rows["channel_id"].to_list()
-    owing = rows.filter(pl.col("pool") < 0).sort("pool", maintain_order=True)["channel_id"].to_list()
+    owing = rows.filter((pl.col("pool") < 0) & pl.col("is_listed")).sort("pool", maintain_order=True)["channel_id"].to_list()
     first = channel_id if channel_id in sold_on else [*owing, *sold_on][0]
     chosen = st.pills(
         "Channel",
@@ -169,6 +179,9 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
     figures = rows.row(by_predicate=pl.col("channel_id") == chosen, named=True)
     name, left = channels[chosen]["name"], figures["available_to_sell"]
     st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**: {words.rule(figures['binding_rule'], figures['binding_component'])}.")
+    if not (frame["running"] != 0).any():
+        st.caption("There are no units at its locations.")
+        return
     st.plotly_chart(
         charts.waterfall(frame, channels[chosen]["position"]),
         key="explain.chart",
@@ -186,7 +199,9 @@ def _more(key: str, drawn: int, limit: int) -> None:
 def _movements(product: dict[str, Any]) -> None:
     sku = product["sku"]
     if product["is_kit"]:
-        st.caption("A kit has no stock of its own: its components do.")
+        st.caption("A kit has no stock of its own: its components do. These decide how many kits there are:")
+        for part in cache.availability(sku)["binding_component"].drop_nulls().unique().sort():
+            st.button(f"Explain {words.plain(part)}", key=f"explain.part.{part}", on_click=tables.choose, args=(part,))
         return
     levels = cache.levels(sku)
     names = {row["location_id"]: row["name"] for row in cache.locations().iter_rows(named=True)}

@@ -84,7 +84,7 @@ def test_the_steps_of_a_channel_stand_in_a_row_with_the_rule_that_binds() -> Non
     }
     html = explain.availability_html(pl.DataFrame([row], schema=AVAILABILITY), {"web": EVIL})
     cells = "".join(f"<td>{units}</td>" for units in (40, 3, 1, 36, 0, 36, 6))
-    assert f'{cells}<td class="oh-strong">30</td><td class="oh-text">the channel buffer withholds units</td>' in html
+    assert f'{cells}<td class="oh-strong">30</td><td class="oh-text oh-rule">the channel buffer withholds units</td>' in html
     assert "Location buffer" not in html  # a step without units is left out
     assert EVIL not in html
 
