@@ -16,6 +16,7 @@ from data_access.channels.mapping import Mapping
 from data_access.channels.reader import Contents
 
 MAX_TEXT: Final = 200
+SLICE_ROWS: Final = 50_000  # understood at a time, for the sake of memory
 _TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
 _TEXTS: Final = (
     "order",
@@ -74,14 +75,15 @@ ROWS: Final[dict[str, pl.DataType]] = {
 }
 """Schema of `normalised`. `quantity`: units, positive but for charges; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
 since 1970 (UTC), null where it did not happen or is not told; `sku`: what the code becomes if it is not mapped by a listing;
-`event_ref`: the row's event id;
-`is_void`: a line whose quantity is written as 0."""
+`event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0."""
 
 
 def normalised(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     """The rows of a file by the schema `ROWS`; bad records of the file included."""
-    frame = _canonical(contents.frame, mapping).pipe(_parsed, mapping).pipe(_classified, mapping)
-    frame = frame.pipe(_checked, mapping).pipe(_states, mapping).pipe(_identified, mapping)
+    raw = _canonical(contents.frame, mapping)
+    frame = pl.concat([_understood(part, mapping) for part in raw.iter_slices(SLICE_ROWS)]) if raw.height else _understood(raw, mapping)
+    del raw
+    frame = _identified(frame, mapping)
     bad = pl.DataFrame(
         {
             "row_no": [record.row_no for record in contents.bad],
@@ -97,33 +99,60 @@ def normalised(contents: Contents, mapping: Mapping) -> pl.DataFrame:
 
 
 def _canonical(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    """The file's cells under our names, as `raw_...`; columns that are not mapped are null."""
+    """The file's cells under our names, as `raw_...`, and what the rows of an order share; columns that are not mapped are null."""
     named = mapping.columns.named
-    every = [*_TEXTS, *_TIMES, "quantity", "price"]
-    cells = [pl.col(named[name]) if name in named else pl.lit(None, pl.String) for name in every]
-    raw = frame.select("row_no", "line_number", *(cell.alias(f"raw_{name}") for name, cell in zip(every, cells, strict=True)))
-    raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
-    if raw["raw_order"].is_unique().all():
-        return raw
+    raw = frame.select("row_no", "line_number", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
+    if "customer" in named:
+        raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
     shared = [pl.col(f"raw_{name}") for name in _OF_ORDER if name in named]
-    return raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared)
+    raw = raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared if _has_gaps(raw, column))
+    placed = values.micros("raw_placed", mapping.formats.dates, mapping.time_zone)
+    return raw.with_columns(
+        order_placed_at=placed.min().over("raw_order"),
+        order_currency=_currency(mapping).first().over("raw_order"),
+    )
+
+
+def _has_gaps(raw: pl.DataFrame, column: pl.Expr) -> bool:
+    return raw.select(column).to_series().null_count() > 0
+
+
+def _currency(mapping: Mapping) -> pl.Expr:
+    if mapping.columns.currency is None:
+        return pl.lit(mapping.channel.currency)
+    return pl.col("raw_currency").str.to_uppercase().fill_null(mapping.channel.currency)
+
+
+def _understood(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Some rows by the schema `ROWS`, as far as each can be understood without the others; `content` is a hash of its identity."""
+    frame = _parsed(raw, mapping).pipe(_classified, mapping).pipe(_checked, mapping).pipe(_states, mapping)
+    frame = frame.with_columns(payload_hash=_hash(frame, [f"raw_{name}" for name in mapping.columns.named], 16))
+    frame = frame.with_columns(content=pl.lit(0, pl.UInt64))
+    if "line" not in mapping.columns.named:
+        hashes = _hash(frame, ["order_ref", *(_identity_column(name) for name in mapping.identity)], 8)
+        frame = frame.with_columns(content=hashes.str.to_integer(base=16, dtype=pl.UInt64))
+    return frame.select(*(pl.col(name) for name in ROWS if name not in ("position", "event_ref")), "content")
 
 
 def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Typed values beside the cells they were read from; an order's earliest time of placing is that of all its rows."""
     formats, zone, named = mapping.formats, mapping.time_zone, mapping.columns.named
-    frame = raw.with_columns(
-        *(values.micros(f"raw_{name}", formats.dates, zone).alias(f"{name}_at") for name in _TIMES if name in named),
+
+    def text(name: str) -> pl.Expr:
+        return pl.col(f"raw_{name}") if name in named else pl.lit(None, pl.String)
+
+    return raw.with_columns(
+        *(values.micros(f"raw_{name}", formats.dates, zone).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
         *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
+        values.micros("raw_placed", formats.dates, zone).alias("row_placed_at"),
+        pl.when(values.micros("raw_placed", formats.dates, zone).is_not_null()).then("order_placed_at").alias("placed_at"),
         values.units("raw_quantity", formats.decimal, formats.thousands).alias("units"),
-        values.price("raw_price", formats.decimal, formats.thousands).alias("money"),
-        pl.col("raw_currency").str.to_uppercase().fill_null(mapping.channel.currency).alias("currency"),
+        (values.price("raw_price", formats.decimal, formats.thousands) if "price" in named else pl.lit(None, pl.Int64)).alias("money"),
+        _currency(mapping).alias("currency"),
         pl.col("raw_order").alias("order_ref"),
-        pl.col("raw_line").alias("line_ref"),
-        *(pl.col(f"raw_{name}").alias(name) for name in _TEXTS if name not in ("order", "line", "currency")),
+        text("line").alias("line_ref"),
+        *(text(name).alias(name) for name in _TEXTS if name not in ("order", "line", "currency")),
     )
-    first = pl.when(pl.col("placed_at").is_not_null()).then(pl.col("placed_at").min().over("order_ref"))
-    return frame.with_columns(row_placed_at="placed_at", placed_at=first)
 
 
 def _classified(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -216,7 +245,7 @@ def _meaning_checks(mapping: Mapping) -> list[_Check]:
     check(is_goods & (pl.col("money") < 0), "negative_price", "The price is negative, and the row is no charge: mend it, or add the rule.")
     check(~pl.col("currency").str.contains("^[A-Z]{3}$"), "bad_currency", "'{}' is no currency such as EUR: mend it.", pl.col("currency"))
     check(
-        (role == "line") & (pl.col("currency") != pl.col("currency").first().over("order_ref")),
+        (role == "line") & (pl.col("currency") != pl.col("order_currency")),
         "other_currency",
         "The row is in {}, but its order begins in another currency: an order has one.",
         pl.col("currency"),
@@ -277,16 +306,21 @@ def _identified(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     order. The event id of lines and charges, which may change, ends with a hash of all mapped cells, so that the same content again
     is the same event.
     """
-    named = [f"raw_{name}" for name in mapping.columns.named]
-    frame = frame.with_columns(payload_hash=_hash(frame, named, 16))
     if "line" not in mapping.columns.named:
-        frame = frame.with_columns(content=_hash(frame, [_identity_column(name) for name in mapping.identity], 8))
-        # rows that cannot be taken do not count, so that mending one does not renumber the others
-        occurrence = pl.col("row_no").is_not_null().cum_sum().over("order_ref", "content", pl.col("code").is_null(), order_by="row_no")
-        frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", occurrence))
+        frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", _occurrences(frame)))
     identity = pl.format("{}|{}", "order_ref", "line_ref")
     content = pl.format("{}|{}", identity, pl.col("payload_hash").str.slice(0, 16))
-    return frame.with_columns(event_ref=pl.when(pl.col("role").is_in(["line", "charge"])).then(content).otherwise(identity))
+    event_ref = pl.when(pl.col("role").is_in(["line", "charge"])).then(content).otherwise(identity)
+    return frame.with_columns(event_ref=event_ref).drop("content")
+
+
+def _occurrences(frame: pl.DataFrame) -> pl.Series:
+    """The number of each row among those of the same content; rows that cannot be taken do not count, so that mending one does not
+    renumber the others.
+    """
+    repeated = frame.select("content", "code", place=pl.int_range(pl.len())).filter(pl.col("content").is_duplicated())
+    numbered = repeated.select("place", number=pl.col("code").is_null().cum_sum().over("content"))
+    return pl.repeat(1, frame.height, dtype=pl.UInt32, eager=True).scatter(numbered["place"], numbered["number"].cast(pl.UInt32))
 
 
 def _identity_column(name: str) -> str:

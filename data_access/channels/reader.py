@@ -12,6 +12,7 @@ import hashlib
 import io
 import re
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ BLOCK_BYTES: Final = 4_000_000
 MAX_RECORD_BYTES: Final = 1_000_000
 KEPT_BYTES: Final = 10_000  # of a record that is too long
 MAX_RECORD_LINES: Final = 200
+SLICE_RECORDS: Final = 50_000  # split at a time, for the sake of memory
 MAX_FILE_BYTES: Final = 4_000_000_000
 _BOM: Final = b"\xef\xbb\xbf"
 _ASCII_LIKE: Final = frozenset({"utf-8", "utf-8-sig", "ascii", "cp1252", "latin-1", "iso8859-1"})
@@ -207,7 +209,7 @@ class _Records:
         self._delimiter = part.delimiter.encode()
         self.line_number = 0
         self.texts: list[bytes] = []
-        self.line_numbers: list[int] = []
+        self.line_numbers = array("q")
         self.long: list[int] = []
         self.unbalanced: list[int] = []
 
@@ -353,7 +355,7 @@ def _split(
     problems |= dict.fromkeys(records.long, ("too_long", too_long))
     _check_encoding(texts, encoding, part, problems, path)
     width, comma = len(header), part.delimiter.encode()
-    plain: list[int] = []
+    plain = array("q")
     careful: list[tuple[int, int, list[str]]] = []
     for index, raw in enumerate(texts):
         if index in problems:
@@ -394,8 +396,8 @@ def _check_encoding(texts: Sequence[bytes], encoding: str, part: FilePart, probl
     reason = f"The row holds bytes that are not {part.encoding} text: mend it, or set file.encoding in the mapping."
     recoded = part.encoding not in _ASCII_LIKE
     broken = 0
-    for start in range(0, len(texts), 50_000):
-        joined = b"\n".join(texts[start : start + 50_000])
+    for start in range(0, len(texts), SLICE_RECORDS):
+        joined = b"\n".join(texts[start : start + SLICE_RECORDS])
         try:
             text = joined.decode(encoding)
         except UnicodeDecodeError:
@@ -403,7 +405,7 @@ def _check_encoding(texts: Sequence[bytes], encoding: str, part: FilePart, probl
         else:
             if "\x00" not in text and not (recoded and "\ufffd" in text):
                 continue
-        for index in range(start, min(start + 50_000, len(texts))):
+        for index in range(start, min(start + SLICE_RECORDS, len(texts))):
             try:
                 text = texts[index].decode(encoding)
                 is_bad = "\x00" in text or (recoded and "\ufffd" in text)
@@ -426,23 +428,25 @@ def _fast(
     encoding: str,
 ) -> pl.DataFrame:
     """Records without quotes and of the right width."""
-    if not plain:
-        return _frame([], list(wanted))
-    joined = b"\n".join([texts[index] for index in plain])
-    if encoding not in {"utf-8", "utf-8-sig", "ascii"}:
-        joined = joined.decode(encoding).encode()
-    split = pl.read_csv(
-        joined,
-        has_header=False,
-        new_columns=[f"c{place}" for place in range(width)],
-        separator=part.delimiter,
-        quote_char=None,
-        infer_schema=False,
-    )
-    if split.height != len(plain):
-        raise AssertionError(f"{split.height} of {len(plain)} rows came back")
-    rows = pl.DataFrame({"row_no": plain, "line_number": [line_numbers[index] for index in plain]}, schema=_KEYS)
-    return _cleaned(rows.hstack([split[f"c{place}"].alias(name) for name, place in wanted.items()]))
+    parts = [_frame([], list(wanted))]
+    for start in range(0, len(plain), SLICE_RECORDS):
+        chosen = plain[start : start + SLICE_RECORDS]
+        joined = b"\n".join([texts[index] for index in chosen])
+        if encoding not in {"utf-8", "utf-8-sig", "ascii"}:
+            joined = joined.decode(encoding).encode()
+        split = pl.read_csv(
+            joined,
+            has_header=False,
+            new_columns=[f"c{place}" for place in range(width)],
+            separator=part.delimiter,
+            quote_char=None,
+            infer_schema=False,
+        )
+        if split.height != len(chosen):
+            raise AssertionError(f"{split.height} of {len(chosen)} rows came back")
+        rows = pl.DataFrame({"row_no": chosen, "line_number": [line_numbers[index] for index in chosen]}, schema=_KEYS)
+        parts.append(_cleaned(rows.hstack([split[f"c{place}"].alias(name) for name, place in wanted.items()])))
+    return pl.concat(parts)
 
 
 _KEYS: Final = {"row_no": pl.Int64, "line_number": pl.Int64}

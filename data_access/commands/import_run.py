@@ -5,14 +5,13 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.channels.recipe import Recipe
 from data_access.commands import catalogue as catalogues
-from data_access.commands.preparing import release_keys
 from data_access.commands.unit import Unit
 from data_access.engine import now_us, retrying, row_ids, writing
 from data_access.errors import Conflict
@@ -94,8 +93,17 @@ class Job:
     recipe: Recipe
 
 
-WriteChunk = Callable[[Unit, int, int], tuple[Tally, list[str]]]
-"""Takes in the rows of a half-open range of positions, in the unit's transaction; also says what parked events may wait for."""
+class Writer(Protocol):
+    """Takes in the rows of half-open ranges of positions, one after another."""
+
+    def prepare(self, start: int, end: int) -> None:
+        """Before the chunk's transaction."""
+
+    def write(self, unit: Unit, start: int, end: int) -> Tally:
+        """In the chunk's transaction; the unit holds all parents locked, and is flushed afterwards."""
+
+    def flushed(self, unit: Unit) -> None:
+        """In the chunk's transaction, after the flush."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +114,7 @@ class Work:
     movements that its row causes, for rows that are more work than one.
     """
 
-    ids_a_row: int = 16
+    ids_a_row: int = 32
     ends: Sequence[int] = ()
     extra: Mapping[int, int] = field(default_factory=dict)
 
@@ -160,7 +168,7 @@ class Run:
         self.next_row = row["next_row"]
         self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
 
-    def go_through(self, rows: int, write: WriteChunk, progress: Progress | None = None, work: "Work | None" = None) -> None:
+    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, work: "Work | None" = None) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
 
         Raises:
@@ -173,6 +181,7 @@ class Run:
         while self.next_row < rows:
             end = work.end(self.next_row, size, rows)
             started, tally = time.perf_counter(), Tally()
+            writer.prepare(self.next_row, end)
             for attempt in retrying():
                 with attempt:
                     ids.reserve(2_000 + work.ids(self.next_row, end) * 4 ** (attempt.retry_state.attempt_number - 1))
@@ -181,10 +190,10 @@ class Run:
                             started = time.perf_counter()
                             unit = Unit(connection, ids)
                             unit.lock_parents(None)
-                            tally, keys = write(unit, self.next_row, end)
+                            tally = writer.write(unit, self.next_row, end)
                             self._account(connection, tally, end)
                             unit.flush()
-                            release_keys(unit, keys)
+                            writer.flushed(unit)
                     except BaseException:
                         catalogues.forget()
                         raise

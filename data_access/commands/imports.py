@@ -13,19 +13,22 @@ from data_access.channels.orders import normalised
 from data_access.channels.reader import Contents, read_records
 from data_access.channels.recipe import Recipe
 from data_access.commands import catalogue as catalogues
-from data_access.commands.import_run import ImportResult, Job, Progress, Run, Tally, Work
+from data_access.commands.import_run import ImportResult, Job, Progress, Run, Work
 from data_access.commands.order_plan import OrderPlan
-from data_access.commands.order_rows import write_rows
+from data_access.commands.order_rows import OrderWriter
 from data_access.commands.preparing import prepare_catalogue, prepare_places
 from data_access.commands.purchases import match_returns, with_skus
 from data_access.commands.quarantine import Quarantine
 from data_access.commands.store import require_current
 from data_access.commands.table_imports import import_table
-from data_access.commands.unit import Unit
-from data_access.engine import now_us, reading
+from data_access.engine import reading
 from data_access.schema.orders import order_line, shipment
 from data_access.schema.returns import return_line
 
+_PLANNED: Final = (
+    *("position", "role", "order_ref", "line_ref", "event_ref", "external_sku", "sku", "customer", "quantity"),
+    *("placed_at", "shipped_at", "cancelled_at", "cancelled_by"),
+)
 _GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
 
 
@@ -58,21 +61,10 @@ def import_orders(
     prepare_places(engine, loaded.mapping)
     run = Run(engine, job)
     if loaded.mapping.skus.unknown == "create":
-        prepare_catalogue(engine, rows.filter(_GOODS), loaded.mapping)
+        prepare_catalogue(engine, rows.filter(_GOODS).select("external_sku", "sku", "title"), loaded.mapping)
     plan = _plan(engine, rows, loaded, run.next_row, cover)
     quarantine = Quarantine(engine, plan.source, run.id, plan.channel_id, texts)
-    last = rows["placed_at"].max()
-
-    def write(unit: Unit, start: int, end: int) -> tuple[Tally, list[str]]:
-        quarantine.begin(start)
-        chunk = write_rows(unit, plan, rows.slice(start, end - start))
-        quarantine.keep(unit, chunk.bad, chunk.tally)
-        quarantine.resolve(unit, chunk.taken)
-        if end == rows.height and isinstance(last, int):
-            unit.saw_channel(plan.channel_id, last, now_us())
-        return chunk.tally, chunk.keys
-
-    run.go_through(rows.height, write, progress, Work(extra=_history(engine, plan)))
+    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Work(extra=_history(engine, plan)))
     return run.finish()
 
 
@@ -86,7 +78,7 @@ def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: i
     """What is decided over the whole file; the same when the import is taken up again."""
     mapping, source = loaded.mapping, f"import:{loaded.name}"
     with reading(engine) as connection:
-        goods = with_skus(connection, rows.filter(_GOODS), mapping)
+        goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(_GOODS), mapping)
         opened = pl.DataFrame(schema=OPENINGS)
         if cover is not None:
             restocks = mapping.returns is not None and mapping.returns.disposition == "restock"

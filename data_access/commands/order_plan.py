@@ -55,3 +55,9 @@ class OrderPlan:
     def disposition(self) -> str | None:
         """What is assumed to become of returns."""
         return self.mapping.returns.disposition if self.mapping.returns is not None else None
+
+    def openings_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Those that come before the first row of their SKU in a range of rows."""
+        if self.openings.is_empty() or rows.is_empty():
+            return self.openings.clear()
+        return self.openings.filter(pl.col("position").is_between(rows["position"].min(), rows["position"].max()))

@@ -1,292 +1,219 @@
-"""Writing the rows of an order file: most of them set-based, the rest one by one through the ledger.
+"""Writing the rows of an order file: what `order_block` has worked out, and the rest through the ledger (`single_rows`)."""
 
-A row is settled if it needs no decision: a new line that has shipped or was cancelled in full, a return, a write-off, a charge. The
-settled rows of a SKU are written together (`settled_rows`) where that leaves the same store as one by one would: they come after all
-that the SKU's stock has seen, nothing waits for its stock, and its balance stays at 0 or above. All rows of any other SKU of the
-chunk go through the ledger in their order (`single_rows`).
-"""
-
-import json
-from typing import Any
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine
 
-from data_access.channels.opening import OPENINGS
-from data_access.commands import settled_rows
+from data_access.commands.import_run import Tally
+from data_access.commands.order_block import IDS_A_ROW, Block, events, versions, work_out
 from data_access.commands.order_plan import Bad, Chunk, OrderPlan
-from data_access.commands.rows import among, insert_frame, update_rows
+from data_access.commands.preparing import has_parked, release_keys
+from data_access.commands.quarantine import Quarantine
+from data_access.commands.rows import insert_frame
 from data_access.commands.single_rows import SingleRows
 from data_access.commands.unit import Unit
-from data_access.engine import now_us
+from data_access.engine import is_sqlite, now_us, reading, row_ids
+from data_access.schema import metadata
 from data_access.schema.catalog import listing
-from data_access.schema.orders import order_charge, order_line, sales_order
-from data_access.schema.stock import event
+from data_access.schema.orders import order_line
+from data_access.schema.stock import event, stock_level
+
+LARGEST_BLOCK: Final = 25_000
+# Parents before children, so that foreign keys hold.
+_TABLES: Final = (
+    "event",
+    "sales_order",
+    "order_charge",
+    "order_line",
+    "cancellation",
+    "shipment",
+    "return_line",
+    "stock_count",
+    "stock_level",
+    "stock_movement",
+)
+_COUNTED: Final = {"line": "lines", "return": "returns", "write_off": "write_offs", "charge": "charges"}
+_GIVE_BACK: Final = (
+    sa.update(order_line)
+    .where(order_line.c.id == sa.bindparam("b_id"))
+    .values(returned_quantity=order_line.c.returned_quantity + sa.bindparam("b_units"))
+)
+_MOVE_LEVEL: Final = (
+    sa.update(stock_level)
+    .where(stock_level.c.sku == sa.bindparam("b_sku"), stock_level.c.location_id == sa.bindparam("b_place"))
+    .values(
+        on_hand=stock_level.c.on_hand + sa.bindparam("b_units"),
+        unsellable=stock_level.c.unsellable + sa.bindparam("b_unsellable"),
+        last_at=sa.case((stock_level.c.last_at > sa.bindparam("b_at"), stock_level.c.last_at), else_=sa.bindparam("b_at")),
+    )
+)
+
+
+class OrderWriter:
+    """Writes the rows of one import, chunk by chunk: see `import_run.Writer`."""
+
+    def __init__(self, engine: Engine, plan: OrderPlan, rows: pl.DataFrame, quarantine: Quarantine) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._rows = rows
+        self._quarantine = quarantine
+        self._block: Block | None = None
+        self._block_size = 0
+        self._keys: list[str] = []
+        last = rows["placed_at"].max()
+        self._last_at = last if isinstance(last, int) else None
+
+    def prepare(self, start: int, end: int) -> None:
+        """Before the chunk's transaction: work its rows out, with those of some chunks to come while nobody else writes."""
+        block = self._block
+        if block is not None and block.start <= start and end <= block.end:
+            return
+        is_quiet = block is not None
+        self._block_size = min(self._block_size * 4, LARGEST_BLOCK) if is_quiet else end - start
+        rows = self._rows.slice(start, max(self._block_size, end - start))
+        ids = row_ids(self._engine)
+        ids.reserve(IDS_A_ROW * (rows.height + self._plan.openings_of(rows).height) + self._plan.matches.height)
+        with reading(self._engine) as connection:
+            self._block = work_out(connection, ids, self._plan, rows)
+
+    def write(self, unit: Unit, start: int, end: int) -> Tally:
+        """In the chunk's transaction, which holds all parents locked."""
+        block = self._valid_block(unit, start, end)
+        self._quarantine.begin(start)
+        chunk = write_block(unit, self._plan, block, start, end)
+        self._quarantine.keep(unit, chunk.bad, chunk.tally)
+        self._quarantine.resolve(unit, chunk.taken)
+        self._keys = chunk.keys
+        if end == self._rows.height and self._last_at is not None:
+            unit.saw_channel(self._plan.channel_id, self._last_at, now_us())
+        return chunk.tally
+
+    def _valid_block(self, unit: Unit, start: int, end: int) -> Block:
+        """The block, if nobody else has written since it was worked out; else one of this chunk alone."""
+        block = self._block
+        if block is not None and not is_sqlite(unit.connection):
+            unit.load_skus(_skus(block, start, end))
+        if block is not None and versions(unit.connection) == block.versions:
+            return block
+        self._block = None
+        rows = self._rows.slice(start, end - start)
+        return work_out(unit.connection, unit.ids, self._plan, rows, unit.load_skus)
+
+    def flushed(self, unit: Unit) -> None:
+        """In the chunk's transaction, after the flush: release what waited for its rows."""
+        if self._keys and release_keys(unit, self._keys):
+            self._block = None
+        if self._block is not None:
+            self._block.versions = versions(unit.connection)
 
 
 def write_rows(unit: Unit, plan: OrderPlan, rows: pl.DataFrame) -> Chunk:
-    """Take in rows by `channels.orders.ROWS`, in the unit's transaction; the caller flushes."""
-    chunk = Chunk()
+    """Take in rows by `channels.orders.ROWS`, with consecutive positions, in the unit's transaction; the caller flushes."""
     if rows.is_empty():
-        return chunk
-    openings = plan.openings
-    if not openings.is_empty():
-        openings = openings.filter(pl.col("position").is_between(rows["position"].min(), rows["position"].max()))
-    if rows["code"].null_count() < rows.height:
-        _refuse(chunk, rows.filter(pl.col("code").is_not_null()))
-        rows = rows.filter(pl.col("code").is_null())
-    goods = _resolved(unit, plan, chunk, rows)
-    goods = _without_known(unit, plan, chunk, goods)
-    goods = _with_orders(unit, plan, chunk, goods)
-    if "charge" in set(goods["role"].unique()):
-        _charges(unit, plan, chunk, goods.filter(pl.col("role") == "charge"))
-        goods = goods.filter(pl.col("role") != "charge")
-    if not (goods.is_empty() and openings.is_empty()):
-        _goods(unit, plan, chunk, goods, openings)
+        return Chunk()
+    block = work_out(unit.connection, unit.ids, plan, rows, unit.load_skus)
+    return write_block(unit, plan, block, block.start, block.end)
+
+
+def _skus(block: Block, start: int, end: int) -> set[str]:
+    named = {*block.tables["order_line"].between(start, end)["sku"], *block.tables["return_line"].between(start, end)["sku"]}
+    named |= {*block.tables["stock_movement"].between(start, end)["sku"], *block.single.between(start, end)["sku"].drop_nulls()}
+    named |= set(block.assumed.between(start, end)["sku"])
+    return {part for sku in named for part in block.parts[sku]}
+
+
+def write_block(unit: Unit, plan: OrderPlan, block: Block, start: int, end: int) -> Chunk:
+    """Write the rows of a range of positions of a block."""
+    chunk, connection = Chunk(), unit.connection
+    for name in _TABLES:
+        insert_frame(connection, metadata.tables[name], block.tables[name].between(start, end))
+    _note_listings(unit, block.tables["listing"].between(start, end))
+    returned = block.returned.between(start, end)
+    if returned.height:
+        connection.execute(_GIVE_BACK, [{"b_id": line_id, "b_units": units} for units, line_id in returned.iter_rows()])
+    _move_levels(unit, plan, block.tables["stock_movement"].between(start, end), set(block.assumed.between(start, end)["sku"]))
+    _account(chunk, block, start, end)
+    _touch(unit, block, start, end)
+    parked = has_parked(connection)
+    single, openings = block.single.between(start, end), block.openings.between(start, end)
+    if single.height or openings.height:
+        unit.load_skus({part for sku in (*single["sku"].drop_nulls(), *openings["sku"]) for part in block.parts[sku]})
+        _one_by_one(unit, plan, chunk, single, openings, is_heard=parked)
+    if parked:
+        _name_keys(plan, chunk, block, start, end)
     return chunk
 
 
-def _refuse(chunk: Chunk, rows: pl.DataFrame) -> None:
-    columns = ("row_no", "line_number", "order_ref", "code", "reason", "external_sku")
-    for row_no, line_number, reference, code, reason, external_sku in rows.select(columns).iter_rows():
-        waits = external_sku if code == "unknown_listing" else None
-        chunk.bad.append(Bad(row_no, line_number, reference or "", code, reason, waits))
-    chunk.tally.quarantined += rows.height
-
-
-def _resolved(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame) -> pl.DataFrame:
-    """With the SKU and kit version of each code; rows of listings without a SKU are refused, and the listings noted."""
-    is_goods = pl.col("role") != "charge"
-    codes = rows.filter(is_goods)["external_sku"].unique(maintain_order=True).to_list()
-    unit.catalogue.load(unit.connection, (), [(plan.channel_id, code) for code in codes])
-    found = [unit.catalogue.listed(plan.channel_id, code) for code in codes]
-    table = pl.DataFrame(
-        {
-            "external_sku": codes,
-            "sku": [sku for _, sku in found],
-            "kit_version": [unit.catalogue.kit_version(sku) if sku is not None else None for _, sku in found],
-        },
-        schema={"external_sku": pl.String, "sku": pl.String, "kit_version": pl.Int64},
-    )
-    rows = rows.drop("sku").join(table, on="external_sku", how="left", maintain_order="left")
-    if None not in (sku for _, sku in found):
-        return rows
-    unknown = rows.filter(is_goods & pl.col("sku").is_null())
-    for code, (known, sku) in zip(codes, found, strict=True):
-        if sku is None and not known:
-            title = unknown.filter(pl.col("external_sku") == code)["title"].drop_nulls()
-            _note_listing(unit, plan.channel_id, code, title[0] if title.len() else None)
-    pattern = f"The listing {{}} of {plan.channel_id} has no SKU: map it in the inbox, and its rows arrive.".replace("{}", "\x00")
-    pattern = pattern.replace("{", "(").replace("}", ")").replace("\x00", "{}")
-    reason = pl.format(pattern, "external_sku")
-    _refuse(chunk, unknown.with_columns(code=pl.lit("unknown_listing"), reason=reason))
-    return rows.filter(~is_goods | pl.col("sku").is_not_null())
-
-
-def _note_listing(unit: Unit, channel_id: str, code: str, title: str | None) -> None:
-    row = {"listing_id": unit.ids.take(), "channel_id": channel_id, "external_sku": code, "sku": None, "title": title}
-    unit.add(listing, {**row, "maximum": None, "first_seen_at": now_us()})
-    unit.catalogue.seen(channel_id, code)
-    unit.touch("inbox", "listing", f"{channel_id}:{code}")
-
-
-def _without_known(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose very content was not taken in before, here or in the store."""
-    query = sa.select(event.c.event_id).where(
-        event.c.source == plan.source, among(unit.connection, event.c.event_id, rows["event_ref"].to_list())
-    )
-    known = unit.connection.execute(query).scalars().all()
-    if not known and rows["event_ref"].n_unique() == rows.height:
-        return rows
-    is_new = ~pl.col("event_ref").is_in(pl.Series(known, dtype=pl.String).implode()) & pl.col("event_ref").is_first_distinct()
-    fresh = rows.filter(is_new)
-    chunk.tally.duplicates += rows.height - fresh.height
-    chunk.taken += rows.filter(~is_new)["row_no"].to_list()
-    return fresh
-
-
-def _with_orders(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame) -> pl.DataFrame:
-    """With the row id of its event, `order_id` (null if new), the order's own time of placing, and `line_id` of known lines."""
-    is_line = pl.col("role") == "line"
-    o, line = sales_order.c, order_line.c
-    refs = rows["order_ref"].unique(maintain_order=True).to_list()
-    query = sa.select(o.id, o.order_ref, o.placed_at, o.currency).where(
-        o.channel_id == plan.channel_id, among(unit.connection, o.order_ref, refs)
-    )
-    orders = [tuple(row) for row in unit.connection.execute(query)]
-    first = unit.ids.take(rows.height) if rows.height else 0
-    rows = rows.with_columns(
-        event_row=pl.int_range(first, first + rows.height, dtype=pl.Int64),
-        again=is_line & ~pl.struct("order_ref", "line_ref").is_first_distinct(),
-    )
-    if not orders:
-        return rows.with_columns(pl.lit(None, pl.Int64).alias("order_id"), pl.lit(None, pl.Int64).alias("line_id"))
-    schema = {"order_id": pl.Int64, "order_ref": pl.String, "order_placed_at": pl.Int64, "order_currency": pl.String}
-    known = pl.DataFrame(orders, schema=schema, orient="row")
-    rows = rows.join(known, on="order_ref", how="left", maintain_order="left")
-    other = (is_line & (pl.col("order_currency") != pl.col("currency"))).fill_null(value=False)
-    reason = pl.format("The row is in {}, but its order is known in {}: an order has one currency.", "currency", "order_currency")
-    _refuse(chunk, rows.filter(other).with_columns(code=pl.lit("other_currency"), reason=reason))
-    wanted = among(unit.connection, line.order_id, [row[0] for row in orders])
-    lines = [tuple(row) for row in unit.connection.execute(sa.select(line.id, line.order_id, line.line_ref).where(wanted))]
-    known_lines = pl.DataFrame(lines, schema={"line_id": pl.Int64, "order_id": pl.Int64, "line_ref": pl.String}, orient="row")
-    return (
-        rows.filter(~other)
-        .join(known_lines, on=["order_id", "line_ref"], how="left", maintain_order="left")
-        .with_columns(
-            placed_at=pl.when(is_line).then(pl.coalesce("order_placed_at", "placed_at")).otherwise("placed_at"),
-            order_id=pl.when(is_line).then("order_id"),
-            line_id=pl.when(is_line).then("line_id"),
-        )
-        .drop("order_placed_at", "order_currency")
-    )
-
-
-def _charges(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame) -> None:
-    """Charges: new ones, and the newer price, quantity or text of known ones."""
-    if rows.is_empty():
+def _note_listings(unit: Unit, listings: pl.DataFrame) -> None:
+    """Listings that nobody has mapped; another feed may have noted one meanwhile."""
+    if listings.is_empty():
         return
-    c = order_charge.c
-    query = sa.select(c.id, c.order_ref, c.line_ref, c.quantity, c.unit_price, c.description).where(
-        c.channel_id == plan.channel_id, among(unit.connection, c.order_ref, rows["order_ref"].unique().to_list())
-    )
-    known = {(row.order_ref, row.line_ref): row for row in unit.connection.execute(query)}
-    new, seen = [], set()
-    for row in rows.iter_rows(named=True):
-        key = (row["order_ref"], row["line_ref"])
-        if key in known:
-            _charge_again(unit, plan, chunk, row, known[key])
-        elif key in seen:
-            chunk.tally.duplicates += 1
-        else:
-            seen.add(key)
-            new.append(row["row_no"])
-    fresh = rows.filter(pl.col("row_no").is_in(new))
-    _insert_events(unit, plan, fresh)
-    first = unit.ids.take(fresh.height) if fresh.height else 0
-    insert_frame(
-        unit.connection,
-        order_charge,
-        fresh.select(
-            pl.int_range(first, first + fresh.height, dtype=pl.Int64).alias("id"),
-            pl.col("event_row").alias("event_id"),
-            pl.lit(plan.channel_id).alias("channel_id"),
-            "order_ref",
-            "line_ref",
-            pl.col("external_sku").alias("code"),
-            pl.col("title").alias("description"),
-            "quantity",
-            "unit_price",
-            "currency",
-            pl.col("placed_at").alias("occurred_at"),
-        ),
-    )
-    chunk.tally.imported += fresh.height
-    chunk.tally.count("charges", fresh.height)
-    chunk.taken += rows["row_no"].to_list()
-    for reference in fresh["order_ref"].unique(maintain_order=True):
+    insert = sqlite.insert if is_sqlite(unit.connection) else postgresql.insert
+    unit.connection.execute(insert(listing).on_conflict_do_nothing(), listings.to_dicts())
+    for channel_id, external_sku in listings.select("channel_id", "external_sku").iter_rows():
+        unit.touch("catalog", "listing", f"{channel_id}:{external_sku}")
+        unit.touch("inbox", "listing", f"{channel_id}:{external_sku}")
+
+
+def _move_levels(unit: Unit, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
+    """The projection of movements; an opening's own units stand in its new level already."""
+    changes: dict[str, list[int]] = {}
+    for sku, state, kind, quantity, at in moves.select("sku", "state", "kind", "quantity", "occurred_at").iter_rows():
+        if kind == "opening":
+            continue
+        change = changes.setdefault(sku, [0, 0, 0])
+        change[0] += quantity
+        if state == "unsellable":
+            change[1] += quantity
+        if at > change[2]:
+            change[2] = at
+    if changes:
+        unit.connection.execute(
+            _MOVE_LEVEL,
+            [
+                {"b_sku": sku, "b_place": plan.location_id, "b_units": units, "b_unsellable": unsellable, "b_at": at}
+                for sku, (units, unsellable, at) in sorted(changes.items())
+            ],
+        )
+    for sku in changes.keys() | opened:
+        unit.touch("stock", "sku", sku)
+
+
+def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
+    """Count the rows that need no ledger."""
+    tally = chunk.tally
+    rows = block.outcomes.between(start, end)
+    for outcome, role, count in rows.group_by("outcome", "role").agg(pl.len()).sort("outcome", "role").iter_rows():
+        if outcome == "duplicate":
+            tally.duplicates += count
+        elif outcome == "settled":
+            tally.imported += count
+            tally.count(_COUNTED[role], count)
+    chunk.bad += [bad for position, bad in block.bad if start <= position < end]
+    tally.quarantined += len(chunk.bad)
+    tally.count("unmatched_returns", sum(start <= position < end for position in block.unmatched))
+    tally.count("assumed_openings", block.assumed.between(start, end).height)
+    chunk.taken += rows.filter(pl.col("outcome").is_in(["duplicate", "settled"]))["row_no"].to_list()
+
+
+def _touch(unit: Unit, block: Block, start: int, end: int) -> None:
+    for order_id in set(block.tables["order_line"].between(start, end)["order_id"]):
+        unit.touch("orders", "order", order_id)
+    for return_id in block.tables["return_line"].between(start, end)["id"]:
+        unit.touch("returns", "return", return_id)
+    for reference in set(block.tables["order_charge"].between(start, end)["order_ref"]):
         unit.touch("orders", "charge", reference)
 
 
-def _charge_again(unit: Unit, plan: OrderPlan, chunk: Chunk, row: dict[str, Any], known: Any) -> None:
-    told = {"quantity": row["quantity"], "unit_price": row["unit_price"], "description": row["title"]}
-    changes = {name: value for name, value in told.items() if value is not None and value != getattr(known, name)}
-    if not changes:
-        chunk.tally.duplicates += 1
-        return
-    update_rows(unit.connection, order_charge, "id", [{"id": known.id, **changes}])
-    _insert_events(unit, plan, pl.DataFrame([row], infer_schema_length=None))
-    unit.touch("orders", "charge", row["order_ref"])
-    chunk.tally.updated += 1
-
-
-def _insert_events(unit: Unit, plan: OrderPlan, rows: pl.DataFrame) -> None:
-    """The event of each row; of a write-off, with what was thrown away and why, for no other table tells."""
-    if rows.is_empty():
-        return
-    written_off = rows.filter(pl.col("role") == "write_off") if "write_off" in set(rows["role"].unique()) else rows.clear()
-    texts = {
-        event_row: json.dumps(
-            {"location_id": plan.location_id, "quantity": quantity, "reason": title or "no text", "sku": sku}, ensure_ascii=False
-        )
-        for event_row, sku, quantity, title in written_off.select("event_row", "sku", "quantity", "title").iter_rows()
-    }
-    payload = pl.col("event_row").replace_strict(texts, default=None, return_dtype=pl.String) if texts else pl.lit(None, pl.String)
-    frame = rows.select(
-        pl.col("event_row").alias("id"),
-        pl.lit(plan.source).alias("source"),
-        pl.col("event_ref").alias("event_id"),
-        pl.lit("order_row").alias("kind"),
-        pl.lit(plan.channel_id).alias("channel_id"),
-        pl.col("placed_at").alias("occurred_at"),
-        pl.lit(now_us(), pl.Int64).alias("received_at"),
-        "payload_hash",
-        pl.lit("applied").alias("status"),
-        payload.alias("payload"),
-    )
-    insert_frame(unit.connection, event, frame)
-
-
-def _insert_orders(unit: Unit, plan: OrderPlan, rows: pl.DataFrame) -> pl.DataFrame:
-    """New orders of new lines; the rows come back with all their order ids."""
-    is_new = (pl.col("role") == "line") & pl.col("order_id").is_null()
-    orders = rows.filter(is_new).group_by("order_ref", maintain_order=True).first()
-    if orders.is_empty():
-        return rows
-    first = unit.ids.take(orders.height)
-    orders = orders.with_columns(order_id=pl.int_range(first, first + orders.height, dtype=pl.Int64))
-    insert_frame(
-        unit.connection,
-        sales_order,
-        orders.select(
-            pl.col("order_id").alias("id"),
-            pl.lit(plan.channel_id).alias("channel_id"),
-            "order_ref",
-            "placed_at",
-            "currency",
-            pl.col("customer").alias("customer_ref"),
-            pl.col("country").alias("destination_country"),
-            pl.col("region").alias("destination_region"),
-            "fulfilled_by",
-        ),
-    )
-    made = orders.select("order_ref", made_id="order_id")
-    rows = rows.join(made, on="order_ref", how="left", maintain_order="left")
-    return rows.with_columns(order_id=pl.coalesce("order_id", pl.when(pl.col("role") == "line").then("made_id"))).drop("made_id")
-
-
-def _goods(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, openings: pl.DataFrame) -> None:
-    """Lines, returns and write-offs, with the openings that come before them."""
-    parts = {part for sku, kit in rows.select("sku", "kit_version").unique().iter_rows() for part, _ in unit.catalogue.components(sku, kit)}
-    unit.load_skus(parts | set(openings["sku"]))
-    openings = _still_needed(unit, plan, openings)
-    prepared = settled_rows.prepare(unit, plan, _insert_orders(unit, plan, rows), openings)
-    is_single = pl.col("sku").is_in(list(prepared.single))
-    settled = prepared.rows.filter(~is_single) if prepared.single else prepared.rows
-    _insert_events(unit, plan, settled)
-    settled_rows.write(unit, plan, prepared, settled)
-    chunk.tally.imported += settled.height
-    chunk.taken += settled["row_no"].to_list()
-    _count(chunk, prepared, settled)
-    chunk.tally.count("assumed_openings", openings.height)
-    if prepared.single:
-        singles, waiting = SingleRows(unit, plan), prepared.rows.filter(is_single)
-        _one_by_one(chunk, singles, waiting, openings.filter(is_single))
-        _insert_events(unit, plan, waiting.filter(pl.col("event_row").is_in(singles.events)))
-        chunk.keys += singles.keys
-    for order_id in settled["order_id"].drop_nulls().unique(maintain_order=True):
-        unit.touch("orders", "order", order_id)
-    lines = settled.filter(pl.col("role") == "line").select("order_ref", "line_ref")
-    prefix = f"{plan.channel_id}:"
-    chunk.keys += [f"order:{prefix}{ref}" for ref in lines["order_ref"].unique(maintain_order=True)]
-    chunk.keys += [f"line:{prefix}{ref}:{line}" for ref, line in lines.iter_rows()]
-
-
-def _one_by_one(chunk: Chunk, singles: SingleRows, rows: pl.DataFrame, openings: pl.DataFrame) -> None:
-    first = [(position, sku, at, units) for sku, position, at, units in openings.select(list(OPENINGS)).sort("position").iter_rows()]
+def _one_by_one(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, openings: pl.DataFrame, *, is_heard: bool) -> None:
+    singles = SingleRows(unit, plan)
+    first = list(openings.select("at", "sku", "occurred_at", "quantity").iter_rows())
     singles.load(rows)
     for row in rows.iter_rows(named=True):
-        while first and first[0][0] <= row["position"]:
+        while first and first[0][0] <= row["at"]:
             singles.open(*first.pop(0)[1:])
         outcome = singles.take(row)
         if isinstance(outcome, Bad):
@@ -296,7 +223,7 @@ def _one_by_one(chunk: Chunk, singles: SingleRows, rows: pl.DataFrame, openings:
         chunk.taken.append(row["row_no"])
         if outcome == "imported":
             chunk.tally.imported += 1
-            chunk.tally.count({"line": "lines", "return": "returns", "write_off": "write_offs"}[row["role"]])
+            chunk.tally.count(_COUNTED[row["role"]])
             chunk.tally.count("unmatched_returns", int(row["role"] == "return" and singles.is_unmatched(row)))
         elif outcome == "updated":
             chunk.tally.updated += 1
@@ -304,29 +231,15 @@ def _one_by_one(chunk: Chunk, singles: SingleRows, rows: pl.DataFrame, openings:
             chunk.tally.duplicates += 1
     for _, sku, at, units in first:
         singles.open(sku, at, units)
+    told = rows.filter(pl.col("event_row").is_in(singles.events)).rename({"at": "position"})
+    insert_frame(unit.connection, event, events(plan, told).drop("position"))
+    if is_heard:
+        chunk.keys += singles.keys
 
 
-def _count(chunk: Chunk, prepared: settled_rows.Prepared, settled: pl.DataFrame) -> None:
-    """The further counts of rows that were written together."""
-    tally = chunk.tally
-    roles = dict(settled["role"].value_counts().iter_rows())
-    tally.count("lines", roles.get("line", 0))
-    tally.count("write_offs", roles.get("write_off", 0))
-    if "return" not in roles:
-        return
-    tally.count("returns", roles["return"])
-    returns = settled.filter(pl.col("role") == "return").select("position")
-    found = prepared.pieces.filter(pl.col("purchase_order_ref").is_not_null()).select("position")
-    tally.count("unmatched_returns", returns.join(found, on="position", how="anti").height)
-
-
-def _still_needed(unit: Unit, plan: OrderPlan, openings: pl.DataFrame) -> pl.DataFrame:
-    """Openings of SKUs that no count or opening has begun."""
-    if openings.is_empty():
-        return openings
-    begun = [
-        sku
-        for sku in openings["sku"]
-        if (level := unit.ledger.levels.get((sku, plan.location_id))) is not None and level.tracked_from is not None
-    ]
-    return openings.filter(~pl.col("sku").is_in(begun))
+def _name_keys(plan: OrderPlan, chunk: Chunk, block: Block, start: int, end: int) -> None:
+    """What parked events may wait for, of the rows that needed no ledger."""
+    rows = block.outcomes.between(start, end).filter((pl.col("outcome") == "settled") & (pl.col("role") == "line"))
+    prefix = f"{plan.channel_id}:"
+    chunk.keys += [f"order:{prefix}{ref}" for ref in rows["order_ref"].unique(maintain_order=True)]
+    chunk.keys += [f"line:{prefix}{ref}:{line}" for ref, line in rows.select("order_ref", "line_ref").iter_rows()]

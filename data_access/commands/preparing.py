@@ -89,10 +89,15 @@ def _location(unit: Unit, mapping: Mapping) -> list[str]:
     return [f"location:{part.id}"]
 
 
+def has_parked(connection: Connection) -> bool:
+    """Whether any event waits for its parent."""
+    parked = sa.select(sa.literal(1)).where(event.c.status == sa.literal_column("'parked'")).limit(1)
+    return connection.execute(parked).first() is not None
+
+
 def release_keys(before: Unit, keys: Sequence[str]) -> int:
     """Apply parked events that wait for what a flushed unit has just brought. It holds all parents locked."""
-    parked = sa.select(sa.literal(1)).where(event.c.status == sa.literal_column("'parked'")).limit(1)
-    if not keys or before.connection.execute(parked).first() is None:
+    if not keys or not has_parked(before.connection):
         return 0
     catalogues.forget()  # what was brought is not in the copy that events are checked against
     unit = Unit(before.connection, before.ids)

@@ -34,14 +34,3 @@ def insert_frame(connection: Connection, table: sa.Table, frame: pl.DataFrame) -
     with driver.cursor() as cursor, cursor.copy(f"copy {table.name} ({names}) from stdin") as copy:
         for row in frame.iter_rows():
             copy.write_row(row)
-
-
-def update_rows(connection: Connection, table: sa.Table, key: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Update rows by their key; each row names the key and the same other columns."""
-    if not rows:
-        return
-    columns = [name for name in rows[0] if name != key]
-    statement = (
-        sa.update(table).where(table.c[key] == sa.bindparam(f"b_{key}")).values({name: sa.bindparam(f"b_{name}") for name in columns})
-    )
-    connection.execute(statement, [{f"b_{name}": value for name, value in row.items()} for row in rows])

@@ -12,7 +12,7 @@ from data_access.commands.source import return_effects
 from data_access.commands.unit import Unit
 from data_access.domain.ledger import Line
 from data_access.engine import now_us
-from data_access.schema.orders import cancellation, order_line, sales_order, shipment
+from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event
 
@@ -38,12 +38,12 @@ class SingleRows:
 
     def load(self, rows: pl.DataFrame) -> None:
         """Look up, set-based, the known lines that the rows change, and the purchases of their returns."""
-        positions = rows.filter(pl.col("role") == "return").select("position")
+        positions = rows.filter(pl.col("role") == "return").select(position="at")
         for position, order_ref, line_ref, units in self._plan.matches.join(positions, on="position", how="semi").iter_rows():
             self._pieces.setdefault(position, []).append((order_ref, line_ref, units))
         bought = {ref for pieces in self._pieces.values() for ref, _, _ in pieces if ref is not None}
         changed = set(rows.filter(pl.col("line_id").is_not_null())["order_ref"])
-        found = line_ids(self._unit, self._plan, sorted(bought | changed))
+        found = line_ids(self._unit.connection, self._plan, sorted(bought | changed))
         refs = {line_id: (order_ref, line_ref) for order_ref, line_ref, line_id, _ in found.iter_rows()}
         for _, line in self._unit.load_lines(found["order_id"].unique().sort().to_list()):
             self._lines[refs[line.line_id]] = line
@@ -94,7 +94,9 @@ class SingleRows:
         self._unit.ledger.begins(row["event_row"])
         key = (row["order_ref"], row["line_ref"])
         outcome: Outcome = "imported"
-        if row["role"] == "return":
+        if row["role"] == "charge":
+            outcome = self._charge(row)
+        elif row["role"] == "return":
             self._return_row(row)
         elif row["role"] == "write_off":
             self._write_off(row)
@@ -109,7 +111,7 @@ class SingleRows:
 
     def is_unmatched(self, row: dict[str, Any]) -> bool:
         """Whether no purchase was found for a return."""
-        return all(order_ref is None for order_ref, _, _ in self._pieces.get(row["position"], ()))
+        return all(order_ref is None for order_ref, _, _ in self._pieces.get(row["at"], ()))
 
     # ---- lines -------------------------------------------------------------------------------------------------------
 
@@ -285,10 +287,25 @@ class SingleRows:
         self._unit.touch("orders", "order", line.order_id)
         return True
 
+    # ---- charges -----------------------------------------------------------------------------------------------------
+
+    def _charge(self, row: dict[str, Any]) -> Outcome:
+        """The newer price, quantity or text of a known charge."""
+        c = order_charge.c
+        where = (c.channel_id == self._plan.channel_id, c.order_ref == row["order_ref"], c.line_ref == row["line_ref"])
+        known = self._unit.connection.execute(sa.select(order_charge).where(*where)).mappings().one()
+        told = {"quantity": row["quantity"], "unit_price": row["unit_price"], "description": row["title"]}
+        changes = {name: value for name, value in told.items() if value is not None and value != known[name]}
+        if not changes:
+            return "duplicate"
+        self._unit.connection.execute(sa.update(order_charge).where(c.id == known["id"]).values(**changes))
+        self._unit.touch("orders", "charge", row["order_ref"])
+        return "updated"
+
     # ---- returns and write-offs --------------------------------------------------------------------------------------
 
     def _return_row(self, row: dict[str, Any]) -> None:
-        for order_ref, line_ref, units in self._pieces.get(row["position"], [(None, None, row["quantity"])]):
+        for order_ref, line_ref, units in self._pieces.get(row["at"], [(None, None, row["quantity"])]):
             line = self._lines.get((order_ref, line_ref)) if order_ref is not None and line_ref is not None else None
             self._give_back(row, line, row["order_ref"], units, row["placed_at"], self._plan.disposition)
 

@@ -8,8 +8,9 @@ from sqlalchemy.engine import Engine
 
 from data_access.channels.reader import read_records
 from data_access.channels.recipe import Recipe
-from data_access.channels.tables import load_table_mapping, table_rows
+from data_access.channels.tables import Kind, load_table_mapping, table_rows
 from data_access.commands.import_run import ImportResult, Job, Progress, Run, Tally, Work
+from data_access.commands.preparing import release_keys
 from data_access.commands.quarantine import Quarantine
 from data_access.commands.retrying import retry_waiting
 from data_access.commands.store import require_current
@@ -48,17 +49,37 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     source = f"import:{loaded.name}"
     quarantine = Quarantine(engine, source, run.id, None, texts)
 
-    def write(unit: Unit, start: int, end: int) -> tuple[Tally, list[str]]:
-        quarantine.begin(start)
-        chunk = write_table(unit, table.kind, source, rows.slice(start, end - start))
-        quarantine.keep(unit, chunk.bad, chunk.tally)
-        quarantine.resolve(unit, chunk.taken)
-        return chunk.tally, chunk.keys
-
-    run.go_through(rows.height, write, progress, work)
+    run.go_through(rows.height, _TableWriter(table.kind, source, rows, quarantine), progress, work)
     result = run.finish()
     retry_waiting(engine)
     return result
+
+
+class _TableWriter:
+    """Writes the rows of one import, chunk by chunk: see `import_run.Writer`."""
+
+    def __init__(self, kind: Kind, source: str, rows: pl.DataFrame, quarantine: Quarantine) -> None:
+        self._kind = kind
+        self._source = source
+        self._rows = rows
+        self._quarantine = quarantine
+        self._keys: list[str] = []
+
+    def prepare(self, start: int, end: int) -> None:
+        """Nothing is worked out beforehand."""
+
+    def write(self, unit: Unit, start: int, end: int) -> Tally:
+        """Take in some rows."""
+        self._quarantine.begin(start)
+        chunk = write_table(unit, self._kind, self._source, self._rows.slice(start, end - start))
+        self._quarantine.keep(unit, chunk.bad, chunk.tally)
+        self._quarantine.resolve(unit, chunk.taken)
+        self._keys = chunk.keys
+        return chunk.tally
+
+    def flushed(self, unit: Unit) -> None:
+        """Release what waited for the rows."""
+        release_keys(unit, self._keys)
 
 
 def _by_kit(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:

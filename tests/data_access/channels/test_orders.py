@@ -114,7 +114,7 @@ def test_the_identity_is_the_content_and_its_occurrence(tmp_path: Path) -> None:
     found = understood(tmp_path, *rows, text=text).sort("row_no")
     content, occurrence = found["line_ref"].str.split(".").to_list()[0]
     assert found["line_ref"].to_list()[:2] == [f"{content}.{occurrence}", f"{content}.2"]
-    assert found["line_ref"][3] == f"{content}.1"
+    assert found["line_ref"][3].endswith(".1")
     assert found["code"].to_list() == [None, None, "negative_quantity", None, None]
     assert found["event_ref"].n_unique() == 5
     again = understood(tmp_path, *rows, text=text).sort("row_no")
