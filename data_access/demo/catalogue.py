@@ -36,6 +36,17 @@ def catalogue(company: Company) -> dict[str, pl.DataFrame]:
             "quantity": company.component_units,
         }
     )
+    return {
+        "product": products,
+        "kit_component": kits,
+        **_places(),
+        "channel_price": _prices(company),
+        "promotion": _promotions(company),
+        **_suppliers(company),
+    }
+
+
+def _places() -> dict[str, pl.DataFrame]:
     locations = pl.DataFrame(
         [(s.location_id, s.name, s.kind, s.country, s.region, s.time_zone, 1) for s in LOCATIONS],
         schema=["location_id", "name", "kind", "country", "region", "time_zone", "version"],
@@ -62,14 +73,9 @@ def catalogue(company: Company) -> dict[str, pl.DataFrame]:
     )
     serving = [(spec.channel_id, place, rank + 1) for spec in CHANNELS for rank, place in enumerate(spec.serves)]
     return {
-        "product": products,
-        "kit_component": kits,
         "location": locations,
         "channel": channels,
         "channel_location": pl.DataFrame(serving, schema=["channel_id", "location_id", "priority"], orient="row"),
-        "channel_price": _prices(company),
-        "promotion": _promotions(company),
-        **_suppliers(company),
     }
 
 

@@ -168,32 +168,12 @@ def make_company(size: str, seed: int, as_of: date) -> Company:
         InvalidInput: there is no such size.
 
     """
-    spec = SIZES.get(size)
-    if spec is None:
-        raise InvalidInput(f"There is no demo of size {size!r}: choose {' or '.join(name for name in SIZES if name != 'tiny')}.")
-    if not 0 <= seed < 2**31:
-        raise InvalidInput(f"The demo's seed {seed} is out of range: choose one from 0 to {2**31 - 1}.")
+    spec = _checked(size, seed)
     stocked = spec.skus
-    kits = max(round(stocked * KIT_SHARE), 2)
-    rng = generator(seed, "catalogue")
-    category = np.sort(rng.choice(len(CATEGORIES), stocked, p=_weights([c.weight for c in CATEGORIES])))
-    category[: len(CATEGORIES)] = np.arange(len(CATEGORIES))
-    category.sort()
-    launched, ended = _lives(generator(seed, "lives"), stocked, spec.days)
-    base = np.exp(generator(seed, "rates").normal(0.0, 1.25, stocked))
-    listed, share = _listings(generator(seed, "listings"), base)
-    kit, component, component_units = _kits(generator(seed, "kits"), stocked, kits, base, listed, launched, ended)
-    first = np.array([component[kit == stocked + number][0] for number in range(kits)])
-    merge = generator(seed, "kit rates")
-    category = np.concatenate([category, category[first]])
-    kit_base = np.array([base[component[kit == stocked + number]].min() for number in range(kits)]) * merge.uniform(0.25, 0.6, kits)
-    listed = np.concatenate([listed, _kit_listed(listed, kit, component, kits, stocked)])
-    share = np.concatenate([share, share[first]]) * listed
-    share /= share.sum(axis=1, keepdims=True)
-    launched = np.concatenate([launched, [launched[component[kit == stocked + n]].max() for n in range(kits)]])
-    ended = np.concatenate([ended, [ended[component[kit == stocked + n]].min() for n in range(kits)]])
-    base = np.concatenate([base, kit_base])
-    count = stocked + kits
+    goods = _assortment(seed, spec)
+    category, listed, base = goods.category, goods.listed, goods.base
+    kit, component, component_units = goods.kit, goods.component, goods.component_units
+    count = len(base)
     rng = generator(seed, "habits")
     multi_buy = np.where(rng.random(count) < 0.15, rng.uniform(0.25, 0.5, count), rng.uniform(0.02, 0.14, count))
     multi_buy[stocked:] = 0.03
@@ -212,18 +192,18 @@ def make_company(size: str, seed: int, as_of: date) -> Company:
         days=spec.days,
         stocked=stocked,
         skus=tuple([f"{CATEGORIES[c].code}-{n + 1:04d}" for n, c in enumerate(category[:stocked])])
-        + tuple(f"SET-{n + 1:04d}" for n in range(kits)),
+        + tuple(f"SET-{n + 1:04d}" for n in range(count - stocked)),
         names=_names(generator(seed, "names"), category, stocked),
         category=category,
         base=base,
-        share=share,
+        share=goods.share,
         listed=listed,
         second_listing=listed & (rng.random(listed.shape) < 0.07),
         marketplace_fulfilled=by_amazon,
         stocks=_stocks(generator(seed, "stocks"), listed[:stocked], by_amazon[:stocked], abc),
         trend=np.exp(rng.normal(0.04, 0.22, count)),
-        launched=launched,
-        ended=ended,
+        launched=goods.launched,
+        ended=goods.ended,
         multi_buy=multi_buy,
         spread=rng.uniform(0.2, 0.55, count),
         abc=abc,
@@ -236,11 +216,65 @@ def make_company(size: str, seed: int, as_of: date) -> Company:
         component=component,
         component_units=component_units,
         suppliers=suppliers,
-        promotions=_promotions(generator(seed, "promotions"), spec, category, listed, launched, ended, stocked),
+        promotions=_promotions(generator(seed, "promotions"), spec, category, listed, goods.launched, goods.ended, stocked),
         prices=_prices(generator(seed, "prices"), spec.days, list_price, listed),
         defects=Defects(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), ()),
     )
     return _scaled(company)
+
+
+def _checked(size: str, seed: int) -> Size:
+    spec = SIZES.get(size)
+    if spec is None:
+        raise InvalidInput(f"There is no demo of size {size!r}: choose {' or '.join(name for name in SIZES if name != 'tiny')}.")
+    if not 0 <= seed < 2**31:
+        raise InvalidInput(f"The demo's seed {seed} is out of range: choose one from 0 to {2**31 - 1}.")
+    return spec
+
+
+@dataclass(frozen=True, slots=True)
+class _Assortment:
+    """What is sold where, kits included, before its rates are scaled."""
+
+    category: Ints
+    launched: Ints
+    ended: Ints
+    base: Floats
+    listed: Flags
+    share: Floats
+    kit: Ints
+    component: Ints
+    component_units: Ints
+
+
+def _assortment(seed: int, spec: Size) -> _Assortment:
+    """Stocked SKUs, then kits; a kit has the category of its first component, and lives while all of them do."""
+    stocked, kits = spec.skus, max(round(spec.skus * KIT_SHARE), 2)
+    rng = generator(seed, "catalogue")
+    category = rng.choice(len(CATEGORIES), stocked, p=_weights([c.weight for c in CATEGORIES]))
+    category.sort()
+    category[: len(CATEGORIES)] = np.arange(len(CATEGORIES))
+    category.sort()
+    launched, ended = _lives(generator(seed, "lives"), stocked, spec.days)
+    base = np.exp(generator(seed, "rates").normal(0.0, 1.25, stocked))
+    listed, share = _listings(generator(seed, "listings"), base)
+    kit, component, units = _kits(generator(seed, "kits"), stocked, kits, base, listed, launched, ended)
+    parts = [component[kit == stocked + number] for number in range(kits)]
+    first = np.array([members[0] for members in parts])
+    slowest = np.array([base[members].min() for members in parts])
+    listed = np.concatenate([listed, _kit_listed(listed, parts)])
+    share = np.concatenate([share, share[first]]) * listed
+    return _Assortment(
+        category=np.concatenate([category, category[first]]),
+        launched=np.concatenate([launched, [launched[members].max() for members in parts]]),
+        ended=np.concatenate([ended, [ended[members].min() for members in parts]]),
+        base=np.concatenate([base, slowest * generator(seed, "kit rates").uniform(0.25, 0.6, kits)]),
+        listed=listed,
+        share=share / share.sum(axis=1, keepdims=True),
+        kit=kit,
+        component=component,
+        component_units=units,
+    )
 
 
 def _weights(values: list[float]) -> Floats:
@@ -282,9 +316,9 @@ def _kits(
     return table[:, 0], table[:, 1], table[:, 2]
 
 
-def _kit_listed(listed: Flags, kit: Ints, component: Ints, kits: int, stocked: int) -> Flags:
+def _kit_listed(listed: Flags, parts: list[Ints]) -> Flags:
     """Kits are sold on Amazon, eBay and the web shop, where all their components are."""
-    found = np.array([listed[component[kit == stocked + number]].all(axis=0) for number in range(kits)])
+    found = np.array([listed[members].all(axis=0) for members in parts])
     found[:, 3:] = False
     found[:, 2] = True
     return found

@@ -64,28 +64,30 @@ def _spread(world: World, window: Window, channel: int, due: int) -> int:
 # ---- shipping ------------------------------------------------------------------------------------------------------
 
 
+_HELD: Final = (
+    sa.select(
+        allocation.c.line_id,
+        allocation.c.location_id,
+        allocation.c.quantity,
+        order_line.c.line_ref,
+        order_line.c.sku,
+        order_line.c.channel_id,
+        order_line.c.placed_at,
+        sales_order.c.order_ref,
+    )
+    .join(order_line, order_line.c.id == allocation.c.line_id)
+    .join(sales_order, sales_order.c.id == order_line.c.order_id)
+    .order_by(allocation.c.line_id, allocation.c.location_id)
+)
+
+
 def ship(world: World, window: Window, connection: Connection, pages: Pages) -> list[Event]:
     """Shipments of allocated lines that are due; what is not found on the shelf is cancelled and written down."""
-    query = (
-        sa.select(
-            allocation.c.line_id,
-            allocation.c.location_id,
-            allocation.c.quantity,
-            order_line.c.line_ref,
-            order_line.c.sku,
-            order_line.c.channel_id,
-            order_line.c.placed_at,
-            sales_order.c.order_ref,
-        )
-        .join(order_line, order_line.c.id == allocation.c.line_id)
-        .join(sales_order, sales_order.c.id == order_line.c.order_id)
-        .where(allocation.c.line_id > pages.line)
-        .order_by(allocation.c.line_id, allocation.c.location_id)
-        .limit(pages.size)
-    )
-    rows: list[Any] = list(connection.execute(query))
-    full = pages.size is not None and len(rows) == pages.size
-    pages.line = rows[-1].line_id - 1 if full and rows[-1].line_id - 1 > pages.line else (rows[-1].line_id if full else 0)
+    rows: list[Any] = list(connection.execute(_HELD.where(allocation.c.line_id > pages.line).limit(pages.size)))
+    if pages.size is not None and len(rows) == pages.size:  # a line may be held at two locations: read its rows together
+        pages.line = max(rows[-1].line_id - 1, pages.line + 1)
+    else:
+        pages.line = 0
     rows = [row for row in rows if world.knows(row) and row.location_id in LOCATION_INDEX]
     if not rows:
         return []
@@ -97,7 +99,8 @@ def ship(world: World, window: Window, connection: Connection, pages: Pages) -> 
     due = shipped_at(world.company, lines, traits, world.strain, at, location, held_day)
     late = due <= window.since[lines.channel]
     hour = window.until[lines.channel] // HOUR_US % 24
-    ready = (due <= window.until[lines.channel]) & (traits.cancels == 0) & (~late | ((hour >= 7) & (hour < 18)) | (location == LEIPZIG))
+    wanted = (traits.cancels == 0) | (lines.placed_at < window.now - DAY_US)  # nobody cancelled while the simulator was off
+    ready = wanted & (due <= window.until[lines.channel]) & (~late | ((hour >= 7) & (hour < 18)) | (location == LEIPZIG))
     carrier, missing = carriers(traits, at, location), not_found(traits, at, location)
     packages: dict[tuple[str, str, str, int], list[Any]] = {}
     found: list[Event] = []
