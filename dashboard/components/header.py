@@ -7,10 +7,11 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import empty, errors, style, words
+from dashboard.components import empty, errors, links, style, words
 
 PULSE_SECONDS: Final = 0.75  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
 _SEEN: Final = "header.seen"
+_PAGE: Final = "header.page"
 
 Snapshot = tuple[tuple[int, ...], bool]
 
@@ -20,6 +21,7 @@ def show(question: str, watches: tuple[str, ...]) -> None:
 
     Ends the page here, with what to do next, if the store cannot be used.
     """
+    _arrive(question)
     st.session_state[_SEEN] = _snapshot(watches)
     st.title(question, anchor=False)
     _pulse(watches)
@@ -27,6 +29,14 @@ def show(question: str, watches: tuple[str, ...]) -> None:
     if info.sentence:
         empty.unusable(info.sentence)
         st.stop()
+
+
+def _arrive(question: str) -> None:
+    """On coming from another page, let the address alone say what is chosen: Streamlit would keep what was chosen here before."""
+    if st.session_state.get(_PAGE) != question:
+        st.session_state[_PAGE] = question
+        for key in links.PARAMETERS:
+            st.session_state.pop(key, None)
 
 
 def _snapshot(watches: tuple[str, ...]) -> Snapshot:

@@ -23,6 +23,9 @@ STOCK: Final = PageInfo(str(_FOLDER / "live_stock.py"), "stock", "Live stock")
 INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox")
 PAGES: Final = (OVERVIEW, STOCK, INBOX)  # in the order of the navigation; the first is where the app opens
 
+# Every parameter that a widget is bound to (its key), on whatever page.
+PARAMETERS: Final = ("channel", "location", "category", "q", "state", "sort", "order", "rows", "page", "sku", "tab", "find")
+
 Query = Mapping[str, str | Sequence[str]]
 
 

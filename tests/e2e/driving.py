@@ -6,7 +6,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 SERIOUS = ("serious", "critical")
 SCROLLER = "[data-testid=stMain]"
