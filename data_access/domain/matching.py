@@ -10,10 +10,12 @@ SUGGESTIONS: Final = pl.Schema(
         "external_sku": pl.String,
         "sku": pl.String,
         "name": pl.String,
-        "score": pl.Float64,  # 1: the same letters and digits; else Dice's coefficient of three-letter pieces, of code or of name
+        "score": pl.Float64,  # 1: the same letters and digits; else Dice's coefficient of three-letter pieces, or of words
     }
 )
 _LEAST: Final = 0.45
+_NAME_WEIGHT: Final = 0.95  # of a code and a name that fit as well, the code comes first
+_LONGEST: Final = 40
 _KEY: Final = ["channel_id", "external_sku"]
 
 
@@ -22,16 +24,20 @@ def suggestions(listings: pl.DataFrame, products: pl.DataFrame, most: int = 3) -
 
     `listings` has channel_id, external_sku and title; `products` has sku and name. Capitals, spaces and signs do not count.
     """
-    wanted = listings.select(*_KEY, code=_plain("external_sku"), text=_plain("title")).unique(_KEY)
-    known = products.select("sku", "name", known_code=_plain("sku"), known_text=_plain("name"))
-    equal = wanted.join(known, left_on="code", right_on="known_code").select(*_KEY, "sku", "name", score=pl.lit(1.0))
-    by_code = _similar(wanted, known, "code", "known_code")
-    by_name = _similar(wanted, known, "text", "known_text").with_columns(pl.col("score") * 0.95)
+    wanted = listings.unique(_KEY).select(*_KEY, code=_plain("external_sku"), words=_words("title")).with_row_index("listing")
+    known = products.select("sku", "name", code=_plain("sku"), words=_words("name")).with_row_index("product")
+    pairs = pl.concat(
+        [
+            wanted.join(known, on="code").select("listing", "product", score=pl.lit(1.0)),
+            _alike(_pieces(wanted, "listing"), _pieces(known, "product")),
+            _alike(_exploded(wanted, "listing"), _exploded(known, "product")).with_columns(pl.col("score") * _NAME_WEIGHT),
+        ]
+    )
+    best = pairs.filter(pl.col("score") >= _LEAST).group_by("listing", "product").agg(pl.col("score").max())
     return (
-        pl.concat([equal, by_code, by_name])
-        .filter(pl.col("score") >= _LEAST)
+        best.join(wanted.select("listing", *_KEY), on="listing")
+        .join(known.select("product", "sku", "name"), on="product")
         .sort(*_KEY, "score", "sku", descending=[False, False, True, False])
-        .unique([*_KEY, "sku"], keep="first", maintain_order=True)
         .group_by(_KEY, maintain_order=True)
         .head(most)
         .select(SUGGESTIONS.names())
@@ -43,23 +49,29 @@ def _plain(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).fill_null("").str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
 
 
-def _pieces(frame: pl.DataFrame, column: str, keep: list[str]) -> pl.DataFrame:
-    """Each row's different three-letter pieces, with how many it has."""
-    longest = int(frame.select(pl.col(column).str.len_chars().max().fill_null(0)).item() or 0)
-    cut = [pl.col(column).str.slice(start, 3) for start in range(max(min(longest, 60) - 2, 0))]
+def _words(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.String).fill_null("").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]+").list.unique()
+
+
+def _pieces(frame: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The three-letter pieces of each code, and how many it has."""
+    size = pl.col("code").str.len_chars().cast(pl.Int64) - 2
+    longest = min(int(frame.select(size.max().fill_null(0)).item() or 0), _LONGEST)
+    cut = [frame.select(key, piece=pl.col("code").str.slice(start, 3), pieces=size) for start in range(longest)]
     if not cut:
-        return frame.clear().select(*keep, piece=pl.lit("", pl.String), pieces=pl.lit(0, pl.UInt32))
-    return (
-        frame.select(*keep, piece=pl.concat_list(cut).list.unique())
-        .explode("piece")
-        .filter(pl.col("piece").str.len_chars() == 3)
-        .with_columns(pieces=pl.len().over(keep))
-    )
+        return frame.clear().select(key, piece=pl.col("code"), pieces=size)
+    return pl.concat(cut).filter(pl.col("piece").str.len_chars() == 3)
 
 
-def _similar(wanted: pl.DataFrame, known: pl.DataFrame, column: str, known_column: str) -> pl.DataFrame:
+def _exploded(frame: pl.DataFrame, key: str) -> pl.DataFrame:
+    """The words of each title or name, and how many it has."""
+    return frame.select(key, piece="words", pieces=pl.col("words").list.len().cast(pl.Int64)).explode("piece").drop_nulls("piece")
+
+
+def _alike(ours: pl.DataFrame, theirs: pl.DataFrame) -> pl.DataFrame:
     """Dice's coefficient: twice the shared pieces by all pieces of both."""
-    ours = _pieces(wanted, column, _KEY)
-    theirs = _pieces(known.rename({known_column: "of"}).select("sku", "name", "of"), "of", ["sku", "name"])
-    shared = ours.join(theirs, on="piece", suffix="_known").group_by(*_KEY, "sku", "name", "pieces", "pieces_known").len("both")
-    return shared.select(*_KEY, "sku", "name", score=2.0 * pl.col("both") / (pl.col("pieces") + pl.col("pieces_known")))
+    asked = ours.unique(["listing", "piece"])
+    known = theirs.join(asked, on="piece", how="semi").unique(["product", "piece"])
+    shared = asked.join(known, on="piece", suffix="_known")
+    both = shared.group_by("listing", "product").agg(pl.len(), pl.col("pieces", "pieces_known").first())
+    return both.select("listing", "product", score=2.0 * pl.col("len") / (pl.col("pieces") + pl.col("pieces_known")))
