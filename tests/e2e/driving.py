@@ -1,6 +1,5 @@
 """Driving a page as a person would: opening, waiting until it is drawn, reading and clicking the grid."""
 
-import os
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
@@ -10,11 +9,6 @@ expect.set_options(timeout=30_000)
 
 SERIOUS = ("serious", "critical")
 SCROLLER = "[data-testid=stMain]"
-
-
-def patience() -> float:
-    """Seconds within which a commit must be on the screen: 2 on a machine with a core to spare, more on a crowded one."""
-    return 2.0 if os.getloadavg()[0] < (os.cpu_count() or 1) else 8.0
 
 
 def open_page(page: Page, address: str) -> None:
