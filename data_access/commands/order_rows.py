@@ -16,6 +16,7 @@ from data_access.commands.rows import insert_frame
 from data_access.commands.single_rows import SingleRows
 from data_access.commands.unit import Unit
 from data_access.engine import is_sqlite, now_us, reading, row_ids
+from data_access.prepared import Prepared
 from data_access.schema import metadata
 from data_access.schema.catalog import listing
 from data_access.schema.orders import order_line
@@ -36,12 +37,12 @@ _TABLES: Final = (
     "stock_movement",
 )
 _COUNTED: Final = {"line": "lines", "return": "returns", "write_off": "write_offs", "charge": "charges"}
-_GIVE_BACK: Final = (
+_GIVE_BACK: Final = Prepared(
     sa.update(order_line)
     .where(order_line.c.id == sa.bindparam("b_id"))
     .values(returned_quantity=order_line.c.returned_quantity + sa.bindparam("b_units"))
 )
-_MOVE_LEVEL: Final = (
+_MOVE_LEVEL: Final = Prepared(
     sa.update(stock_level)
     .where(stock_level.c.sku == sa.bindparam("b_sku"), stock_level.c.location_id == sa.bindparam("b_place"))
     .values(
@@ -133,7 +134,7 @@ def write_block(unit: Unit, plan: OrderPlan, block: Block, start: int, end: int)
     _note_listings(unit, block.tables["listing"].between(start, end))
     returned = block.returned.between(start, end)
     if returned.height:
-        connection.execute(_GIVE_BACK, [{"b_id": line_id, "b_units": units} for units, line_id in returned.iter_rows()])
+        _GIVE_BACK.run(connection, [{"b_id": line_id, "b_units": units} for units, line_id in returned.iter_rows()])
     _move_levels(unit, plan, block.tables["stock_movement"].between(start, end), set(block.assumed.between(start, end)["sku"]))
     _account(chunk, block, start, end)
     _touch(unit, block, start, end)
@@ -171,8 +172,8 @@ def _move_levels(unit: Unit, plan: OrderPlan, moves: pl.DataFrame, opened: set[s
         if at > change[2]:
             change[2] = at
     if changes:
-        unit.connection.execute(
-            _MOVE_LEVEL,
+        _MOVE_LEVEL.run(
+            unit.connection,
             [
                 {"b_sku": sku, "b_place": plan.location_id, "b_units": units, "b_unsellable": unsellable, "b_at": at}
                 for sku, (units, unsellable, at) in sorted(changes.items())
