@@ -54,7 +54,7 @@ def import_orders(
     require_current(engine)
     loaded = load_mapping(mapping)
     cover = cover_days(opening_stock) if opening_stock is not None else None
-    contents = read_records(path, loaded.mapping.file, set(loaded.mapping.columns.named.values()))
+    contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(loaded.mapping.columns.named.values())))
     rows, texts = normalised(contents, loaded.mapping), contents.texts
     job = _job(path, contents, loaded, {"opening_stock": opening_stock})
     del contents

@@ -145,7 +145,7 @@ def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: S
         unit = Unit(connection, ids)
         return unit, write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = parse_mapping(recipe.mapping, run["mapping"])
-    contents = read_text(recipe.header, texts, mapping.file, set(mapping.columns.named.values()))
+    contents = read_text(recipe.header, texts, mapping.file, list(dict.fromkeys(mapping.columns.named.values())))
     rows = normalised(contents, mapping).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
     goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
     keys = []
