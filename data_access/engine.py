@@ -157,7 +157,8 @@ def is_retryable(error: BaseException) -> bool:
         return False
     state = getattr(cause.orig, "sqlstate", None)
     # serialization failure, deadlock; unique violation: another process wrote the same parent first
-    return state in {"40001", "40P01", "23505"} or "database is locked" in str(cause.orig).lower()
+    text = str(cause.orig).lower()
+    return state in {"40001", "40P01", "23505"} or "database is locked" in text or "unique constraint failed" in text
 
 
 def retrying() -> Retrying:
