@@ -110,7 +110,7 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     if product["is_assumed"]:
         st.info("These figures rest on an assumed opening stock: count the SKU to replace it.", icon=":material/help:")
     channels = {row["channel_id"]: row for row in cache.channels().iter_rows(named=True)}
-    _owed(sku, {one: row["name"] for one, row in channels.items()})
+    owed = _owed(sku, {one: row["name"] for one, row in channels.items()})
     rows = _by_position(cache.availability(sku), channels)
     if rows.is_empty():
         st.caption("No channel sells this SKU: it has no listing.")
@@ -119,7 +119,7 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
         with steps:
             st.html(availability_html(rows, {one: row["name"] for one, row in channels.items()}))
         with chart:
-            _waterfall(sku, rows, channels, channel_id)
+            _waterfall(sku, rows, channels, channel_id, owed)
     movements, lines, orders = st.tabs(["On hand: movements", "Allocated and backordered: order lines", "On order: purchase orders"])
     with movements:
         _movements(product)
@@ -129,13 +129,14 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
         _purchase_lines(product)
 
 
-def _owed(sku: str, names: dict[str, str]) -> None:
-    """Say which channels sold units that are not there."""
+def _owed(sku: str, names: dict[str, str]) -> list[str]:
+    """Say which channels sold units that are not there; the channels, the one that is owed most first."""
     lines = cache.open_lines(sku).filter(pl.col("kind") == "backordered")
-    if not lines.is_empty():
-        each = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
+    each = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
+    if not each.is_empty():
         told = ", ".join(f"{words.units(units)} on {words.plain(names.get(one, one))}" for one, units in each.iter_rows())
         st.markdown(f"**Sold beyond stock:** {told}. These are served first when stock comes in.")
+    return each["channel_id"].to_list()
 
 
 def _by_position(rows: pl.DataFrame, channels: dict[str, dict[str, Any]]) -> pl.DataFrame:
@@ -163,16 +164,15 @@ def _availability_row(row: dict[str, Any], shown: list[str], names: dict[str, st
     return f'<tr><th scope="row">{name}</th>{cells}{result}<td class="oh-text oh-rule">{escape(rule)}</td></tr>'
 
 
-def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]], channel_id: str | None) -> None:
+def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]], asked: str | None, owed: list[str]) -> None:
+    """The waterfall of one channel: at first the one asked for, else the one that is owed most, else the first."""
     sold_on = rows["channel_id"].to_list()
-    owing = rows.filter((pl.col("pool") < 0) & pl.col("is_listed")).sort("pool", maintain_order=True)["channel_id"].to_list()
-    first = channel_id if channel_id in sold_on else [*owing, *sold_on][0]
     chosen = st.pills(
         "Channel",
         sold_on,
-        default=first,
+        default=next(one for one in (asked, *owed, *sold_on) if one in sold_on),
         format_func=lambda one: channels[one]["name"],
-        key=f"explain.channel.{sku}.{channel_id}",
+        key=f"explain.channel.{sku}.{asked}",
         required=True,
     )
     frame = cache.waterfall(sku).filter(pl.col("channel_id") == chosen)

@@ -15,7 +15,7 @@ _SEGMENTS: Final = {
     "allocated": "hatched: allocated to a channel's orders",
     "only": "plain colour: only that channel may sell it",
     "shared": "shared by several channels",
-    "unserved": "at a location that serves no channel",
+    "unserved": "no channel sells it from there",
     "unsellable": "unsellable",
 }
 

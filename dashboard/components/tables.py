@@ -127,13 +127,18 @@ def _select(key: str, skus: tuple[str, ...], chosen: str) -> None:
 
 
 def _clicked(key: str) -> None:
-    """A click on a row chooses its SKU (again: lets go of it); one on a header sorts all rows by it (again: the other way)."""
+    """A click on a row chooses its SKU (on its box again: lets go of it); one on a header sorts all rows by it (again: the other way)."""
     selection = st.session_state[f"{key}.grid"]["selection"]
+    drawn, sku = st.session_state[f"{key}.drawn"], st.session_state.get("sku", "")
     if selection["columns"]:
+        st.session_state[f"{key}.header"] = selection["columns"][0]
         _sort_by(selection["columns"][0])
         return
-    cells, drawn = selection["cells"], st.session_state[f"{key}.drawn"]
-    rows = [cells[0][0]] if cells else selection["rows"]
+    rows = [cell[0] for cell in selection["cells"]] or list(selection["rows"])
+    before = [drawn.index(sku)] if sku in drawn else []
+    if not selection["cells"] and rows == before and f"{key}.header" in st.session_state:
+        _sort_by(st.session_state[f"{key}.header"])  # the same header, clicked before the browser heard that it was let go
+        return
     choose(drawn[rows[0]] if rows and rows[0] < len(drawn) else "")
 
 

@@ -62,11 +62,32 @@ def expect_skus(page: Page, first: list[str]) -> None:
 
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
     """Click a row of a grid, from 0, on its second column."""
-    page.locator(f".st-key-{key}").scroll_into_view_if_needed()
-    box = page.locator(f".st-key-{key} [data-testid=stDataFrame]").bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 200, box["y"] + 35 * (number + 1) + 17)
+    left, top = resting_place(page, key)
+    page.mouse.click(left + 200, top + 35 * (number + 1) + 17)
     settled(page)
+
+
+def click_header(page: Page, pixels: int, key: str = "stock-grid") -> None:
+    """Click a header of a grid, so many pixels from its left edge."""
+    left, top = resting_place(page, key)
+    page.mouse.click(left + pixels, top + 17)
+
+
+def resting_place(page: Page, key: str) -> tuple[float, float]:
+    """Where the upper left corner of a grid is, once nothing above it moves any more."""
+    grid_at = page.locator(f".st-key-{key} [data-testid=stDataFrame]")
+    page.locator(f".st-key-{key} td").first.wait_for(state="attached")
+    page.wait_for_function("[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
+    seen: list[tuple[float, float]] = []
+    for _ in range(60):
+        grid_at.scroll_into_view_if_needed()
+        box = grid_at.bounding_box()
+        assert box is not None
+        seen.append((box["x"], box["y"]))
+        if len(seen) > 2 and len(set(seen[-3:])) == 1:
+            break
+        page.wait_for_timeout(150)
+    return seen[-1]
 
 
 def violations(page: Page) -> list[tuple[str, str, list[Any]]]:

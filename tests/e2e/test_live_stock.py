@@ -12,7 +12,7 @@ from data_access.commands.ingest import ingest
 from data_access.engine import open_engine
 from tests.e2e import scene
 from tests.e2e.conftest import serving
-from tests.e2e.driving import SCROLLER, choose, click_row, expect_skus, grid, open_page, overflow, skus
+from tests.e2e.driving import SCROLLER, choose, click_header, click_row, expect_skus, grid, open_page, overflow, skus
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +114,11 @@ def test_rows_reorder_under_a_selection_and_the_explanation_keeps_its_sku(page: 
 
 def test_a_header_sorts_all_rows(page: Page, address: str) -> None:
     open_page(page, f"{address}/stock")
-    head = page.locator(".st-key-stock-grid [data-testid=stDataFrame]")
-    head.scroll_into_view_if_needed()
-    box = head.bounding_box()
-    assert box is not None
-    page.mouse.click(box["x"] + 50, box["y"] + 17)
+    click_header(page, 50)
     expect(page).to_have_url(re.compile("sort=SKU"))
     expect(page).to_have_url(re.compile("order=Lowest"))
     expect_skus(page, ["CHAIR-000", "CHAIR-004"])
-    page.mouse.click(box["x"] + 50, box["y"] + 17)
+    click_header(page, 50)
     expect(page).not_to_have_url(re.compile("order=Lowest"))
     expect_skus(page, ["SHELF-063", "SHELF-059"])
 
