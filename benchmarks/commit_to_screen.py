@@ -1,9 +1,10 @@
 """Seconds from a committed sale to its figure on the live stock page, in a real Chromium, without a reload.
 
-    python -m benchmarks.commit_to_screen [--size small] [--sales 60] [--background 0]
+    python -m benchmarks.commit_to_screen [--size small] [--sales 60] [--background 0] [--buffers]
 
 Builds a scratch demo store, serves it, opens one SKU's explanation and sells a unit again and again at random moments. `--background`
-sends that many other events a second meanwhile. Prints one JSON object.
+sends that many other events a second meanwhile. With `--buffers`, the SKU's buffer rule on the channel is saved with another amount
+instead of a sale. Prints one JSON object.
 """
 
 import argparse
@@ -22,9 +23,12 @@ from playwright.sync_api import Page, sync_playwright
 from sqlalchemy.engine import Engine
 
 from benchmarks.events import made_events
+from data_access.commands.buffers import Change, save
 from data_access.commands.ingest import ingest
+from data_access.commands.people import COMMAND_LINE
 from data_access.demo import build_demo
 from data_access.domain import events as ev
+from data_access.domain.buffer_rules import RuleDraft
 from data_access.domain.events import parse
 from data_access.engine import now_us, open_engine
 from data_access.schema.catalog import listing, product
@@ -60,14 +64,26 @@ def shown(page: Page) -> int:
     return int(found[1].replace(",", "")) if found else -1
 
 
-def measured(page: Page, engine: Engine, sales: int, stop: threading.Event) -> list[float]:
+def measured(page: Page, engine: Engine, sales: int, stop: threading.Event, with_buffers: bool) -> list[float]:
+    """Seconds of each, and then tells the background to stop."""
     channel_id, name, currency, external_sku, sku = busiest(engine)
+    amount, rule_id = 0, None
     open_page(page, f"{page.url}stock?channel={name}&sku={sku}")
     page.get_by_text(MAY_SELL).first.wait_for()
+    if with_buffers:
+        (rule_id,) = save(engine, [Change(RuleDraft("channel_sku", channel_id, sku, amount=0.0, reason="benchmark"))], COMMAND_LINE)
+        time.sleep(3)
     chance, times = random.Random(1), []
     for number in range(sales):
         time.sleep(chance.uniform(0.2, 2.0))
         before, at = shown(page), now_us()
+        if with_buffers:
+            more = 1 if amount < 10 else -1
+            amount += more
+            draft = RuleDraft("channel_sku", channel_id, sku, amount=float(amount), reason="benchmark")
+            save(engine, [Change(draft, rule_id, number + 1)], COMMAND_LINE)
+            times.append(_until_shown(page, before - more))
+            continue
         sale = ev.Sale(
             source="bench-screen",
             event_id=f"s{number}",
@@ -79,11 +95,15 @@ def measured(page: Page, engine: Engine, sales: int, stop: threading.Event) -> l
             lines=(ev.SaleLine(line_ref="1", external_sku=external_sku, quantity=1),),
         )
         ingest(engine, [sale])
-        committed = time.perf_counter()
-        page.get_by_text(re.compile(rf"may sell {before - 1:,} unit")).first.wait_for(timeout=30_000)
-        times.append(time.perf_counter() - committed)
+        times.append(_until_shown(page, before - 1))
     stop.set()
     return times
+
+
+def _until_shown(page: Page, units: int) -> float:
+    committed = time.perf_counter()
+    page.get_by_text(re.compile(rf"may sell {units:,} unit")).first.wait_for(timeout=30_000)
+    return time.perf_counter() - committed
 
 
 def background(url: str, rate: float, stop: threading.Event) -> None:
@@ -100,6 +120,7 @@ def main() -> None:
     options.add_argument("--size", default="small")
     options.add_argument("--sales", type=int, default=60)
     options.add_argument("--background", type=float, default=0.0)
+    options.add_argument("--buffers", action="store_true")
     given = options.parse_args()
     with tempfile.TemporaryDirectory() as name:
         url = f"sqlite:///{name}/bench.db"
@@ -113,12 +134,13 @@ def main() -> None:
                 raise SystemExit("no Chromium was found")
             page = browser.new_page(viewport={"width": 1440, "height": 900})
             page.goto(f"{address}/")
-            times = sorted(measured(page, engine, given.sales, stop))
+            times = sorted(measured(page, engine, given.sales, stop, given.buffers))
             browser.close()
         engine.dispose()
     result = {
         "size": given.size,
-        "sales": len(times),
+        "what": "buffers" if given.buffers else "sales",
+        "count": len(times),
         "background_events_per_second": given.background,
         "p50_seconds": statistics.median(times),
         "p95_seconds": times[int(len(times) * 0.95)],

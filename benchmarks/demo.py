@@ -1,4 +1,4 @@
-"""How long the demo company takes: generating, loading, verifying, catching up; rows and bytes. `python benchmarks/demo.py [SIZE ...]`.
+"""How long the demo company takes: simulating, writing, verifying, catching up; rows and bytes. `python benchmarks/demo.py [SIZE ...]`.
 
 With `ONHAND_DATABASE_URL` set to an empty PostgreSQL database, one size is loaded there instead of into a scratch file.
 """
@@ -25,9 +25,9 @@ def measure(size: str, url: str, file: Path | None) -> None:
     as_of = datetime.now(UTC).date() - timedelta(days=DAYS + 1)
     begun = time.perf_counter()
     history = make_history(size, 7, as_of)
-    generated = time.perf_counter()
+    simulated = time.perf_counter()
     rows = load_store(url, history)
-    loaded = time.perf_counter()
+    written = time.perf_counter()
     engine = open_engine(url)
     until = history.until_us + DAYS * 86_400_000_000
     del history
@@ -37,8 +37,8 @@ def measure(size: str, url: str, file: Path | None) -> None:
     verified = time.perf_counter()
     engine.dispose()
     print(f"{size}: {rows:,} rows" + (f", {file.stat().st_size / 1e6:,.0f} MB" if file else ""))
-    print(f"  generated {generated - begun:6.1f} s   loaded {loaded - generated:6.1f} s   together {loaded - begun:6.1f} s")
-    print(f"  {DAYS} missed days: {sent:,} events in {caught_up - loaded:.1f} s ({sent / (caught_up - loaded):,.0f} a second)")
+    print(f"  simulated {simulated - begun:6.1f} s   written {written - simulated:6.1f} s   together {written - begun:6.1f} s")
+    print(f"  {DAYS} missed days: {sent:,} events in {caught_up - written:.1f} s ({sent / (caught_up - written):,.0f} a second)")
     print(f"  verified in {verified - caught_up:.1f} s: {report.differences} differences")
     print(f"  memory at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3:,.0f} MB")
 

@@ -59,15 +59,25 @@ def kill_live(folder: Path, kills: int, minutes: float, chance: random.Random) -
 
 
 def kill_imports(folder: Path, orders: Path, kills: int, chance: random.Random) -> dict[str, object]:
-    environment = {**os.environ, "ONHAND_DATABASE_URL": f"sqlite:///{folder / 'import.db'}", "ONHAND_VAR_DIR": str(folder)}
-    subprocess.run([*ONHAND, "migrate"], env=environment, capture_output=True, check=True)
+    """Into new stores, as many as it takes: each import is run again until it completes."""
     command = [*ONHAND, "import", "orders", str(orders), "--mapping", "online-retail", "--opening-stock", "cover:30d", "--json"]
     differences = killed = 0
-    while killed < kills and run_and_kill(command, environment, chance.uniform(4, 12)):
-        killed += 1
+    results: list[dict[str, object]] = []
+    while killed < kills:
+        environment = {
+            **os.environ,
+            "ONHAND_DATABASE_URL": f"sqlite:///{folder / f'import-{len(results)}.db'}",
+            "ONHAND_VAR_DIR": str(folder),
+        }
+        subprocess.run([*ONHAND, "migrate"], env=environment, capture_output=True, check=True)
+        while killed < kills and run_and_kill(command, environment, chance.uniform(4, 20)):
+            killed += 1
+            differences += verified(environment)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         differences += verified(environment)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    return {"kills": killed, "differences": differences + verified(environment), "result": json.loads(done.stdout or "null")}
+        results.append({"last_run": json.loads(done.stdout), "again": json.loads(again.stdout)})
+    return {"kills": killed, "stores": len(results), "differences": differences, "results": results}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,13 @@ import polars as pl
 
 from dashboard.live import LiveStock
 from data_access.commands.store import create_store
+from data_access.domain.buffer_rules import RuleDraft
+from data_access.domain.buffers import RULES
 from data_access.engine import now_us, open_engine
 from data_access.queries import overview
 from data_access.queries.freshness import aged
-from data_access.queries.live import kpis, load, load_catalogue, matching, picture, rows
+from data_access.queries.live import figured, kpis, load, load_catalogue, load_withheld, matching, picture, previewed, rows
+from data_access.queries.recent import DEMAND
 from data_access.queries.stock import StockFilter
 
 LOCATIONS = 8
@@ -142,6 +146,13 @@ def timed(label: str, action: Callable[[], object], times: int) -> None:
     print(f"{label:<58} median {statistics.median(seconds) * 1000:8.1f} ms   worst {max(seconds) * 1000:8.1f} ms")
 
 
+def drafts(channels: list[str], categories: list[str]) -> pl.DataFrame:
+    """Buffer rules of each basis."""
+    found = [RuleDraft("channel", channel_id=one, basis="percent", amount=12.5, reason="bench") for one in channels]
+    found += [RuleDraft("category", category=one, amount=2.0, reason="bench") for one in categories]
+    return pl.DataFrame([{**draft.values(), "rule_id": number, "version": 1} for number, draft in enumerate(found)], schema=RULES)
+
+
 def main() -> None:
     """Build, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -155,7 +166,11 @@ def main() -> None:
         build(path, given.skus, given.lines, now)
         print(f"store of {given.skus:,} SKUs x {LOCATIONS} locations x {CHANNELS} channels built in {time.perf_counter() - start:.1f} s")
         engine = open_engine(f"sqlite:///{path}")
-        timed("first full load: catalogue, levels, all figures", lambda: load(engine, load_catalogue(engine)), 3)
+        timed(
+            "first full load: catalogue, levels, all figures",
+            lambda: load(engine, load_catalogue(engine), load_withheld(engine), DEMAND.to_frame(), now_us()),
+            3,
+        )
         hub = LiveStock(engine)
         timed("the same through the poller", hub.poll, 1)
         catalogue = hub.snapshot.catalogue
@@ -182,6 +197,16 @@ def main() -> None:
         timed("KPIs with history", lambda: kpis(live, snapshot.recent, everything, whole), 7)
         timed("picture", lambda: picture(live, everything, whole), 7)
         timed("overview", lambda: overview.attention(everything, ages, snapshot.waiting), 7)
+        buffers = drafts(["C1", "C2"], ["Category 3"])
+        timed("preview of other buffers: every SKU of 2 channels, 1 category", lambda: previewed(live, now, buffers), 7)
+        saved = load_withheld(engine)
+        timed(
+            "all figures after such a save",
+            lambda: figured(
+                catalogue, live.levels, live.backorders, live.allocated, replace(saved, rules=buffers), snapshot.recent.demand, now
+            ),
+            3,
+        )
         version = 1
 
         def event() -> None:

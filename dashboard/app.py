@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.components import errors, links, style
+from dashboard.components import errors, late, links, style
 
 shown = st.navigation(
     [st.Page(info.path, title=info.title, url_path=info.url, default=info is links.PAGES[0]) for info in links.PAGES],
@@ -18,3 +18,4 @@ st.set_page_config(
 style.load()
 with errors.caught():
     shown.run()
+late.remember(links.PARAMETERS)

@@ -6,28 +6,47 @@ data are served, and `health` says so; functions that must ask the database then
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import polars as pl
 import streamlit as st
 from sqlalchemy.engine import Connection, Engine
 
+from dashboard.history import History, HistoryKeeper
 from dashboard.live import Health, LiveStock, Snapshot
 from dashboard.settings import settings
 from data_access.domain.availability import AVAILABILITY, WATERFALL
+from data_access.domain.buffers import EFFECT
+from data_access.domain.buffers import effect as buffer_effect
+from data_access.domain.facts import LINES, SHIPMENTS
+from data_access.domain.scorecards.card import CARDS, cards
+from data_access.domain.scorecards.days import zones
+from data_access.domain.scorecards.headroom import roll_off
+from data_access.domain.scorecards.outlook import Outlook, outlook
+from data_access.domain.scorecards.outlook import history as outlook_history
+from data_access.domain.scorecards.rates import Rate, cells_at, daily, of_metric, rate, rolling, today
+from data_access.domain.scorecards.registry import Metric
 from data_access.engine import now_us, open_engine
 from data_access.errors import StoreUnavailable
-from data_access.queries import catalog, stock
+from data_access.mirror.counting import Counted
+from data_access.mirror.depth import observations, sides
+from data_access.queries import buffers, catalog, people, stock, withheld
 from data_access.queries import overview as attention
+from data_access.queries import scorecards as queries
+from data_access.queries.buffer_replay import BackTest
+from data_access.queries.buffer_replay import back_test as make_back_test
 from data_access.queries.freshness import aged
+from data_access.queries.live import Catalogue, matching, previewed, rows
 from data_access.queries.live import kpis as live_kpis
-from data_access.queries.live import matching, rows
 from data_access.queries.live import picture as live_picture
 from data_access.queries.live import waterfall as live_waterfall
 from data_access.queries.stock import StockFilter
 
 AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out anew though nothing changed
 TTL_SECONDS: Final = 120
+DEPTH_DAYS: Final = 60
+HORIZONS: Final = (7, 14)  # days ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,14 @@ def _live(url: str) -> LiveStock:
     live = LiveStock(open_engine(url))
     live.start()
     return live
+
+
+@st.cache_resource(show_spinner=False, on_release=HistoryKeeper.stop)
+def _keeper(url: str) -> HistoryKeeper:
+    hub = _live(url)
+    keeper = HistoryKeeper(open_engine(url), settings().mirror_dir, lambda: hub.snapshot.versions)
+    keeper.start()
+    return keeper
 
 
 def _hub() -> LiveStock:
@@ -78,9 +105,10 @@ def health() -> Health:
 
 
 def versions() -> dict[str, int]:
-    """The version of each topic that this process has seen, from memory. `stock` moves whenever live figures do."""
+    """The version of each topic that this process has seen, from memory. `stock` moves when live figures do; `history`: the mirror's."""
     snapshot = _snapshot()
-    return {**snapshot.versions, "stock": snapshot.token}
+    mirror = history_state().mirror
+    return {**snapshot.versions, "stock": snapshot.token, "history": 0 if mirror is None else mirror.manifest.generation}
 
 
 def version(topic: str) -> int:
@@ -109,6 +137,19 @@ def categories() -> tuple[str, ...]:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _categories(_products: pl.DataFrame, token: int) -> tuple[str, ...]:  # noqa: ARG001 - the token is the key
     return tuple(_products["category"].unique().sort())
+
+
+def products() -> pl.DataFrame:
+    """`catalog.PRODUCTS` by SKU."""
+    found = _snapshot().catalogue
+    return catalog.PRODUCTS.to_frame() if found is None else found.products
+
+
+def sold_on(channel_id: str) -> pl.DataFrame:
+    """`sku`: what a channel may sell, SKUs and kits."""
+    live = _snapshot().live
+    found = AVAILABILITY.to_frame() if live is None else live.availability
+    return found.filter((pl.col("channel_id") == channel_id) & pl.col("is_listed")).select("sku")
 
 
 def freshness() -> pl.DataFrame:
@@ -226,7 +267,109 @@ def purchase_lines(sku: str) -> pl.DataFrame:
     return _ask(("purchase_lines", sku), lambda bind: stock.purchase_lines(bind, sku), stock.PURCHASE_LINES)
 
 
+# ---- buffers -------------------------------------------------------------------------------------------------------
+
+
+def rules() -> pl.DataFrame:
+    """`domain.buffers.RULES`: every buffer rule, ended ones too, by scope."""
+    return _snapshot().withheld.rules
+
+
+def rule_table() -> pl.DataFrame:
+    """`withheld.RULE_TABLE` of all rules."""
+    snapshot = _snapshot()
+    return withheld.RULE_TABLE.to_frame() if snapshot.live is None else withheld.rule_table(snapshot.live, rules(), now_us())
+
+
+def reservation_table() -> pl.DataFrame:
+    """`withheld.RESERVATION_TABLE` of all reservations."""
+    snapshot = _snapshot()
+    if snapshot.live is None:
+        return withheld.RESERVATION_TABLE.to_frame()
+    return withheld.reservation_table(snapshot.live, snapshot.reservations, now_us())
+
+
+def listing_maxima() -> pl.DataFrame:
+    """`buffers.LISTING_MAXIMA`: every listing that is mapped to a SKU, by channel and its id there."""
+    hub = _hub()
+    catalogue = hub.ready().catalogue
+    if catalogue is None:
+        return buffers.LISTING_MAXIMA.to_frame()
+    try:
+        return _listings(hub, catalogue)[1]
+    except StoreUnavailable:
+        return buffers.LISTING_MAXIMA.to_frame()
+
+
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Catalogue: id})
+def _listings(_hub: LiveStock, catalogue: Catalogue) -> tuple[Catalogue, pl.DataFrame]:
+    """Read once for each catalogue, which is another one when a listing changes; it is kept here, so that no other gets its id."""
+    return catalogue, _hub.ask(buffers.listings)
+
+
+def effect(
+    all_rules: pl.DataFrame | None = None, reservations: pl.DataFrame | None = None, caps: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """`domain.buffers.EFFECT`: what would differ with other rules, reservations or caps instead, as `live.previewed` takes them."""
+    live = _snapshot().live
+    if live is None:
+        return EFFECT.to_frame()
+    return buffer_effect(live.availability, previewed(live, now_us(), all_rules, reservations, caps))
+
+
+TestKey = tuple[str, str | None, int, int]
+TEST_SECONDS: Final = 600
+TESTS_KEPT: Final = 24
+
+
+@st.cache_resource(show_spinner=False)
+def _tests(url: str) -> dict[TestKey, BackTest]:  # noqa: ARG001 - one for each store
+    return {}
+
+
+def kept_test(channel_id: str, sku: str | None, days: int) -> BackTest | None:
+    """The back-test of a SKU (None: of all) on a channel, if it was made with the rules of now, within the last ten minutes."""
+    found = _tests(settings().database_url).get((channel_id, sku, days, version("buffers")))
+    return found if found is not None and now_us() - found.at < TEST_SECONDS * 1_000_000 else None
+
+
+def back_test(channel_id: str, sku: str | None, days: int, progress: Callable[[float, str], object] | None = None) -> BackTest | None:
+    """Make a back-test; all SKUs of a large channel take many seconds. None while the database is away."""
+    live = _snapshot().live
+    key = (channel_id, sku, days, version("buffers"))
+    if live is None:
+        return None
+    asked = None if sku is None else [sku]
+    try:
+        found = _hub().ask(lambda bind: make_back_test(bind, live, channel_id, asked, days, now_us(), progress or (lambda *_: None)))
+    except StoreUnavailable:
+        return None
+    kept = _tests(settings().database_url)
+    for old in list(kept)[: max(len(kept) - TESTS_KEPT + 1, 0)]:
+        kept.pop(old, None)
+    kept[key] = found
+    return found
+
+
+def history(entity: str, entity_id: int) -> pl.DataFrame:
+    """`buffers.HISTORY` of one thing (a buffer_rule, reservation or listing_maximum, by its row id), the newest first."""
+    return _asked_anew(lambda bind: buffers.history(bind, entity_id, entity=entity), buffers.HISTORY)
+
+
+def users() -> pl.DataFrame:
+    """`people.USERS`, by name."""
+    return _asked_anew(people.users, people.USERS)
+
+
 Question = Callable[[Connection], pl.DataFrame]
+
+
+def _asked_anew(question: Question, schema: pl.Schema) -> pl.DataFrame:
+    """The database's answer of now, for what is small and must be right; empty while it is away."""
+    try:
+        return _hub().ask(question)
+    except StoreUnavailable:
+        return schema.to_frame()
 
 
 def _ask(key: tuple[str | int | None, ...], question: Question, schema: pl.Schema) -> pl.DataFrame:
@@ -244,3 +387,118 @@ def _ask(key: tuple[str | int | None, ...], question: Question, schema: pl.Schem
 @st.cache_resource(max_entries=256, ttl=TTL_SECONDS, show_spinner=False)
 def _answer(_hub: LiveStock, _question: Question, key: tuple[str | int | None, ...], token: int) -> pl.DataFrame:  # noqa: ARG001
     return _hub.ask(_question)
+
+
+# ---- history and scorecards ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """One metric of one channel. `rate`: of now; `days`: `rates.DAILY` and `trend`: `rates.ROLLING` of the last `DEPTH_DAYS` days;
+
+    `sides`: `depth.SIDES` of its window; `remarks`: `causes.REMARKS` of the orders in it; `roll_off`: `headroom.ROLL_OFF`; `outlooks`: in
+    7 and 14 days, where they can be told.
+    """
+
+    metric: Metric
+    rate: Rate
+    days: pl.DataFrame
+    trend: pl.DataFrame
+    sides: pl.DataFrame
+    remarks: pl.DataFrame
+    roll_off: pl.DataFrame
+    outlooks: tuple[Outlook, ...]
+
+
+def history_state() -> History:
+    """The mirror of history and what is counted of it, as far as it is."""
+    return _keeper(settings().database_url).state
+
+
+def ready_history() -> History:
+    """The same, once it was made, or after a while without it."""
+    return _keeper(settings().database_url).ready()
+
+
+def channel_metrics() -> dict[str, tuple[Metric, ...]]:
+    """Each channel's metrics, by position, as people set them; empty while the database is away."""
+    try:
+        return _channel_metrics(_hub(), version("scorecards"), version("channels"))
+    except StoreUnavailable:
+        return {}
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _channel_metrics(_hub: LiveStock, scorecards: int, channels: int) -> dict[str, tuple[Metric, ...]]:  # noqa: ARG001 - the key
+    return _hub.ask(queries.metrics)
+
+
+def metric_settings() -> pl.DataFrame:
+    """`scorecards.SETTINGS`."""
+    return _asked_anew(queries.settings, queries.SETTINGS)
+
+
+def recorded_figures() -> pl.DataFrame:
+    """`scorecards.FIGURES`, the newest first."""
+    return _asked_anew(queries.figures, queries.FIGURES)
+
+
+def scorecards(*, wait: bool = True) -> pl.DataFrame:
+    """`card.CARDS` of now, the most urgent first; empty while history is not there yet. `wait`: a while, for it to be made."""
+    counted = (ready_history() if wait else history_state()).counted
+    if counted is None:
+        return CARDS.to_frame()
+    return _cards(counted, _key_of(counted))
+
+
+@st.cache_resource(max_entries=4, ttl=TTL_SECONDS, show_spinner=False)
+def _cards(_counted: Counted, key: tuple[int, ...]) -> pl.DataFrame:  # noqa: ARG001
+    now, zone_of = datetime.now(UTC), zones(_counted.channels)
+    return cards(cells_at(_counted.tally, _counted.asked, now, zone_of), channel_metrics(), zone_of, recorded_figures(), now)
+
+
+def depth(channel_id: str, metric_id: str) -> Depth | None:
+    """One metric in depth; None if it is not computed, or history is not there yet."""
+    counted = ready_history().counted
+    if counted is None:
+        return None
+    return _depth(counted, channel_id, metric_id, _key_of(counted))
+
+
+@st.cache_resource(max_entries=8, ttl=TTL_SECONDS, show_spinner="Reading the orders")
+def _depth(_counted: Counted, channel_id: str, metric_id: str, key: tuple[int, ...]) -> Depth | None:  # noqa: ARG001
+    metric = next((one for one in channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
+    if metric is None or metric.computes is None:
+        return None
+    now, zone_of = datetime.now(UTC), zones(_counted.channels)
+    day = today(now, zone_of.get(channel_id))
+    cells = of_metric(cells_at(_counted.tally, _counted.asked, now, zone_of), channel_id, metric)
+    current = rate(cells, metric, day)
+    first = day - timedelta(days=DEPTH_DAYS - 1)
+    days = daily(cells, min(first, current.first), day)
+    judged = observations(_counted, channel_id, metric)
+    past = outlook_history(judged.lazy(), metric.dated_by, zone_of, now)
+    found = (outlook(past, metric, current, day, horizon) for horizon in HORIZONS)
+    return Depth(
+        metric,
+        current,
+        days,
+        rolling(cells, metric, first, day),
+        *sides(_counted, judged, metric, current, now),
+        roll_off(days, current, metric),
+        tuple(one for one in found if one is not None),
+    )
+
+
+def order(order_id: int, placed_at: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`facts.LINES` and `facts.SHIPMENTS` of an order that was placed then, from the mirror."""
+    mirror = ready_history().mirror
+    if mirror is None:
+        return LINES.to_frame(), SHIPMENTS.to_frame()
+    mine = pl.col("order_id") == order_id
+    return mirror.scan("line", placed_at).filter(mine).collect(), mirror.scan("shipment", placed_at).filter(mine).collect()
+
+
+def _key_of(counted: Counted) -> tuple[int, ...]:
+    """What figures of now rest on: what was counted, what people set, and the minute."""
+    return counted.mirror.manifest.generation, version("scorecards"), version("channels"), now_us() // 60_000_000

@@ -39,8 +39,10 @@ app = typer.Typer(
 )
 import_app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
 inbox_app = typer.Typer(no_args_is_help=True, help="Rows and events that could not be taken in: list, map, mend, retry, dismiss.")
+users_app = typer.Typer(no_args_is_help=True, help="Who may change what: list, add, role, remove.")
 app.add_typer(import_app, name="import")
 app.add_typer(inbox_app, name="inbox")
+app.add_typer(users_app, name="users")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
@@ -48,11 +50,25 @@ Items = Annotated[list[int], typer.Argument(help="Their ids, from `onhand inbox 
 Why = Annotated[str, typer.Option(help="The reason, kept in the audit.", show_default=False)]
 
 
+class Role(StrEnum):
+    """What a person may do."""
+
+    VIEWER = "viewer"
+    OPS = "ops"
+    PLANNER = "planner"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+
+UserName = Annotated[str, typer.Argument(help="What the person is called, on pages and in the audit.", show_default=False)]
+
+
 class DemoSize(StrEnum):
     """How big a demo company is made."""
 
     SMALL = "small"
     MEDIUM = "medium"
+    LARGE = "large"
 
 
 class Bar:
@@ -113,7 +129,9 @@ def _day(text: str) -> date:
 
 @app.command()
 def demo(
-    size: Annotated[DemoSize, typer.Option(help="About 300 SKUs and 250,000 order lines, or 3,000 and 1 million.")] = DemoSize.SMALL,
+    size: Annotated[
+        DemoSize, typer.Option(help="About 300 SKUs and 250,000 order lines, 3,000 and 1 million, or 20,000 and 10 million.")
+    ] = DemoSize.SMALL,
     seed: Annotated[int, typer.Option(min=0, help="The same seed and day make the same company.")] = 7,
     as_of: Annotated[str, typer.Option(metavar="DATE", help="Last day of its two years, YYYY-MM-DD.")] = "today",
     replace: Annotated[bool, typer.Option("--replace", help="Make a demo store that is there anew.")] = False,
@@ -196,21 +214,71 @@ def migrate() -> None:
 
 @app.command()
 def verify(as_json: Json = False) -> None:
-    """Rebuild every projection from the facts and print the differences; the exit code is 1 if there are any."""
+    """Rebuild every projection and the mirror from the facts and print the differences; the exit code is 1 if there are any."""
+    from dashboard.settings import settings
+    from data_access.mirror.verify import verify_mirror
     from data_access.queries.verify import verify as rebuild
 
-    with current_store() as engine:
+    with current_store() as engine, bar("Verifying") as progress:
         report = rebuild(engine)
+        mirrored = verify_mirror(engine, settings().mirror_dir, progress)
+    differences = report.differences + (0 if mirrored is None else mirrored.differences)
     if as_json:
-        say(json.dumps(asdict(report), default=str))
+        mirror = None if mirrored is None else asdict(mirrored)
+        say(json.dumps({**asdict(report), "differences": differences, "mirror": mirror}, default=str))
     else:
-        for row in report.rows:
+        for row in [*report.rows, *([] if mirrored is None else mirrored.found)]:
             say(", ".join(f"{name} {value}" for name, value in row.items()))
-        checked = ", ".join(f"{count} {name}" for name, count in report.checked.items())
+        counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows}
+        checked = ", ".join(f"{count} {name}" for name, count in counts.items())
         for name in report.incomplete_imports:
             say(f"The import of {name} was stopped before its end: run it again to go on.")
-        say(f"{report.differences} differences; checked {checked}.")
-    raise typer.Exit(0 if report.differences == 0 else 1)
+        say(f"{differences} differences; checked {checked}.")
+    raise typer.Exit(0 if differences == 0 else 1)
+
+
+@app.command()
+def mirror(
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Read everything anew instead of what changed.")] = False, as_json: Json = False
+) -> None:
+    """Bring the columnar mirror of history up to date; history pages and scorecards read it. The app does so by itself while it runs."""
+    from dashboard.settings import settings
+    from data_access.mirror.scan import Mirror
+    from data_access.mirror.writing import catch_up
+
+    folder = settings().mirror_dir
+    with current_store() as engine, bar("Mirroring") as progress:
+        done = catch_up(engine, folder, rebuild=rebuild, progress=progress)
+    rows = {fact: Mirror(folder, done.manifest).count(fact) for fact in done.manifest.parts}
+    if as_json:
+        say(json.dumps({"rebuilt": done.is_rebuilt, "orders": len(done.orders), "parts": done.parts, "rows": rows, "folder": str(folder)}))
+        return
+    what = "Read everything anew" if done.is_rebuilt else f"{len(done.orders):,} orders had changed, {done.parts:,} files were written anew"
+    say(f"{what}; the mirror in {folder} has {', '.join(f'{count:,} {fact} facts' for fact, count in rows.items())}.")
+
+
+@app.command()
+def scorecard(
+    channel: Annotated[str | None, typer.Option(help="This channel alone, by its id.", show_default=False)] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="By what was known at the end of that day; now by default.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Each channel's metrics against their targets, from the orders up."""
+    from dashboard.jobs.scorecards import scorecard as made
+    from dashboard.settings import settings
+
+    with current_store() as engine, bar("Mirroring") as progress:
+        cards = made(engine, settings().mirror_dir, channel, None if as_of is None else as_of.date(), progress)
+    if as_json:
+        say(json.dumps(cards.to_dicts(), default=str))
+        return
+    for row in cards.iter_rows(named=True):
+        value = "no figure" if row["value"] is None else f"{row['value']:.2%} ({row['numerator']:,} of {row['denominator']:,})"
+        room = "" if row["further"] is None else f"; {row['excess']:,} too many" if row["excess"] else f"; {row['further']:,} more misses"
+        say(f"{row['channel_id']}, {row['name']} ({row['window']}): {value}, target {row['target']}: {row['state']}{room}")
 
 
 @import_app.command("orders")
@@ -257,8 +325,57 @@ for _kind in KINDS_IMPORTED:
     _table_command(_kind)
 
 
-def _actor() -> str:
-    return getpass.getuser()
+def _typist() -> str:
+    """Who types here, for the audit: whoever can do that may do everything."""
+    from data_access.commands.people import COMMAND_LINE
+
+    return f"{COMMAND_LINE} ({getpass.getuser()})"
+
+
+@users_app.command("list")
+def users_list(as_json: Json = False) -> None:
+    """Everyone who may change something; all others only look."""
+    from data_access.queries.people import users
+
+    with current_store() as engine:
+        found = users(engine)
+    if as_json:
+        say(json.dumps(found.to_dicts(), default=str))
+        return
+    for row in found.iter_rows(named=True):
+        say(f"{row['name']}: {row['role']}")
+    if found.is_empty():
+        say("There are no users: everyone only looks. Add one with `onhand users add NAME --role ops`.")
+
+
+@users_app.command("add")
+def users_add(name: UserName, role: Annotated[Role, typer.Option(help="What the person may do.", show_default=False)]) -> None:
+    """Add a person: ops change buffers and work the inbox, planners work the inbox, managers do both, admins manage users too."""
+    from data_access.commands.people import add_user
+
+    with current_store() as engine:
+        add_user(engine, name, role, _typist())
+    say(f"{name.strip()} is {role}.")
+
+
+@users_app.command("role")
+def users_role(name: UserName, role: Annotated[Role, typer.Argument(help="What the person may do.", show_default=False)]) -> None:
+    """Give a person another role."""
+    from data_access.commands.people import set_role
+
+    with current_store() as engine:
+        set_role(engine, name, role, _typist())
+    say(f"{name} is {role} now.")
+
+
+@users_app.command("remove")
+def users_remove(name: UserName) -> None:
+    """Remove a person; what they did stays in the audit."""
+    from data_access.commands.people import remove_user
+
+    with current_store() as engine:
+        remove_user(engine, name, _typist())
+    say(f"{name} is removed.")
 
 
 @inbox_app.command("list")
@@ -315,7 +432,7 @@ def inbox_mend(
     from data_access.commands.inbox import mend
 
     with current_store() as engine:
-        mend(engine, item, text, version, _actor())
+        mend(engine, item, text, version, _typist())
     say(f"Mended {item}.")
 
 
@@ -325,7 +442,7 @@ def inbox_retry(items: Items) -> None:
     from data_access.commands.inbox import retry
 
     with current_store() as engine:
-        say(str(retry(engine, items, _actor())))
+        say(str(retry(engine, items, _typist())))
 
 
 @inbox_app.command("dismiss")
@@ -339,9 +456,9 @@ def inbox_dismiss(
 
     with current_store() as engine:
         if parked:
-            inbox.dismiss_parked(engine, items, why, _actor())
+            inbox.dismiss_parked(engine, items, why, _typist())
         else:
-            inbox.dismiss(engine, items, why, _actor())
+            inbox.dismiss(engine, items, why, _typist())
     say(f"Dismissed {len(items)}.")
 
 
@@ -356,7 +473,7 @@ def inbox_map(
     from data_access.commands.inbox import map_listing
 
     with current_store() as engine:
-        say(str(map_listing(engine, channel, external_sku, sku, _actor(), why)))
+        say(str(map_listing(engine, channel, external_sku, sku, _typist(), why)))
 
 
 def _report(result: "ImportResult", as_json: bool) -> None:

@@ -19,12 +19,12 @@ from dashboard.cli import app
 from dashboard.settings import FILE, Settings
 from data_access import schema
 from data_access.domain import events
-from data_access.schema import audit, catalog, channels, demand, orders, purchasing, returns, stock
+from data_access.schema import audit, buffers, catalog, channels, demand, orders, purchasing, returns, scorecards, stock, users
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs"
 POSTGRESQL: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
 NOTE: Final = "<!-- Made by `make docs` from the code: change that instead. -->"
-TOPICS: Final = (catalog, channels, stock, orders, returns, purchasing, demand, audit)
+TOPICS: Final = (catalog, channels, stock, buffers, orders, returns, scorecards, purchasing, demand, users, audit)
 EVENTS: Final = get_args(events.Event)
 LIMITS: Final = {
     "minimum": "at least {:,}",

@@ -38,7 +38,7 @@ def app_command(host: str, port: int) -> list[str]:
         "browser.gatherUsageStats": "false",
         "logger.level": "warning",
     }
-    streamlit = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py")]
+    streamlit = [sys.executable, "-m", "dashboard.server", "run", str(ROOT / "dashboard" / "app.py")]
     return streamlit + [f"--{name}={value}" for name, value in options.items()]
 
 

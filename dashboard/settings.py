@@ -22,6 +22,11 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the app listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port the app listens on; `make run PORT=` sets it.")
 
+    @property
+    def mirror_dir(self) -> Path:
+        """Folder of the columnar mirror of history."""
+        return self.var_dir / "mirror"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -6,8 +6,9 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import empty, errors, filters, header, inbox, user, words
+from dashboard.components import empty, errors, filters, header, inbox, said, user, words
 from data_access.commands import inbox as commands
+from data_access.errors import OnHandError
 from data_access.queries import inbox as queries
 from data_access.queries.inbox import InboxFilter
 from data_access.queries.stock import StockFilter
@@ -17,9 +18,12 @@ SHOWN = 200
 
 
 def done(command: Callable[[], object]) -> None:
-    """Run a command, keep what it says for the next view, and draw the page anew; or say why it was refused."""
+    """Run a command, keep what it says, or why it was refused, for the next views, and draw the page anew."""
     with errors.caught():
-        st.session_state[f"{PAGE}.said"] = command() or "Done."
+        try:
+            said.keep(PAGE, str(command() or "Done."))
+        except OnHandError as error:
+            said.keep(PAGE, str(error), is_warning=True)
         st.rerun()
 
 
@@ -49,9 +53,8 @@ def gave_up(decision: inbox.Decision) -> object:
 
 
 header.show("What could not be taken in, and what does it wait for?", watches=("catalog", "inbox"))
-if f"{PAGE}.said" in st.session_state:
-    st.success(str(st.session_state.pop(f"{PAGE}.said")), icon=":material/check_circle:")
-st.caption(f"What you change here is kept in the audit as “{user.current()}”.")
+said.show(PAGE)
+can_change = user.choose("work the inbox")
 
 waiting = dict(queries.counts(cache.engine()).iter_rows())
 counts = {
@@ -67,22 +70,24 @@ if counts[tab] == 0:
     empty.all_well(f"{filters.TABS[tab]}: nothing waits here.")
 elif tab == "listings":
     names = {row["channel_id"]: row["name"] for row in cache.channels().iter_rows(named=True)}
-    mapping = inbox.listings(queries.listings_without_sku(cache.engine()), cache.stock_table(StockFilter()).select("sku", "name"), names)
+    products = cache.stock_table(StockFilter()).select("sku", "name")
+    mapping = inbox.listings(queries.listings_without_sku(cache.engine()), products, names, can_change)
     if mapping:
         done(partial(mapped, mapping))
 elif tab == "rows":
     text = st.text_input("Order, reason or text", key="find", bind="query-params", placeholder="Search", width=320)
     rows = inbox.together([queries.items(cache.engine(), InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
     st.caption(f"{words.units(rows.height)} of {words.units(counts[tab])} shown, the oldest first.")
-    decision = inbox.items(rows, "rows", can_retry=True)
+    decision = inbox.items(rows, "rows", can_change, can_retry=True)
     if decision:
         done(partial(decided, decision))
 elif tab == "conflicts":
     st.caption("The first event stands. Send what changed as an event of its own, then dismiss the conflict.")
-    decision = inbox.items(queries.items(cache.engine(), InboxFilter(kind="conflict", limit=SHOWN)), "conflicts", can_retry=False)
+    rows = queries.items(cache.engine(), InboxFilter(kind="conflict", limit=SHOWN))
+    decision = inbox.items(rows, "conflicts", can_change, can_retry=False)
     if decision:
         done(partial(decided, decision))
 else:
-    decision = inbox.parked(queries.parked(cache.engine()), "parked")
+    decision = inbox.parked(queries.parked(cache.engine()), "parked", can_change)
     if decision:
         done(partial(gave_up, decision))

@@ -8,7 +8,7 @@ from data_access.queries.stock import StockFilter
 
 PAGE = "overview"
 
-header.show("What needs attention today?", watches=("catalog", "channels", "inbox", "purchasing", "stock"))
+header.show("What needs attention today?", watches=("catalog", "channels", "history", "inbox", "purchasing", "scorecards", "stock"))
 explain.forget()
 info = cache.store_info()
 if info.is_empty:
@@ -22,6 +22,8 @@ with left:
     for entry in entries:
         attention.show(entry)
     if not entries and not info.is_empty:
-        empty.all_well("Nothing needs attention: no SKU is out, oversold or backordered, all channels are in step, the inbox is empty.")
+        empty.all_well(
+            "Nothing needs attention: no SKU is out, oversold or backordered, channels are in step, targets are met, the inbox is empty."
+        )
 with right:
     freshness.table(cache.freshness())

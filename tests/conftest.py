@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 import warnings
@@ -37,6 +38,14 @@ for _name, _examples in (("ci", 60), ("thorough", 1_000)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def main_module() -> Iterator[None]:
+    """Streamlit's own test of a script leaves it as the process's main module, which processes that are started then would run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
 
 
 @contextmanager
@@ -133,14 +142,17 @@ def store_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"{request.param}_url"))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Address of a database without tables (on SQLite: a file that is not there yet)."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'empty.db'}"
-        return
-    with postgres_database(request.getfixturevalue("postgres_server"), "template1") as url:
+@pytest.fixture
+def postgres_empty_url(postgres_server: str) -> Iterator[str]:
+    """Address of a PostgreSQL database without tables."""
+    with postgres_database(postgres_server, "template1") as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Address of a database without tables (on SQLite: a file that is not there yet)."""
+    return f"sqlite:///{tmp_path / 'empty.db'}" if request.param == "sqlite" else str(request.getfixturevalue("postgres_empty_url"))
 
 
 @contextmanager

@@ -5,13 +5,13 @@ A later part adds its own entries by adding a function to `SOURCES`.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import filters, links, tables, words
+from dashboard.components import filters, links, scorecards, tables, words
 
 ITEMS: Final = 3
 
@@ -80,7 +80,26 @@ def _sku_item(item: dict[str, str], query: dict[str, list[str]], channels: dict[
     return Item(f"{sku} {item['label']}", detail, link)
 
 
-SOURCES: Final[list[Source]] = [store_entries]
+def scorecard_entries() -> Iterable[Entry]:
+    """Metrics that miss their target, or are about to."""
+    cards, called = cache.scorecards(wait=False), scorecards.labels()
+    for state, icon, one, many in (
+        ("breach", ":material/crisis_alert:", "metric misses its target", "metrics miss their targets"),
+        ("watch", ":material/speed:", "metric is about to breach its target", "metrics are about to breach their targets"),
+    ):
+        rows = cards.filter(pl.col("state") == state)
+        items = tuple(_metric_item(row, called) for row in rows.head(ITEMS).iter_rows(named=True))
+        if items:
+            yield Entry(icon, words.counted(rows.height, one, many), links.SCORECARDS, {}, items)
+
+
+def _metric_item(row: dict[str, Any], called: dict[str, str]) -> Item:
+    label = called.get(scorecards.key_of(row["channel_id"], row["metric_id"]), row["name"])
+    room = f"{words.units(row['excess'])} too many" if row["excess"] else f"{words.units(row['further'])} more until it is missed"
+    return Item(label, f"{row['value']:.2%}, misses: {room}", {"metric": label})
+
+
+SOURCES: Final[list[Source]] = [store_entries, scorecard_entries]
 
 
 def entries() -> list[Entry]:

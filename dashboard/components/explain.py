@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.charts import stock as charts
-from dashboard.components import tables, words
+from dashboard.components import buffers, links, records, tables, words
+from data_access.domain.buffer_rules import amount_in_words
 from data_access.queries.stock import StockFilter
 
 STEP: Final = 50
@@ -179,6 +180,7 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
     figures = rows.row(by_predicate=pl.col("channel_id") == chosen, named=True)
     name, left = channels[chosen]["name"], figures["available_to_sell"]
     st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**: {words.rule(figures['binding_rule'], figures['binding_component'])}.")
+    _winning_rule(figures["buffer_rule_id"])
     if not (frame["running"] != 0).any():
         st.caption("There are no units at its locations.")
         return
@@ -187,6 +189,18 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
         key="explain.chart",
         config={"displayModeBar": False},
         alt=f"From units on hand to the {left} that {name} may sell",
+    )
+
+
+def _winning_rule(rule_id: int | None) -> None:
+    """Say which of the buffer rules that cover the SKU on the channel counts, with a link to it."""
+    found = cache.rules().filter(pl.col("rule_id") == rule_id)
+    if found.is_empty():
+        return
+    rule = found.row(0, named=True)
+    told = f"{buffers.covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
+    st.page_link(
+        links.BUFFERS.path, label=f"Buffer rule: {words.plain(told)}", icon=":material/shield:", query_params={"rule": str(rule_id)}
     )
 
 

@@ -7,9 +7,9 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import empty, errors, links, style, words
+from dashboard.components import empty, errors, late, links, style, words
 
-PULSE_SECONDS: Final = 0.75  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
+PULSE_SECONDS: Final = 0.5  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
 _SEEN: Final = "header.seen"
 _PAGE: Final = "header.page"
 
@@ -35,6 +35,7 @@ def _arrive(question: str) -> None:
     """On coming from another page, let the address alone say what is chosen: Streamlit would keep what was chosen here before."""
     if st.session_state.get(_PAGE) != question:
         st.session_state[_PAGE] = question
+        late.forget()
         for key in links.PARAMETERS:
             st.session_state.pop(key, None)
 
@@ -47,6 +48,7 @@ def _snapshot(watches: tuple[str, ...]) -> Snapshot:
 @st.fragment(run_every=PULSE_SECONDS)
 @errors.guarded
 def _pulse(watches: tuple[str, ...]) -> None:
+    late.restore(links.PARAMETERS)
     health = cache.health()
     st.html(head_html(cache.freshness(), is_demo=cache.store_info().kind == "demo"))
     if not health.is_ok:

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.components import downloads, words
+from dashboard.components import downloads, late, words
 from data_access.domain.matching import suggestions
 
 LISTINGS_SHOWN: Final = 20
@@ -69,20 +69,28 @@ def together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def listings(rows: pl.DataFrame, products: pl.DataFrame, names: dict[str, str]) -> Mapping | None:
-    """Draw `queries.inbox.LISTINGS` with the likeliest SKUs as buttons. `products`: sku and name; `names`: of channels."""
+def listings(rows: pl.DataFrame, products: pl.DataFrame, names: dict[str, str], can_change: bool) -> Mapping | None:
+    """Draw `queries.inbox.LISTINGS` with the likeliest SKUs, as buttons if they may be chosen.
+
+    Args:
+        rows: the listings.
+        products: sku and name.
+        names: of channels.
+        can_change: whether the person may choose.
+
+    """
     shown = rows.head(LISTINGS_SHOWN)
     likely = suggestions(shown, products)
     decided = None
     for row in shown.iter_rows(named=True):
         mine = likely.filter((pl.col("channel_id") == row["channel_id"]) & (pl.col("external_sku") == row["external_sku"]))
-        decided = _listing(row, mine, names) or decided
+        decided = _listing(row, mine, names, can_change) or decided
     if rows.height > shown.height:
         st.caption(f"{words.counted(rows.height - shown.height, 'more listing')} below these, with fewer rows and events waiting.")
     return decided
 
 
-def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str]) -> Mapping | None:
+def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str], can_change: bool) -> Mapping | None:
     key = f"inbox.{row['channel_id']}.{row['external_sku']}"
     chosen = ""
     with st.container(border=True, gap="xsmall"):
@@ -90,10 +98,14 @@ def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str]) -
         st.markdown(f"**{words.plain(row['external_sku'])}** on {words.plain(names.get(row['channel_id'], row['channel_id']) + title)}")
         waiting = [words.counted(row[f"{what}s_waiting"], what) for what in ("row", "event") if row[f"{what}s_waiting"]]
         st.caption(f"Waiting for it: {' and '.join(waiting) or 'nothing yet'}")
+        told = {option["sku"]: f"{words.plain(option['sku'])} · {words.plain(option['name'])}" for option in likely.iter_rows(named=True)}
+        if not can_change:
+            st.caption(f"Likely: {', '.join(told.values())}" if told else "No SKU of the catalogue resembles it.")
+            return None
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             for option in likely.iter_rows(named=True):
-                told = f"Map to {words.plain(option['sku'])} · {words.plain(option['name'])}"
-                if st.button(told, key=f"{key}.{option['sku']}", type="primary" if option["score"] == 1 else "secondary"):
+                label = f"Map to {told[option['sku']]}"
+                if st.button(label, key=f"{key}.{option['sku']}", type="primary" if option["score"] == 1 else "secondary"):
                     chosen = option["sku"]
             with st.popover("Another SKU"), st.form(f"{key}.form", border=False):
                 typed = st.text_input("SKU", key=f"{key}.typed", placeholder="As in your catalogue")
@@ -102,21 +114,21 @@ def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str]) -
     return Mapping(row["channel_id"], row["external_sku"], chosen, row["version"]) if chosen else None
 
 
-def items(rows: pl.DataFrame, key: str, can_retry: bool) -> Decision | None:
-    """Draw `queries.inbox.ITEMS`, several selectable; one can be mended where `can_retry`."""
+def items(rows: pl.DataFrame, key: str, can_change: bool, can_retry: bool) -> Decision | None:
+    """Draw `queries.inbox.ITEMS`, several selectable; who `can_change` may dismiss them and, where `can_retry`, mend and retry them."""
     chosen = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that could not be taken in")
     downloads.buttons(rows, f"inbox-{key}", key)
     picked = rows.filter(pl.col("id").is_in(chosen))
     decided: Decision | None = None
-    if can_retry:
+    if can_change and can_retry:
         wanted, what = (chosen, "chosen") if chosen else (rows["id"].to_list(), "shown")
         if st.button(f"Retry the {len(wanted)} {what}", key=f"{key}.retry", icon=":material/replay:"):
             decided = Decision("retry", tuple(wanted))
         if picked.height == 1:
             decided = _mending(picked.row(0, named=True), key) or decided
-    if not can_retry and picked.height == 1:
-        st.code(picked["content"][0], language=None, wrap_lines=True)
-    return _dismissing(chosen, key) or decided
+    elif picked.height == 1:
+        st.code(picked["mended"][0] or picked["content"][0], language=None, wrap_lines=True)
+    return (_dismissing(chosen, key) if can_change else None) or decided
 
 
 def _mending(item: dict[str, Any], key: str) -> Decision | None:
@@ -134,8 +146,8 @@ def _mending(item: dict[str, Any], key: str) -> Decision | None:
     return None
 
 
-def parked(rows: pl.DataFrame, key: str) -> Decision | None:
-    """Draw `queries.inbox.PARKED` and what each event waits for."""
+def parked(rows: pl.DataFrame, key: str, can_change: bool) -> Decision | None:
+    """Draw `queries.inbox.PARKED` and what each event waits for; who `can_change` may dismiss them."""
     st.caption("Each is applied by itself as soon as what it waits for comes in.")
     shown = rows.select(
         pl.col("waits_for").map_elements(waits_for, return_dtype=pl.String),
@@ -147,7 +159,7 @@ def parked(rows: pl.DataFrame, key: str) -> Decision | None:
     )
     chosen = _selectable(shown, rows["id"].to_list(), key, "Events that wait for something")
     downloads.buttons(rows, "inbox-waiting", key)
-    return _dismissing(chosen, key)
+    return _dismissing(chosen, key) if can_change else None
 
 
 def waits_for(key: str) -> str:
@@ -183,6 +195,7 @@ def _selectable(shown: pl.DataFrame, ids: list[int], key: str, alt: str) -> list
     """A table whose rows are chosen by a click anywhere, kept by id: rows that come or go do not move the choice. The chosen ids."""
     memory, grid = f"{key}.chosen", f"{key}.grid"
 
+    @late.ignored
     def clicked() -> None:
         selection = st.session_state[grid]["selection"]
         if selection["cells"]:  # a click beside the box: that row too, or no longer

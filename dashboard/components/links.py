@@ -20,11 +20,17 @@ class PageInfo:
 
 OVERVIEW: Final = PageInfo(str(_FOLDER / "overview.py"), "overview", "Overview")
 STOCK: Final = PageInfo(str(_FOLDER / "live_stock.py"), "stock", "Live stock")
+BUFFERS: Final = PageInfo(str(_FOLDER / "buffers.py"), "buffers", "Buffers")
 INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox")
-PAGES: Final = (OVERVIEW, STOCK, INBOX)  # in the order of the navigation; the first is where the app opens
+SCORECARDS: Final = PageInfo(str(_FOLDER / "scorecards.py"), "scorecards", "Scorecards")
+PAGES: Final = (OVERVIEW, STOCK, BUFFERS, SCORECARDS, INBOX)  # in the order of the navigation; the first is where the app opens
 
 # Every parameter that a widget is bound to (its key), on whatever page.
-PARAMETERS: Final = ("channel", "location", "category", "q", "state", "sort", "order", "rows", "page", "sku", "tab", "find")
+PARAMETERS: Final = (
+    *("channel", "location", "category", "q", "state", "sort", "order", "rows", "page", "sku", "tab", "find"),
+    *("rule", "view", "reservation", "listed", "listing", "days", "target"),
+    *("metric", "side", "cause", "order_ref"),
+)
 
 Query = Mapping[str, str | Sequence[str]]
 

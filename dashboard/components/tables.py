@@ -12,7 +12,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import downloads, filters, words
+from dashboard.components import downloads, filters, late, words
 from data_access.queries.stock import STATES, StockFilter
 
 PAGE_SIZES: Final = (50, 100)
@@ -126,6 +126,7 @@ def _select(key: str, skus: tuple[str, ...], chosen: str) -> None:
         st.session_state[f"{key}.grid"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
 
 
+@late.ignored
 def _clicked(key: str) -> None:
     """A click on a row chooses its SKU (on its box again: lets go of it); one on a header sorts all rows by it (again: the other way)."""
     selection = st.session_state[f"{key}.grid"]["selection"]

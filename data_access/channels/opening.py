@@ -40,11 +40,15 @@ def openings(rows: pl.DataFrame, cover: int, restocks: bool) -> pl.DataFrame:
         restocks: whether returns are put back as sellable.
 
     """
+    key = pl.struct("order_ref", "line_ref", "sku")
+    rows = rows.with_columns(counts=(pl.col("role") != "line") | key.is_last_distinct())  # of several rows of a line, the newest
     is_line = pl.col("role") == "line"
     leaves = is_line & (pl.col("shipped_at").is_not_null() | pl.col("cancelled_at").is_null())
     comes = (pl.col("role") == "return") & pl.lit(restocks)
     units = pl.when(leaves | (pl.col("role") == "write_off")).then(-pl.col("quantity")).when(comes).then("quantity").otherwise(0)
-    flows = rows.select("sku", "position", at=pl.coalesce("shipped_at", "placed_at"), first_at="placed_at", units=units)
+    flows = rows.select(
+        "sku", "position", at=pl.coalesce("shipped_at", "placed_at"), first_at="placed_at", units=pl.when("counts").then(units).otherwise(0)
+    )
     balance = (
         flows.sort("sku", "at", pl.col("units") > 0, "position")
         .with_columns(balance=pl.col("units").cum_sum().over("sku"))
@@ -61,7 +65,7 @@ def openings(rows: pl.DataFrame, cover: int, restocks: bool) -> pl.DataFrame:
     first, last = int(rows["placed_at"].min()), int(rows["placed_at"].max())  # type: ignore[arg-type]
     days = min(MEAN_DAYS, max(-(-(last - first) // DAY_US), 1))
     since = last - days * DAY_US + 1 if days == MEAN_DAYS else first
-    demanded = is_line & ~(pl.col("cancelled_at").is_not_null() & (pl.col("cancelled_by") == "buyer"))
+    demanded = is_line & pl.col("counts") & ~(pl.col("cancelled_at").is_not_null() & (pl.col("cancelled_by") == "buyer"))
     demand = rows.filter(demanded & (pl.col("placed_at") >= since)).group_by("sku").agg(demand=pl.col("quantity").sum())
     target = (pl.col("demand").fill_null(0) * cover / days).ceil().cast(pl.Int64)
     quantity = pl.max_horizontal(-pl.col("lowest"), target - pl.col("total"), 0)

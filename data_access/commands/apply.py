@@ -16,7 +16,7 @@ from data_access.domain import events as ev
 from data_access.domain.ledger import Line
 from data_access.errors import OnHandError
 from data_access.prepared import Prepared, in_list
-from data_access.schema.catalog import listing
+from data_access.schema.catalog import listing, product
 from data_access.schema.orders import cancellation, order_line, sales_order, shipment
 from data_access.schema.purchasing import purchase_order, purchase_order_line
 from data_access.schema.returns import return_line
@@ -33,7 +33,9 @@ _SHIPMENTS: Final = Prepared(
     .where(sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs"))
 )
 _RETURNS: Final = Prepared(
-    sa.select(return_line, order_line.c.kit_version)
+    # a kit that came back without its order line is taken for what the kit is made of now
+    sa.select(return_line, sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"))
+    .join(product, product.c.sku == return_line.c.sku)
     .join(order_line, order_line.c.id == return_line.c.line_id, isouter=True)
     .where(return_line.c.channel_id == sa.bindparam("channel"), in_list(return_line.c.return_ref, "refs"))
 )
@@ -109,7 +111,7 @@ class World:
         for channel_id, refs in _by_channel(keys - self.returns.keys()):
             self.returns.update({(channel_id, ref): [] for ref in refs})
             for row in _RETURNS.all(self.unit.connection, channel=channel_id, refs=refs):
-                components = self.unit.catalogue.components(row.sku, row.kit_version or 0)
+                components = self.unit.catalogue.components(row.sku, row.kit_version)
                 self.returns[(channel_id, row.return_ref)].append({**row._asdict(), "components": components})
 
     def _load_purchases(self, refs: set[str]) -> None:

@@ -218,10 +218,10 @@ class Run:
             .values(
                 next_row=end,
                 rows_read=end,
-                imported=after.imported,
-                updated=after.updated,
-                duplicates=after.duplicates,
-                quarantined=after.quarantined,
+                imported=import_run.c.imported + tally.imported,  # the inbox may have moved rows of this run meanwhile
+                updated=import_run.c.updated + tally.updated,
+                duplicates=import_run.c.duplicates + tally.duplicates,
+                quarantined=import_run.c.quarantined + tally.quarantined,
                 counts=json.dumps(after.counts, sort_keys=True),
             )
         )
@@ -230,8 +230,10 @@ class Run:
 
     def finish(self) -> ImportResult:
         """Mark the import as complete."""
+        complete = sa.update(import_run).where(import_run.c.id == self.id).values(status="complete", finished_at=now_us())
         with writing(self._engine) as connection:
-            connection.execute(sa.update(import_run).where(import_run.c.id == self.id).values(status="complete", finished_at=now_us()))
+            row = connection.execute(complete.returning(import_run)).mappings().one()
+        self._take_up(dict(row))
         total = self.total
         return ImportResult(
             import_run_id=self.id,

@@ -1,15 +1,16 @@
 """Importing files: orders by a mapping; products, kits, listings, locations, channels, suppliers and counts by their columns."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.channels.mapping import LoadedMapping, load_mapping
+from data_access.channels.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.channels.opening import OPENINGS, cover_days, openings
-from data_access.channels.orders import normalised
+from data_access.channels.orders import filled, normalised
 from data_access.channels.reader import Contents, read_records
 from data_access.channels.recipe import Recipe
 from data_access.commands import catalogue as catalogues
@@ -18,7 +19,7 @@ from data_access.commands.order_plan import OrderPlan
 from data_access.commands.order_rows import OrderWriter
 from data_access.commands.preparing import prepare_catalogue, prepare_places
 from data_access.commands.purchases import match_returns, with_skus
-from data_access.commands.quarantine import Quarantine
+from data_access.commands.quarantine import Quarantine, Told
 from data_access.commands.store import require_current
 from data_access.commands.table_imports import import_table
 from data_access.engine import reading
@@ -27,7 +28,7 @@ from data_access.schema.returns import return_line
 
 _PLANNED: Final = (
     *("position", "role", "order_ref", "line_ref", "event_ref", "external_sku", "sku", "customer", "quantity"),
-    *("placed_at", "shipped_at", "cancelled_at", "cancelled_by"),
+    *("placed_at", "shipped_at", "cancelled_at", "cancelled_by", "returned_at"),
 )
 _GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
 
@@ -56,6 +57,7 @@ def import_orders(
     cover = cover_days(opening_stock) if opening_stock is not None else None
     contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(loaded.mapping.columns.named.values())))
     rows, texts = normalised(contents, loaded.mapping), contents.texts
+    told = _told(rows, filled(contents, loaded.mapping), loaded.mapping)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock})
     del contents
     prepare_places(engine, loaded.mapping)
@@ -63,9 +65,26 @@ def import_orders(
     if loaded.mapping.skus.unknown == "create":
         prepare_catalogue(engine, rows.filter(_GOODS).select("external_sku", "sku", "title"), loaded.mapping)
     plan = _plan(engine, rows, loaded, run.next_row, cover)
-    quarantine = Quarantine(engine, plan.source, run.id, plan.channel_id, texts)
+    quarantine = Quarantine(engine, plan.source, run.id, plan.channel_id, texts, told)
+    quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
     run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Work(extra=_history(engine, plan)))
     return run.finish()
+
+
+def _told(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Told:
+    """What the file says of rows beside their texts, looked up as it is asked for."""
+    numbered = "line" not in mapping.columns.named
+
+    def told(row_nos: Sequence[int]) -> dict[int, dict[str, Any]]:
+        asked = (
+            rows.lazy().filter(pl.col("row_no").is_in(row_nos) & pl.col("line_ref").is_not_null()).select("row_no", "line_ref").collect()
+        )
+        number = pl.col("line_ref").str.extract(r"\.(\d+)$").cast(pl.Int64) if numbered else pl.lit(None, pl.Int64)
+        found = asked.select("row_no", occurrence=number).join(cells.drop("occurrence"), on="row_no", how="full", coalesce=True)
+        found = found.filter(pl.col("row_no").is_in(row_nos))
+        return {row.pop("row_no"): {name: value for name, value in row.items() if value is not None} for row in found.iter_rows(named=True)}
+
+    return told
 
 
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> Job:

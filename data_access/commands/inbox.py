@@ -1,6 +1,5 @@
 """What a person does with what could not be taken in: map a listing, mend, retry, dismiss. Each is audited in its own transaction."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -11,8 +10,10 @@ from sqlalchemy.engine import Engine
 
 from data_access.channels.orders import MAX_TEXT
 from data_access.channels.reader import MAX_RECORD_BYTES
+from data_access.commands import audit
 from data_access.commands import catalogue as catalogues
 from data_access.commands.ingest import take_in
+from data_access.commands.people import require
 from data_access.commands.preparing import release_keys
 from data_access.commands.retrying import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
 from data_access.commands.rows import among
@@ -54,6 +55,7 @@ def map_listing(
         version: of the listing as the person saw it; needed to change a listing that is mapped already.
 
     Raises:
+        Forbidden: the actor may not work the inbox.
         InvalidInput: there is no such channel or SKU, or no listing id.
         Conflict: the listing was mapped or changed meanwhile.
 
@@ -76,7 +78,7 @@ def map_listing(
         events = release_keys(unit, [f"listing:{channel_id}:{external_sku}", *keys])
         return Mapped(rows, events), waiting
 
-    mapped, waiting = _write(engine, work)
+    mapped, waiting = _write(engine, actor, work)
     return Mapped(mapped.rows + retry_rows(engine, waiting[ITEMS_A_TRANSACTION:]), mapped.events)
 
 
@@ -110,6 +112,7 @@ def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why:
     """Keep a person's text for a row or event; `retry` then takes it instead of the original, which stays.
 
     Raises:
+        Forbidden: the actor may not work the inbox.
         InvalidInput: the text is empty or too long, or the item is a conflict, which only a new event can correct.
         Conflict: the item was changed or closed meanwhile.
 
@@ -129,20 +132,21 @@ def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why:
         _audit(unit, actor, "mend", "inbox_item", item_id, {"text": row["mended"] or row["content"]}, {"text": text}, why)
         unit.flush()
 
-    _write(engine, work)
+    _write(engine, actor, work)
 
 
 def retry(engine: Engine, item_ids: Sequence[int], actor: str) -> Retried:
     """Try rows and events again, mended or as they were. What still cannot be taken stays, with what is wrong now.
 
     Raises:
+        Forbidden: the actor may not work the inbox.
         InvalidInput: there is no such item.
         Conflict: one of them was closed meanwhile.
 
     """
     actor, total = _actor(actor), Retried()
     for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
-        total += _write(engine, _retrying(list(item_ids[start : start + ITEMS_A_TRANSACTION]), actor))
+        total += _write(engine, actor, _retrying(list(item_ids[start : start + ITEMS_A_TRANSACTION]), actor))
     return total
 
 
@@ -189,6 +193,7 @@ def dismiss(engine: Engine, item_ids: Sequence[int], why: str, actor: str) -> No
     """Close items that shall not be taken in; they are kept.
 
     Raises:
+        Forbidden: the actor may not work the inbox.
         InvalidInput: no reason is given, or there is no such item.
         Conflict: one of them was closed meanwhile; none was dismissed.
 
@@ -201,13 +206,14 @@ def dismiss(engine: Engine, item_ids: Sequence[int], why: str, actor: str) -> No
             _audit(unit, actor, "dismiss", "inbox_item", row["id"], {"status": "open"}, {"status": "dismissed"}, why)
         unit.flush()
 
-    _write(engine, work, rows=len(item_ids))
+    _write(engine, actor, work, rows=len(item_ids))
 
 
 def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: str) -> None:
     """Give up events that wait for something that will not come (`event.id`); they are kept, with their payload.
 
     Raises:
+        Forbidden: the actor may not work the inbox.
         InvalidInput: no reason is given, or there is no such event.
         Conflict: one of them waits no more; none was dismissed.
 
@@ -230,7 +236,7 @@ def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: st
         unit.connection.execute(sa.update(event).where(where).values(status="dismissed", waits_for=None))
         unit.flush()
 
-    _write(engine, work, rows=len(event_ids))
+    _write(engine, actor, work, rows=len(event_ids))
 
 
 # ---- shared --------------------------------------------------------------------------------------------------------
@@ -248,14 +254,15 @@ def _why(why: str) -> str:
     return why.strip()
 
 
-def _write(engine: Engine, work: Callable[[Unit], _T], rows: int = 0) -> _T:
-    """One transaction of a person's; the work flushes its units."""
+def _write(engine: Engine, actor: str, work: Callable[[Unit], _T], rows: int = 0) -> _T:
+    """One transaction of a person's who may work the inbox; the work flushes its units."""
     ids = row_ids(engine)
     for attempt in retrying():
         with attempt:
             ids.reserve((20_000 + rows) * 4 ** (attempt.retry_state.attempt_number - 1))
             try:
                 with writing(engine) as connection:
+                    require(connection, actor, "work the inbox")
                     unit = Unit(connection, ids)
                     unit.lock_parents(None)
                     result = work(unit)
@@ -285,17 +292,4 @@ def _change(unit: Unit, row: dict[str, Any], values: dict[str, Any]) -> None:
 def _audit(
     unit: Unit, actor: str, action: str, entity: str, entity_id: object, before: dict[str, Any], after: dict[str, Any], why: str | None
 ) -> None:
-    unit.add(
-        audit_entry,
-        {
-            "id": unit.ids.take(),
-            "at": now_us(),
-            "actor": actor,
-            "action": action,
-            "entity": entity,
-            "entity_id": str(entity_id),
-            "before": json.dumps(before, ensure_ascii=False, sort_keys=True),
-            "after": json.dumps(after, ensure_ascii=False, sort_keys=True),
-            "why": why,
-        },
-    )
+    unit.add(audit_entry, audit.entry(unit.ids, actor, action, entity, entity_id, before, after, why))

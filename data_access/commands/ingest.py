@@ -175,6 +175,7 @@ def add_to_inbox(
             "reason": reason,
             "reason_code": reason_code,
             "content": content,
+            "told": None,
             "created_at": now_us(),
         },
     )

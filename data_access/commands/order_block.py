@@ -128,7 +128,9 @@ def _outcomes(rows: pl.DataFrame, block: Block, good: pl.DataFrame, single: pl.D
         .then(pl.lit("settled"))
         .otherwise(pl.lit("duplicate"))
     )
-    return rows.select("position", "row_no", "role", "order_ref", "line_ref", at="position", outcome=outcome)
+    package = pl.coalesce("tracking_number", pl.col("shipped_at").cast(pl.String))
+    shipment_ref = pl.when(pl.col("shipped_at").is_not_null()).then(package)
+    return rows.select("position", "row_no", "role", "order_ref", "line_ref", at="position", outcome=outcome, shipment_ref=shipment_ref)
 
 
 def _refuse(block: Block, rows: pl.DataFrame) -> None:
@@ -155,6 +157,7 @@ def _resolved(
         schema={"external_sku": pl.String, "is_listed": pl.Boolean, "sku": pl.String, "kit_version": pl.Int64},
     )
     rows = rows.drop("sku").join(table, on="external_sku", how="left", maintain_order="left")
+    rows = rows.with_columns(sku=pl.when(~_IS_CHARGE).then("sku"))  # a charge may have the code of a listing, and is no goods
     unknown = rows.filter(~_IS_CHARGE & pl.col("sku").is_null())
     new = unknown.filter(~pl.col("is_listed")).group_by("external_sku", maintain_order=True)
     listings = new.agg(pl.col("position").min(), pl.col("title").drop_nulls().first()).sort("position")
@@ -174,12 +177,13 @@ def _resolved(
 
 
 def _without_known(connection: Connection, plan: OrderPlan, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose very content was not taken in before, here or in the store."""
+    """Rows whose very content was not taken in before; of rows that are not lines, not here either (`single_rows` sees to lines)."""
     query = sa.select(event.c.event_id).where(
         event.c.source == plan.source, among(connection, event.c.event_id, rows["event_ref"].to_list())
     )
     known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
-    return rows.filter(~pl.col("event_ref").is_in(known.implode()) & pl.col("event_ref").is_first_distinct())
+    is_first = settled_rows.IS_LINE | pl.col("event_ref").is_first_distinct()
+    return rows.filter(~pl.col("event_ref").is_in(known.implode()) & is_first)
 
 
 def _frame(rows: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
@@ -187,7 +191,12 @@ def _frame(rows: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
 
 
 def _with_orders(connection: Connection, ids: RowIds, plan: OrderPlan, block: Block, rows: pl.DataFrame) -> pl.DataFrame:
-    """With the row id of its event, `order_id` (null if new), the order's own time of placing, and `line_id` of known lines."""
+    """With the row id of its event, `order_id` (null if new), the order's own time of placing, `line_id` and `line_sku` of known lines.
+
+    Also `again`, as follows.
+
+    `again`: another row tells of the same line, perhaps with another SKU.
+    """
     is_line = settled_rows.IS_LINE
     o, line = sales_order.c, order_line.c
     refs = rows.filter(is_line)["order_ref"].unique(maintain_order=True).to_list()
@@ -202,15 +211,17 @@ def _with_orders(connection: Connection, ids: RowIds, plan: OrderPlan, block: Bl
     _refuse(block, rows.filter(other).with_columns(code=pl.lit("other_currency"), reason=reason))
     rows = rows.filter(~other)
     wanted = among(connection, line.order_id, orders["order_id"].to_list())
-    found = connection.execute(sa.select(line.id, line.order_id, line.line_ref).where(wanted)).all() if orders.height else []
-    lines = _frame(found, {"line_id": pl.Int64, "order_id": pl.Int64, "line_ref": pl.String})
+    known = sa.select(line.id, line.order_id, line.line_ref, line.sku).where(wanted)
+    found = connection.execute(known).all() if orders.height else []
+    lines = _frame(found, {"line_id": pl.Int64, "order_id": pl.Int64, "line_ref": pl.String, "line_sku": pl.String})
     first = ids.take(rows.height) if rows.height else 0
     return rows.join(lines, on=["order_id", "line_ref"], how="left", maintain_order="left").with_columns(
         event_row=pl.int_range(first, first + rows.height, dtype=pl.Int64),
-        again=is_line & ~pl.struct("order_ref", "line_ref").is_first_distinct(),
+        again=is_line & pl.struct("order_ref", "line_ref").is_duplicated(),
         placed_at=pl.when(is_line).then(pl.coalesce("order_placed_at", "placed_at")).otherwise("placed_at"),
         order_id=pl.when(is_line).then("order_id"),
         line_id=pl.when(is_line).then("line_id"),
+        line_sku=pl.when(is_line).then("line_sku"),
     )
 
 
@@ -242,7 +253,7 @@ def _orders(plan: OrderPlan, orders: pl.DataFrame) -> pl.DataFrame:
         "order_ref",
         "placed_at",
         "currency",
-        "fulfilled_by",
+        pl.col("fulfilled_by").fill_null("seller"),
         id="order_id",
         channel_id=pl.lit(plan.channel_id),
         customer_ref="customer",

@@ -161,25 +161,21 @@ def _note_listings(unit: Unit, listings: pl.DataFrame) -> None:
 
 def _move_levels(unit: Unit, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
     """The projection of movements; an opening's own units stand in its new level already."""
-    changes: dict[str, list[int]] = {}
-    for sku, state, kind, quantity, at in moves.select("sku", "state", "kind", "quantity", "occurred_at").iter_rows():
-        if kind == "opening":
-            continue
-        change = changes.setdefault(sku, [0, 0, 0])
-        change[0] += quantity
-        if state == "unsellable":
-            change[1] += quantity
-        if at > change[2]:
-            change[2] = at
-    if changes:
-        _MOVE_LEVEL.run(
-            unit.connection,
-            [
-                {"b_sku": sku, "b_place": plan.location_id, "b_units": units, "b_unsellable": unsellable, "b_at": at}
-                for sku, (units, unsellable, at) in sorted(changes.items())
-            ],
+    is_unsellable = pl.col("state") == "unsellable"
+    changes = (
+        moves.filter(pl.col("kind") != "opening")
+        .group_by("sku")
+        .agg(
+            b_units=pl.col("quantity").sum(),
+            b_unsellable=pl.col("quantity").filter(is_unsellable).sum(),
+            b_at=pl.col("occurred_at").max(),
         )
-    for sku in changes.keys() | opened:
+        .sort("sku")
+        .select("b_units", "b_unsellable", "b_at", b_sku="sku", b_place=pl.lit(plan.location_id))
+    )
+    if changes.height:
+        _MOVE_LEVEL.run(unit.connection, changes.to_dicts())
+    for sku in opened.union(changes["b_sku"]):
         unit.touch("stock", "sku", sku)
 
 
@@ -240,7 +236,11 @@ def _one_by_one(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, o
 
 def _name_keys(plan: OrderPlan, chunk: Chunk, block: Block, start: int, end: int) -> None:
     """What parked events may wait for, of the rows that needed no ledger."""
-    rows = block.outcomes.between(start, end).filter((pl.col("outcome") == "settled") & (pl.col("role") == "line"))
+    settled = block.outcomes.between(start, end).filter(pl.col("outcome") == "settled")
+    rows = settled.filter(pl.col("role") == "line")
     prefix = f"{plan.channel_id}:"
+    chunk.keys += [f"return:{prefix}{ref}" for ref in settled.filter(pl.col("role") == "return")["order_ref"].unique(maintain_order=True)]
+    sent = rows.filter(pl.col("shipment_ref").is_not_null()).select("order_ref", "shipment_ref").unique(maintain_order=True)
+    chunk.keys += [f"shipment:{prefix}{ref}:{package}" for ref, package in sent.iter_rows()]
     chunk.keys += [f"order:{prefix}{ref}" for ref in rows["order_ref"].unique(maintain_order=True)]
     chunk.keys += [f"line:{prefix}{ref}:{line}" for ref, line in rows.select("order_ref", "line_ref").iter_rows()]

@@ -31,9 +31,29 @@ def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping,
     known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
     returns = returns.filter(~pl.col("event_ref").is_in(known.implode()))
     stored = _stored_purchases(connection, mapping.channel.id, returns)
-    lines = goods.filter((pl.col("role") == "line") & pl.col("customer").is_not_null()).with_columns(left="quantity")
+    wanted = returns.select("customer", "sku").unique()
+    lines = goods.filter((pl.col("role") == "line") & pl.col("customer").is_not_null()).join(wanted, on=["customer", "sku"], how="semi")
+    came_back = pl.when(pl.col("returned_at").is_not_null()).then("quantity").otherwise(pl.col("returned").fill_null(0))
+    key = ["order_ref", "line_ref"]
+    lines = lines.join(_returned(connection, mapping.channel.id, lines), on=key, how="left", maintain_order="left")
+    lines = lines.with_columns(left=(pl.col("quantity") - came_back).clip(lower_bound=0))
     purchases = pl.concat([stored, lines.select(list(PURCHASES))])
-    return matched(returns, purchases.unique(["order_ref", "line_ref"], keep="first", maintain_order=True))
+    others = pl.col([name for name in PURCHASES if name not in (*key, "left")])
+    each = purchases.group_by(key, maintain_order=True).agg(others.first(), pl.col("left").min())
+    return matched(returns, each.select(list(PURCHASES)))
+
+
+def _returned(connection: Connection, channel_id: str, lines: pl.DataFrame) -> pl.DataFrame:
+    """order_ref, line_ref and returned units of lines of a file that the store has, whatever customer it knows of."""
+    o, line = sales_order.c, order_line.c
+    refs = lines["order_ref"].unique().to_list()
+    query = (
+        sa.select(o.order_ref, line.line_ref, line.returned_quantity)
+        .join(order_line, line.order_id == o.id)
+        .where(o.channel_id == channel_id, line.returned_quantity > 0, among(connection, o.order_ref, refs))
+    )
+    schema = {"order_ref": pl.String, "line_ref": pl.String, "returned": pl.Int64}
+    return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=schema, orient="row")
 
 
 def _stored_purchases(connection: Connection, channel_id: str, returns: pl.DataFrame) -> pl.DataFrame:

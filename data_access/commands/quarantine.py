@@ -1,6 +1,7 @@
 """Rows that cannot be taken go to the inbox, whole; one that is there already is not put there twice."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,15 @@ Text = Callable[[int], str]
 """The text of a row of the file, by its row number."""
 
 
+Told = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
+"""What the file says of some rows, by row number, beside their texts (`channels.orders.TOLD`)."""
+
+
+def nothing(_: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
+    """Of rows that stand for themselves."""
+    return {}
+
+
 @dataclass(slots=True)
 class _Known:
     item_id: int
@@ -30,11 +40,12 @@ class Quarantine:
     duplicate. A row that is good now resolves the item that waits with its text.
     """
 
-    def __init__(self, engine: Engine, source: str, run_id: int, channel_id: str | None, text: Text) -> None:
+    def __init__(self, engine: Engine, source: str, run_id: int, channel_id: str | None, text: Text, told: Told = nothing) -> None:
         self._source = source
         self._run_id = run_id
         self._channel_id = channel_id
         self._text = text
+        self._told = told
         self._known: dict[str, list[_Known]] = {}
         self._popped: list[tuple[str, _Known]] = []
         self._position = -1
@@ -54,6 +65,11 @@ class Quarantine:
         self._position = position
         self._popped = []
 
+    def skip(self, row_nos: Sequence[int]) -> None:
+        """Rows that an import has been through before it was broken off: what they met here, the rest does not meet again."""
+        for row_no in row_nos if self._known else ():
+            self._pop(row_no)
+
     def _pop(self, row_no: int) -> _Known | None:
         content = self._text(row_no)
         known = self._known.get(content)
@@ -65,6 +81,7 @@ class Quarantine:
 
     def keep(self, unit: Unit, bad: Sequence[Bad], tally: Tally) -> None:
         """Put bad rows into the inbox; those that a person has dealt with are counted over to the duplicates."""
+        told = self._told([row.row_no for row in bad])
         for row in bad:
             known = self._pop(row.row_no)
             if known is not None:
@@ -73,10 +90,10 @@ class Quarantine:
                     tally.duplicates += 1
                 continue
             item_id = unit.ids.take()
-            unit.add(inbox_item, self._item(item_id, row))
+            unit.add(inbox_item, self._item(item_id, row, told.get(row.row_no)))
             unit.touch("inbox", "item", item_id)
 
-    def _item(self, item_id: int, row: Bad) -> dict[str, Any]:
+    def _item(self, item_id: int, row: Bad, told: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             "id": item_id,
             "kind": "row",
@@ -90,6 +107,7 @@ class Quarantine:
             "reason": row.reason,
             "reason_code": row.code,
             "content": self._text(row.row_no),
+            "told": json.dumps(told, ensure_ascii=False, sort_keys=True) if told else None,
             "created_at": now_us(),
         }
 

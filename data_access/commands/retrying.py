@@ -1,5 +1,6 @@
 """Trying quarantined rows again: each goes the way it would have gone in its import, with that import's mapping and header."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.channels.mapping import parse_mapping
-from data_access.channels.orders import normalised
+from data_access.channels.orders import TOLD, normalised
 from data_access.channels.reader import read_text
 from data_access.channels.recipe import Recipe
 from data_access.channels.tables import TABLES, parse_table, table_rows
@@ -146,7 +147,7 @@ def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: S
         return unit, write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = parse_mapping(recipe.mapping, run["mapping"])
     contents = read_text(recipe.header, texts, mapping.file, list(dict.fromkeys(mapping.columns.named.values())))
-    rows = normalised(contents, mapping).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
+    rows = normalised(contents, mapping, _told(items)).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
     goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
     keys = []
     if mapping.skus.unknown == "create":
@@ -157,6 +158,17 @@ def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: S
     chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(connection, goods, mapping, source)), rows)
     chunk.keys += keys
     return unit, chunk
+
+
+def _told(items: Sequence[Item]) -> pl.DataFrame:
+    """What the files said of the rows beside their texts; the occurrence of a mended row is counted anew."""
+    rows = []
+    for row_no, item in enumerate(items):
+        told = json.loads(item["told"] or "{}")
+        if item["mended"] is not None:
+            told.pop("occurrence", None)
+        rows.append({**dict.fromkeys(TOLD), **told, "row_no": row_no})
+    return pl.DataFrame(rows, schema=TOLD)
 
 
 def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:

@@ -101,6 +101,7 @@ def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.Data
     undecided = pl.col("line_id").is_not_null() | pl.col("again") | pl.col("returned_at").is_not_null()
     undecided = undecided | (pl.col("shipped_at").is_null() & pl.col("cancelled_at").is_null())
     single = set(rows.filter((pl.col("kit_version") > 0) | (IS_LINE & undecided))["sku"]) | stock.tied
+    single |= set(rows["line_sku"].drop_nulls())  # a known line keeps the SKU that it was placed with
     openings = openings.filter(~pl.col("sku").is_in(stock.begun()))
     single |= stock.not_fresh(openings["sku"].to_list())
     levels = stock.levels(openings.filter(~pl.col("sku").is_in(list(single))))

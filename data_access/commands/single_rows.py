@@ -35,6 +35,7 @@ class SingleRows:
         self._cancellations: dict[int, list[dict[str, Any]]] = {}
         self._new: set[int] = set()
         self._pieces: dict[int, list[tuple[str | None, str | None, int]]] = {}
+        self._told: set[str] = set()
 
     def load(self, rows: pl.DataFrame) -> None:
         """Look up, set-based, the known lines that the rows change, and the purchases of their returns."""
@@ -42,26 +43,30 @@ class SingleRows:
         for position, order_ref, line_ref, units in self._plan.matches.join(positions, on="position", how="semi").iter_rows():
             self._pieces.setdefault(position, []).append((order_ref, line_ref, units))
         bought = {ref for pieces in self._pieces.values() for ref, _, _ in pieces if ref is not None}
-        changed = set(rows.filter(pl.col("line_id").is_not_null())["order_ref"])
-        found = line_ids(self._unit.connection, self._plan, sorted(bought | changed))
+        changing = rows.filter(pl.col("line_id").is_not_null() | pl.col("again"))
+        found = line_ids(self._unit.connection, self._plan, sorted(bought.union(changing["order_ref"])))
         refs = {line_id: (order_ref, line_ref) for order_ref, line_ref, line_id, _ in found.iter_rows()}
         for _, line in self._unit.load_lines(found["order_id"].unique().sort().to_list()):
             self._lines[refs[line.line_id]] = line
-        self._load_facts(rows)
+        self._load_facts(changing, found)
+        refs_again = changing.filter("again")["event_ref"].to_list()
+        known = sa.select(event.c.event_id).where(
+            event.c.source == self._plan.source, among(self._unit.connection, event.c.event_id, refs_again)
+        )
+        self._told |= set(self._unit.connection.execute(known).scalars()) if refs_again else set()
 
-    def _load_facts(self, rows: pl.DataFrame) -> None:
-        connection = self._unit.connection
-        changing = rows.filter(pl.col("line_id").is_not_null() | pl.col("again"))
+    def _load_facts(self, changing: pl.DataFrame, found: pl.DataFrame) -> None:
         if changing.is_empty():
             return
+        connection = self._unit.connection
         order_ids = changing["order_id"].unique().sort().to_list()
         for row in connection.execute(sa.select(sales_order).where(among(connection, sales_order.c.id, order_ids))).mappings():
             self._orders[row["order_ref"]] = dict(row)
-        line_ids = changing["line_id"].drop_nulls().to_list()
-        for row in connection.execute(sa.select(order_line).where(among(connection, order_line.c.id, line_ids))).mappings():
+        changed = found.join(changing, on=["order_ref", "line_ref"], how="semi")["found_id"].to_list()
+        for row in connection.execute(sa.select(order_line).where(among(connection, order_line.c.id, changed))).mappings():
             self._facts[row["id"]] = dict(row)
         for table, kept in ((shipment, self._packages), (cancellation, self._cancellations)):
-            query = sa.select(table).where(among(connection, table.c.line_id, line_ids)).order_by(table.c.id)
+            query = sa.select(table).where(among(connection, table.c.line_id, changed)).order_by(table.c.id)
             for row in connection.execute(query).mappings():
                 kept.setdefault(row["line_id"], []).append(dict(row))
 
@@ -90,7 +95,9 @@ class SingleRows:
         unit.settle()
 
     def take(self, row: dict[str, Any]) -> Outcome:
-        """Take in one row."""
+        """Take in one row. A row whose very content was taken in before is a duplicate, whatever other rows said since."""
+        if row["event_ref"] in self._told:
+            return "duplicate"
         self._unit.ledger.begins(row["event_row"])
         key = (row["order_ref"], row["line_ref"])
         outcome: Outcome = "imported"
@@ -104,8 +111,10 @@ class SingleRows:
             outcome = self._change(row, self._lines[key])
         else:
             self._lines[key] = self._place(row)
-        if outcome in ("imported", "updated"):
+        if not isinstance(outcome, Bad):
+            self._told.add(row["event_ref"])
             self.events.append(row["event_row"])
+        if outcome in ("imported", "updated"):
             self._unit.settle()
         return outcome
 
@@ -315,6 +324,7 @@ class SingleRows:
         moves_stock = self._moves_stock(components, at)
         price = row["unit_price"]
         return_id = unit.ids.take()
+        self.keys.append(f"return:{self._plan.channel_id}:{return_ref}")
         unit.add(
             return_line,
             {

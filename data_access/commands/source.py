@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, Row
 from data_access.commands.catalogue import Catalogue
 from data_access.domain.ledger import RANK_COUNT, RANK_IN, RANK_OUT, Effect, History, Key, Level, Line, Step
 from data_access.prepared import Prepared, in_list
+from data_access.schema.catalog import product
 from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
@@ -161,7 +162,8 @@ class StoreSource:
             for row in self._connection.execute(shipped)
         ]
         came_back = (
-            sa.select(return_line, sa.func.coalesce(order_line.c.kit_version, 0).label("kit_version"))
+            sa.select(return_line, sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"))
+            .join(product, product.c.sku == r.sku)
             .join(order_line, order_line.c.id == r.line_id, isouter=True)
             .where(r.sku.in_(sold_as), r.location_id == location_id, r.moves_stock.is_(False))
             .where(r.received_at >= since, r.received_at < end)

@@ -59,5 +59,4 @@ def build_demo(
     history = make_history(size, seed, as_of, now if until_us is None and as_of == today else until_us)
     truth = write_truth(history.truth, truth_dir, seed)
     rows = load_store(url, history, progress)
-    tables = history.tables
-    return DemoSummary(size, seed, as_of, len(tables["product"]), len(tables["order_line"]), rows, truth)
+    return DemoSummary(size, seed, as_of, len(history.company.skus), history.order_lines, rows, truth)

@@ -7,7 +7,7 @@ Stocked SKUs come first (0 .. `stocked` - 1), kits after them. Days are numbered
 import zlib
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from data_access.demo.specs import (
 )
 from data_access.errors import InvalidInput
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]  # whole numbers; many millions of them are kept in narrow types
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 NEVER: Final = 100_000
@@ -226,7 +226,8 @@ def make_company(size: str, seed: int, as_of: date) -> Company:
 def _checked(size: str, seed: int) -> Size:
     spec = SIZES.get(size)
     if spec is None:
-        raise InvalidInput(f"There is no demo of size {size!r}: choose {' or '.join(name for name in SIZES if name != 'tiny')}.")
+        names = [name for name in SIZES if name != "tiny"]
+        raise InvalidInput(f"There is no demo of size {size!r}: choose {', '.join(names[:-1])} or {names[-1]}.")
     if not 0 <= seed < 2**31:
         raise InvalidInput(f"The demo's seed {seed} is out of range: choose one from 0 to {2**31 - 1}.")
     return spec

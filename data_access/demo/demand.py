@@ -4,6 +4,9 @@ The law of promotions. SKU k is discounted by d on channel c. Of the customers w
 `1 - exp(-switching(category) * d * affinity(c', c) * 4)` buys on c instead: that is the *diversion*. Besides, demand of c's own customers
 is multiplied by `(1 - d) ** -elasticity(category)`. The *lift* on c is both together. Nothing else is borrowed: demand before and
 after a promotion is untouched.
+
+A *rush*: someone shows a SKU on the social channel in the evening, and within the hour it sells there, and on the marketplace that people
+look it up on, what it else sells in weeks. Rushes come on top of the rates. They are when a channel that hears late oversells.
 """
 
 from dataclasses import dataclass
@@ -16,11 +19,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from data_access.demo.company import Company, Flags, Floats, Ints, generator
-from data_access.demo.specs import AFFINITY, CATEGORIES, CHANNELS, DAY_US, HOUR_US, SHOP_SHARES, SHOPS
+from data_access.demo.specs import AFFINITY, CATEGORIES, CHANNELS, DAY_US, EBAY, HOUR_US, SHOP_SHARES, SHOPS, TIKTOK
 
 BLOCK_DAYS: Final = 32
 CHANNEL_NOISE: Final = 0.10
 SWITCHING_SCALE: Final = 4.0
+RUSH_EVERY: Final = 120.0  # mean days between two rushes for a SKU that both channels sell
+RUSH_DAYS: Final = 25.0  # how many days' demand of both channels comes in one
+RUSH_HOUR: Final = 20  # by the social channel's clock
 CLOCK_BEFORE: Final = 100
 CLOCK_BEYOND: Final = 800
 
@@ -137,7 +143,7 @@ def _price_effect(company: Company, days: Ints) -> Floats:
 @dataclass(slots=True)
 class Lines:
     """Lines that customers would order, in order of time. `day`: the channel's own day; `order`: lines of one order share it;
-    `shop`: the location of a till, else -1.
+    `shop`: the location of a till, else -1. All lines of a history are kept in narrow types: reckon with a `part` of them.
     """
 
     sku: Ints
@@ -152,25 +158,66 @@ class Lines:
         return len(self.sku)
 
     def take(self, rows: Ints | Flags) -> "Lines":
-        """Some of the lines."""
+        """Some of the lines, in the types they are kept in."""
         return Lines(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def part(self, rows: Ints | slice) -> "Lines":
+        """Some of the lines, in 64 bits."""
+        return Lines(*(getattr(self, name)[rows].astype(np.int64) for name in self.__dataclass_fields__))
 
 
 def draw_lines(company: Company, until_us: int) -> Lines:
     """All lines wanted from the start of history until `until_us`."""
     days, skus, channels = _cells(company)
     rng = generator(company.seed, "lines")
-    quantity = rng.geometric(1.0 - company.multi_buy[skus])
     placed_at = _times(rng, days, channels, company)
+    rush = rushes(company)
+    days = np.concatenate([days, rush.day.astype(days.dtype)])
+    skus = np.concatenate([skus, rush.sku.astype(skus.dtype)])
+    channels = np.concatenate([channels, rush.channel.astype(channels.dtype)])
+    placed_at = np.concatenate([placed_at, rush.placed_at])
+    quantity = rng.geometric(1.0 - company.multi_buy[skus]).astype(np.int16)
     inside = (placed_at >= company.start_us) & (placed_at < until_us)
-    lines = Lines(skus, channels, days, placed_at, quantity, np.zeros(len(skus), np.int64), np.full(len(skus), -1, np.int64))
-    joins = rng.random(len(skus))
-    shop = rng.choice(np.array(SHOPS), len(skus), p=SHOP_SHARES)
-    order = np.lexsort((placed_at, channels))
+    count = len(skus)
+    lines = Lines(skus, channels, days, placed_at, quantity, np.zeros(count, np.int32), np.full(count, -1, np.int8))
+    del days, skus, channels, quantity
+    joins = rng.random(count)
+    shop = rng.choice(np.array(SHOPS, np.int8), count, p=SHOP_SHARES)
+    order = np.lexsort((placed_at, lines.channel))
     order = order[inside[order]]
     lines, joins, shop = lines.take(order), joins[order], shop[order]
+    del placed_at, inside, order
     _join_orders(lines, joins, shop)
     return lines.take(np.lexsort((np.arange(len(lines)), lines.order, lines.placed_at)))
+
+
+@dataclass(slots=True)
+class Rushes:
+    """Lines that rushes add, one each. `day`: the channel's own day."""
+
+    day: Ints
+    sku: Ints
+    channel: Ints
+    placed_at: Ints
+
+
+def rushes(company: Company) -> Rushes:
+    """All rushes of the history: three in five of their lines come on the social channel."""
+    rng = generator(company.seed, "rushes")
+    shown = np.flatnonzero(company.listed[: company.stocked, EBAY] & company.listed[: company.stocked, TIKTOK])
+    day, at = np.nonzero(rng.random((company.days, len(shown))) < 1.0 / RUSH_EVERY)
+    sku = shown[at]
+    expected = np.zeros(len(day))
+    for first in range(0, company.days, BLOCK_DAYS):
+        rows = np.flatnonzero((day >= first) & (day < first + BLOCK_DAYS))
+        by_day = rates(company, first, BLOCK_DAYS)[:, :, [EBAY, TIKTOK]].sum(axis=2)
+        expected[rows] = RUSH_DAYS * by_day[day[rows] - first, sku[rows]]
+    count = rng.poisson(expected)
+    day, sku = np.repeat(day, count), np.repeat(sku, count)
+    channel = np.where(rng.random(len(day)) < 0.6, TIKTOK, EBAY)
+    local = company.start_us + day * DAY_US + RUSH_HOUR * HOUR_US + rng.integers(0, HOUR_US, len(day))
+    placed_at = to_utc(company, local, np.full(len(day), TIKTOK))
+    return Rushes(local_day(company, placed_at, channel), sku, channel, placed_at)
 
 
 def _cells(company: Company) -> tuple[Ints, Ints, Ints]:
@@ -185,7 +232,13 @@ def _cells(company: Company) -> tuple[Ints, Ints, Ints]:
         drawn = rng.poisson(rates(company, first, count) * mood[:, :, None] * tide[:, None, :])
         day, sku, channel = np.nonzero(drawn)
         times = drawn[day, sku, channel]
-        parts.append((np.repeat(day + first, times), np.repeat(sku, times), np.repeat(channel, times)))
+        parts.append(
+            (
+                np.repeat((day + first).astype(np.int16), times),
+                np.repeat(sku.astype(np.int32), times),
+                np.repeat(channel.astype(np.int8), times),
+            )
+        )
     return (
         np.concatenate([part[0] for part in parts]),
         np.concatenate([part[1] for part in parts]),
@@ -195,12 +248,14 @@ def _cells(company: Company) -> tuple[Ints, Ints, Ints]:
 
 def _times(rng: np.random.Generator, days: Ints, channels: Ints, company: Company) -> Ints:
     """Times of day by the channel's profile, in its time zone."""
-    hours = np.empty(len(days), np.int64)
+    hours = np.empty(len(days), np.int8)
     draw = rng.random(len(days))
     for number, spec in enumerate(CHANNELS):
         rows = channels == number
         hours[rows] = np.searchsorted(np.cumsum(spec.hours) / sum(spec.hours), draw[rows], side="right")
-    local = company.start_us + days * DAY_US + hours * 3_600_000_000 + rng.integers(0, 3_600_000_000, len(days))
+    local = rng.integers(0, HOUR_US, len(days))
+    local += company.start_us + days.astype(np.int64) * DAY_US
+    local += hours.astype(np.int64) * HOUR_US
     return to_utc(company, local, channels)
 
 
@@ -238,7 +293,7 @@ def _join_orders(lines: Lines, joins: Floats, shop: Ints) -> None:
     joined = np.zeros(len(lines), bool)
     same = (lines.channel[1:] == lines.channel[:-1]) & (lines.day[1:] == lines.day[:-1])
     joined[1:] = same & (joins[1:] < np.array([c.joined for c in CHANNELS])[lines.channel[1:]])
-    lines.order = np.cumsum(~joined) - 1
+    lines.order = np.cumsum(~joined, dtype=np.int32) - 1
     first: NDArray[np.int64] = np.flatnonzero(~joined)
     lines.placed_at = lines.placed_at[first][lines.order]
-    lines.shop = np.where(lines.channel == len(CHANNELS) - 1, shop[first][lines.order], -1)
+    lines.shop = np.where(lines.channel == len(CHANNELS) - 1, shop[first][lines.order], np.int8(-1))

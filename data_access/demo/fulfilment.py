@@ -45,12 +45,16 @@ class Traits:
     tracked: Floats
     scanned: Floats
 
+    def take(self, rows: Ints) -> "Traits":
+        """Those of some of the lines."""
+        return Traits(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
 
 def draw_traits(company: Company, lines: Lines) -> Traits:
     """The luck of every line, from the seed, its channel and its time: lines of one order share it."""
-    names = ("late", "clock", "transit", "tracked", "scanned", "cancels", "cancels after", "late by")
+    names = ("late", "clock", "transit", "tracked", "scanned", "cancels", "late by")
     drawn = [luck(company.seed, name, lines.channel, lines.placed_at) for name in names]
-    lateness, clock, transit, tracked, scanned, wants, after, days = drawn
+    lateness, clock, transit, tracked, scanned, wants, days = drawn
     late_by = np.array([1, 1, 1, 2, 2, 3, 4])[(days * 7).astype(np.int64)]
     buyers = np.array([c.buyer_cancels for c in CHANNELS])[lines.channel]
     remote = lines.channel != RETAIL
@@ -60,7 +64,7 @@ def draw_traits(company: Company, lines: Lines) -> Traits:
     last_second = DAY_US - 1_000_000
     return Traits(
         cancels=cancels,
-        cancel_after=(3 * MINUTE_US + after * 50 * MINUTE_US).astype(np.int64),
+        cancel_after=cancel_after(company, lines),
         pick_fails=(luck(company.seed, "picking", lines.channel, lines.placed_at, lines.sku) < PICK_FAILS) & remote,
         due_day=due_day,
         ship_by_at=to_utc(company, company.start_us + due_day * DAY_US + last_second, lines.channel),
@@ -72,6 +76,13 @@ def draw_traits(company: Company, lines: Lines) -> Traits:
         tracked=tracked,
         scanned=scanned,
     )
+
+
+def cancel_after(company: Company, lines: Lines) -> Ints:
+    """How long after placing lines are cancelled by a buyer or marketplace, if they are; in microseconds."""
+    after = luck(company.seed, "cancels after", lines.channel, lines.placed_at)
+    found: Ints = (3 * MINUTE_US + after * 50 * MINUTE_US).astype(np.int64)
+    return found
 
 
 def weekday(company: Company, day: Ints) -> Ints:

@@ -1,5 +1,10 @@
-"""The whole history as frames, one a table: the same size, seed, date and end give the same frames."""
+"""The whole history as frames, table by table: the same size, seed, date and end give the same frames.
 
+A history may have many millions of lines. So numbers are kept in narrow types, texts are made part by part as they are asked for, and what
+is not needed any more is let go of.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -9,36 +14,46 @@ import polars as pl
 from data_access.demo.catalogue import catalogue, listings
 from data_access.demo.company import Company, Ints, make_company
 from data_access.demo.demand import Lines, draw_lines
-from data_access.demo.fulfilment import NOT_YET, draw_traits
+from data_access.demo.fates import Fates, draw_fates
 from data_access.demo.orders import (
     CHANNEL_IDS,
     LOCATION_IDS,
     Taken,
+    allocation_table,
     cancellation_table,
-    order_tables,
-    shipment_table,
+    line_frames,
+    order_frames,
+    send_packages,
+    shipment_frames,
     take_orders,
 )
-from data_access.demo.returning import draw_returning
-from data_access.demo.returns import came_back, return_tables, returned_units
+from data_access.demo.returns import Back, came_back, return_table, returned_units
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
-from data_access.demo.stock import ORDERED_US, Movements, ledger_tables, post_orders, post_supply
-from data_access.demo.supply import SYNC_TAKES_US, Simulation, Supply, known_until
+from data_access.demo.stock import ORDERED_US, Ledger, Movements, count_table, movement_frames, post_orders, post_supply
+from data_access.demo.supply import SYNC_TAKES_US, Needs, Simulation, Supply, known_until
 from data_access.demo.truth import truth_frame
+from data_access.demo.withheld import audit_table, reservation_tables, rule_table, user_table
 from data_access.schema.audit import TOPICS
+
+Frames = Iterator[tuple[str, pl.DataFrame]]
 
 
 @dataclass(slots=True)
 class History:
-    """Rows by table; the truth; the first free row id; where the history ends."""
+    """What happened until `until_us`: the supply, the truth, and the rows of the store.
+
+    `frames`: tables with some of their rows, to be gone through once; a table's rows come in order. `numbers`: the row ids given out so
+    far. `order_lines`: how many there will be.
+    """
 
     company: Company
-    tables: dict[str, pl.DataFrame]
+    frames: Frames
     truth: pl.DataFrame
-    next_id: int
+    numbers: RowNumbers
     until_us: int
     supply: Supply
+    order_lines: int
 
 
 def make_history(size: str, seed: int, as_of: date, until_us: int | None = None) -> History:
@@ -51,29 +66,68 @@ def make_history(size: str, seed: int, as_of: date, until_us: int | None = None)
     company = make_company(size, seed, as_of)
     until = company.end_us if until_us is None else min(until_us, company.end_us)
     lines = draw_lines(company, until)
-    traits, returning = draw_traits(company, lines), draw_returning(company, lines)
-    simulation = Simulation(company, lines, traits, returning, until)
-    supply = simulation.run()
+    fates = draw_fates(company, lines)
+    supply = Simulation(company, lines, fates, until).run()
     numbers = RowNumbers()
-    events = Events(numbers)
-    moves = Movements()
-    tables = catalogue(company)
+    events, moves = Events(numbers), Movements()
     listed = listings(company, numbers)
     counts = post_supply(company, supply, moves, events)
-    taken = take_orders(company, lines, traits, supply, until, numbers, events)
-    back = came_back(company, lines, taken, returning, until)
-    tables |= order_tables(company, lines, traits, taken, listed, returned_units(taken, back))
-    shipments, shipped_event = shipment_table(lines, traits, taken, until, numbers, events)
-    post_orders(lines, taken, simulation, np.flatnonzero(taken.shipped != NOT_YET), shipped_event, moves, events)
-    cancellations, _ = cancellation_table(lines, taken, numbers, events)
-    tables |= {"shipment": shipments, "cancellation": cancellations}
-    tables["return_line"] = return_tables(company, lines, taken, returning, back, simulation, moves, numbers, events)
-    tables |= _purchasing(company, supply, numbers, events)
-    ledger, balances = ledger_tables(company, moves, counts, numbers)
-    tables |= ledger | _levels(company, lines, taken, simulation, supply, balances)
-    tables |= {"listing": listed.drop("sku_number", "channel_number", "slot"), "event": events.frame(), **_account(until)}
-    truth = truth_frame(company, lines, supply, taken, returning, back)
-    return History(company, tables, truth, numbers.next_id, until, supply)
+    taken = take_orders(company, lines, supply, until, numbers, events)
+    back = came_back(company, fates, taken, until)
+    truth = truth_frame(company, lines, supply, fates, back)
+    frames = _frames(company, until, lines, fates, supply, taken, back, listed, counts, moves, events, numbers)
+    return History(company, frames, truth, numbers, until, supply, len(taken.rows))
+
+
+def _frames(
+    company: Company,
+    until: int,
+    lines: Lines,
+    fates: Fates,
+    supply: Supply,
+    taken: Taken,
+    back: Back,
+    listed: pl.DataFrame,
+    counts: pl.DataFrame,
+    moves: Movements,
+    events: Events,
+    numbers: RowNumbers,
+) -> Frames:
+    """All tables. Row ids are given out on the way, so the order of the steps is part of the history."""
+    needs = Needs(company)
+    tables = catalogue(company) | {"listing": listed.drop("sku_number", "channel_number", "slot")} | _account(until)
+    yield from tables.items()
+    yield from _named("event", events.frames())
+    yield from _named("sales_order", order_frames(company, lines, taken))
+    yield from _named("order_line", line_frames(company, lines, taken, listed, returned_units(taken, back)))
+    yield "allocation", allocation_table(lines, taken)
+    packages = send_packages(lines, taken, events)
+    yield from _named("event", events.frames())
+    yield from _named("shipment", shipment_frames(company, lines, taken, packages, until, numbers))
+    post_orders(lines, taken, needs, packages, moves, events)
+    yield "cancellation", cancellation_table(lines, taken, numbers, events)
+    yield "return_line", return_table(company, fates, taken.first_line, back, needs, moves, numbers, events)
+    yield from _purchasing(company, supply, numbers, events).items()
+    yield from _named("event", events.frames())
+    allocated, backorders = _allocated(company, lines, taken, needs), _backorders(company, lines, taken, needs)
+    yield "backorder_level", backorders
+    del lines, fates, taken, back, packages
+    ledger = Ledger(*moves.columns())
+    yield from _named("stock_movement", movement_frames(company, ledger, moves.kinds, numbers))
+    stock_counts, balances = count_table(company, ledger, counts)
+    del ledger
+    yield "stock_count", stock_counts
+    levels = _levels(company, supply, allocated, balances)
+    yield "stock_level", levels
+    rules = rule_table(numbers)
+    yield "buffer_rule", rules
+    yield "audit_entry", audit_table(rules, until, numbers)
+    yield "app_user", user_table(until)
+    yield from reservation_tables(tables | {"stock_level": levels}, company.end_us, numbers).items()
+
+
+def _named(table: str, frames: Iterator[pl.DataFrame]) -> Frames:
+    return ((table, frame) for frame in frames)
 
 
 def _purchasing(company: Company, supply: Supply, numbers: RowNumbers, events: Events) -> dict[str, pl.DataFrame]:
@@ -123,20 +177,39 @@ def _received(of: Ints, sku: Ints, came_of: Ints, came_sku: Ints, came_units: In
     return units, np.where(units > 0, first, -1)
 
 
-def _levels(
-    company: Company, lines: Lines, taken: Taken, simulation: Simulation, supply: Supply, balances: pl.DataFrame
-) -> dict[str, pl.DataFrame]:
-    shape = (company.stocked, len(LOCATIONS))
+def _allocated(company: Company, lines: Lines, taken: Taken, needs: Needs) -> Ints:
+    """Units that open lines hold: stocked SKU x location."""
     held = np.flatnonzero(taken.is_open & (taken.location >= 0))
-    at, sku, per = simulation.explode(taken.rows[held])
-    allocated = np.zeros(shape, np.int64)
-    np.add.at(allocated, (sku, taken.location[held][at]), per * lines.quantity[taken.rows[held]][at])
-    on_order = np.zeros(shape, np.int64)
+    some = lines.part(taken.rows[held])
+    at, sku, per = needs.explode(some.sku)
+    found = np.zeros((company.stocked, len(LOCATIONS)), np.int64)
+    np.add.at(found, (sku, taken.location[held][at]), per * some.quantity[at])
+    return found
+
+
+def _backorders(company: Company, lines: Lines, taken: Taken, needs: Needs) -> pl.DataFrame:
+    """Rows of backorder_level."""
+    some = lines.part(taken.rows[np.flatnonzero(taken.is_open & (taken.location < 0))])
+    at, sku, per = needs.explode(some.sku)
+    channel, units = some.channel[at], per * some.quantity[at]
+    first, group = grouped(sku, channel)
+    return pl.DataFrame(
+        {
+            "sku": texts(company.skus, sku[first]),
+            "channel_id": texts(CHANNEL_IDS, channel[first]),
+            "backordered": np.bincount(group, weights=units, minlength=len(first)).astype(np.int64),
+        }
+    )
+
+
+def _levels(company: Company, supply: Supply, allocated: Ints, balances: pl.DataFrame) -> pl.DataFrame:
+    """Rows of stock_level."""
+    on_order = np.zeros_like(allocated)
     of, po_sku, units = supply.order_lines
     np.add.at(on_order, (po_sku, supply.orders[3][of]), units)
     np.subtract.at(on_order, (supply.receipts[2], supply.receipts[3]), supply.receipts[4])
     row, place = balances["sku"].to_numpy(), balances["location"].to_numpy()
-    levels = balances.select(
+    return balances.select(
         pl.lit(texts(company.skus, row)).alias("sku"),
         pl.lit(texts(LOCATION_IDS, place)).alias("location_id"),
         on_hand=pl.col("sellable") + pl.col("unsellable"),
@@ -147,18 +220,6 @@ def _levels(
         last_at="last_at",
         is_assumed=pl.lit(False),
     )
-    owed = np.flatnonzero(taken.is_open & (taken.location < 0))
-    at, sku, per = simulation.explode(taken.rows[owed])
-    channel, units = lines.channel[taken.rows[owed]][at], per * lines.quantity[taken.rows[owed]][at]
-    first, group = grouped(sku, channel)
-    backorders = pl.DataFrame(
-        {
-            "sku": texts(company.skus, sku[first]),
-            "channel_id": texts(CHANNEL_IDS, channel[first]),
-            "backordered": np.bincount(group, weights=units, minlength=len(first)).astype(np.int64),
-        }
-    )
-    return {"stock_level": levels, "backorder_level": backorders}
 
 
 def _account(until: int) -> dict[str, pl.DataFrame]:

@@ -47,6 +47,10 @@ class Returning:
     repair_days: Ints
     repaired: Flags
 
+    def take(self, rows: Ints) -> "Returning":
+        """Those of some of the lines."""
+        return Returning(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
 
 def draw_returning(company: Company, lines: Lines) -> Returning:
     """The luck of every line after its delivery."""

@@ -8,8 +8,9 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints, generator
 from data_access.demo.demand import Lines
+from data_access.demo.fates import Fates
 from data_access.demo.fulfilment import NOT_YET
-from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, Taken, nullable
+from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, Taken, nullable, unit_prices
 from data_access.demo.returning import (
     DISCARD,
     DISPOSITION_NAMES,
@@ -23,16 +24,20 @@ from data_access.demo.returning import (
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Movements
-from data_access.demo.supply import Simulation, known_until, received_later
+from data_access.demo.supply import Needs, known_until, received_later
 
 REFUND_KNOWN: Final = 0.88
 
 
 @dataclass(slots=True)
 class Back:
-    """Returned lines received in time, by number in `Taken` (`at`): units, times of receipt and inspection, place, days until repaired."""
+    """Returned lines received in time, by number in `Taken` (`at`) and among those of `Fates` that come back (`number`): when they were
+    delivered, units, times of receipt and inspection, place, when repaired.
+    """
 
     at: Ints
+    number: Ints
+    delivered: Ints
     units: Ints
     received: Ints
     inspected: Ints
@@ -40,10 +45,11 @@ class Back:
     repaired: Ints
 
 
-def came_back(company: Company, lines: Lines, taken: Taken, returning: Returning, until_us: int) -> Back:
+def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Back:
     """The returns received until `until_us`."""
-    at = np.flatnonzero((taken.shipped != NOT_YET) & returning.comes_back[taken.rows])
-    rows, delivered = taken.rows[at], taken.delivered[at]
+    lines, returning = fates.lines, fates.returning
+    at = np.flatnonzero((taken.shipped != NOT_YET) & fates.comes_back[taken.rows])
+    rows, delivered = fates.number(taken.rows[at]), taken.delivered[at]
     day = received_day(company, returning, rows, delivered)
     clock = 9 * HOUR_US + (delivered * 7 % (7 * HOUR_US))
     received = company.start_us + day * DAY_US + clock
@@ -54,6 +60,8 @@ def came_back(company: Company, lines: Lines, taken: Taken, returning: Returning
     repaired = morning + returning.repair_days[rows] * DAY_US + REPAIRED_US
     return Back(
         at,
+        rows,
+        delivered,
         returning.quantity[rows],
         received,
         np.where(inspected <= known_until(lines.channel[rows], until_us), inspected, NOT_YET),
@@ -62,55 +70,54 @@ def came_back(company: Company, lines: Lines, taken: Taken, returning: Returning
     )
 
 
-def return_tables(
+def return_table(
     company: Company,
-    lines: Lines,
-    taken: Taken,
-    returning: Returning,
+    fates: Fates,
+    first_line: int,
     back: Back,
-    simulation: Simulation,
+    needs: Needs,
     moves: Movements,
     numbers: RowNumbers,
     events: Events,
 ) -> pl.DataFrame:
     """Rows of return_line; posts their movements."""
-    rows = taken.rows[back.at]
-    channel, disposition = lines.channel[rows], returning.disposition[rows]
+    lines, returning = fates.lines.take(back.number), fates.returning.take(back.number)
+    channel, disposition = lines.channel, returning.disposition
     received = events.add("return_received", channel, back.received, received_later(channel, back.received))
     done = back.inspected != NOT_YET
-    inspected = np.zeros(len(rows), np.int64)
+    inspected = np.zeros(len(lines), np.int64)
     inspected[done] = events.add("inspection", channel[done], back.inspected[done], received_later(channel[done], back.inspected[done]))
-    _post(moves, simulation, rows, back, "return_received", received, UNSELLABLE, back.units, back.received, done | True)
+    _post(moves, needs, lines, back, "return_received", received, UNSELLABLE, back.units, back.received, done | True)
     for code, kind in ((RESTOCK, "restock"), (DISCARD, "discard")):
         some = done & (disposition == code)
-        _post(moves, simulation, rows, back, kind, inspected, UNSELLABLE, -back.units, back.inspected, some)
+        _post(moves, needs, lines, back, kind, inspected, UNSELLABLE, -back.units, back.inspected, some)
         if code == RESTOCK:
-            _post(moves, simulation, rows, back, kind, inspected, SELLABLE, back.units, back.inspected, some)
-    _post_repairs(simulation, returning, rows, back, moves, events)
+            _post(moves, needs, lines, back, kind, inspected, SELLABLE, back.units, back.inspected, some)
+    _post_repairs(needs, returning, lines, back, moves, events)
     rng = generator(company.seed, "refunds")
-    refunded = rng.random(len(rows)) < REFUND_KNOWN
+    refunded = rng.random(len(lines)) < REFUND_KNOWN
     codes = [code for spec in CHANNELS for code in _codes(spec.channel_id)]
-    delivered = taken.delivered[back.at]
+    delivered = back.delivered
     return pl.DataFrame(
         {
-            "id": numbers.take(len(rows)),
+            "id": numbers.take(len(lines)),
             "event_id": received,
             "channel_id": texts(CHANNEL_IDS, channel),
             "return_ref": "R" + pl.Series(received).cast(pl.String),
-            "line_id": taken.line_id[back.at],
-            "sku": texts(company.skus, lines.sku[rows]),
+            "line_id": back.at + first_line,
+            "sku": texts(company.skus, lines.sku),
             "location_id": texts(LOCATION_IDS, back.location),
             "quantity": back.units,
             "requested_at": delivered + (back.received - delivered) * 4 // 10,
             "received_at": back.received,
-            "reason_code": texts(codes, channel * len(REASONS) + returning.reason[rows]),
-            "return_reason": texts(REASONS, returning.reason[rows]),
+            "reason_code": texts(codes, channel * len(REASONS) + returning.reason),
+            "return_reason": texts(REASONS, returning.reason),
             "inspected_at": nullable(back.inspected, done),
             "disposition": texts(DISPOSITION_NAMES, np.where(done, disposition, -1)),
-            "is_disposition_assumed": np.zeros(len(rows), bool),
-            "refund": nullable(taken.price[back.at] * back.units, refunded),
+            "is_disposition_assumed": np.zeros(len(lines), bool),
+            "refund": nullable(unit_prices(company, lines) * back.units, refunded),
             "currency": texts([c.currency for c in CHANNELS], np.where(refunded, channel, -1)),
-            "moves_stock": np.ones(len(rows), bool),
+            "moves_stock": np.ones(len(lines), bool),
         }
     )
 
@@ -122,8 +129,8 @@ def _codes(channel_id: str) -> list[str]:
 
 def _post(
     moves: Movements,
-    simulation: Simulation,
-    rows: Ints,
+    needs: Needs,
+    lines: Lines,
     back: Back,
     kind: str,
     event: Ints,
@@ -132,25 +139,25 @@ def _post(
     when: Ints,
     some: np.ndarray[tuple[int], np.dtype[np.bool_]],
 ) -> None:
-    at, sku, per = simulation.explode(rows[some])
+    at, sku, per = needs.explode(lines.sku[some])
     moves.add(kind, event[some][at], sku, back.location[some][at], state, per * units[some][at], when[some][at])
 
 
-def _post_repairs(simulation: Simulation, returning: Returning, rows: Ints, back: Back, moves: Movements, events: Events) -> None:
+def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: Back, moves: Movements, events: Events) -> None:
     """Refurbished units, some weeks later: most are sellable again, the rest are written off."""
     done = back.repaired != NOT_YET
     for good, kind, event_kind in ((True, "adjustment", "adjustment"), (False, "write_off", "write_off")):
-        some = done & (returning.repaired[rows] == good)
+        some = done & (returning.repaired == good)
         first, group = grouped(back.repaired[some], back.location[some])
-        event = np.zeros(len(rows), np.int64)
+        event = np.zeros(len(lines), np.int64)
         event[some] = events.add(event_kind, None, back.repaired[some][first])[group]
-        _post(moves, simulation, rows, back, kind, event, UNSELLABLE, -back.units, back.repaired, some)
+        _post(moves, needs, lines, back, kind, event, UNSELLABLE, -back.units, back.repaired, some)
         if good:
-            _post(moves, simulation, rows, back, kind, event, SELLABLE, back.units, back.repaired, some)
+            _post(moves, needs, lines, back, kind, event, SELLABLE, back.units, back.repaired, some)
 
 
 def returned_units(taken: Taken, back: Back) -> Ints:
     """Units that came back, by line of `taken`."""
-    found = np.zeros(len(taken.rows), np.int64)
+    found = np.zeros(len(taken.rows), np.int32)
     found[back.at] = back.units
     return found

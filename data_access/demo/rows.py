@@ -1,6 +1,7 @@
 """Rows in the making: the one sequence of row ids, event rows, and texts by number."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,13 @@ from data_access.demo.company import Ints
 from data_access.demo.specs import CHANNELS
 
 SOURCE: Final = "demo-history"
+PART: Final = 400_000  # rows in the making at a time
+
+
+def parts(count: int) -> Iterator[slice]:
+    """Slices of at most `PART` rows that make up `count` rows; one, if there are none."""
+    for begin in range(0, max(count, 1), PART):
+        yield slice(begin, min(begin + PART, count))
 
 
 class RowNumbers:
@@ -18,10 +26,24 @@ class RowNumbers:
     def __init__(self) -> None:
         self.next_id = 1
 
+    def reserve(self, count: int) -> int:
+        """The first of the next `count` ids."""
+        first, self.next_id = self.next_id, self.next_id + count
+        return first
+
     def take(self, count: int) -> Ints:
         """The next `count` ids."""
-        first, self.next_id = self.next_id, self.next_id + count
+        first = self.reserve(count)
         return np.arange(first, first + count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    first: int
+    kind: str
+    channel: Ints | None
+    occurred_at: Ints
+    received_at: Ints | None
 
 
 class Events:
@@ -29,42 +51,56 @@ class Events:
 
     def __init__(self, numbers: RowNumbers) -> None:
         self._numbers = numbers
-        self._blocks: list[pl.DataFrame] = []
+        self._blocks: list[_Block] = []
 
     def add(self, kind: str, channel: Ints | None, occurred_at: Ints, received_at: Ints | None = None) -> Ints:
         """Add events of one kind; `channel` as numbers, or None for none; received a second later if not told. Returns their ids."""
-        ids = self._numbers.take(len(occurred_at))
-        self._blocks.append(
-            pl.DataFrame(
-                {
-                    "id": ids,
-                    "source": pl.Series([SOURCE]).new_from_index(0, len(ids)) if len(ids) else pl.Series([], dtype=pl.String),
-                    "event_id": pl.Series(ids).cast(pl.String),
-                    "kind": pl.repeat(kind, len(ids), dtype=pl.String, eager=True),
-                    "channel_id": pl.repeat(None, len(ids), dtype=pl.String, eager=True)
-                    if channel is None
-                    else texts([spec.channel_id for spec in CHANNELS], channel),
-                    "occurred_at": occurred_at,
-                    "received_at": occurred_at + 1_000_000 if received_at is None else received_at,
-                }
-            ).with_columns(event_id=pl.col("kind") + "-" + pl.col("event_id"))
-        )
-        return ids
+        first = self._numbers.reserve(len(occurred_at))
+        narrow = None if channel is None else channel.astype(np.int8)
+        self._blocks.append(_Block(first, kind, narrow, occurred_at, received_at))
+        return np.arange(first, self._numbers.next_id)
 
-    def frame(self) -> pl.DataFrame:
-        """All rows, as the table has them."""
-        return pl.concat(self._blocks).with_columns(
-            payload_hash=pl.col("id").cast(pl.String).str.zfill(32),
-            status=pl.lit("applied"),
-            waits_for=pl.lit(None, pl.String),
-            payload=pl.lit(None, pl.String),
-        )
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The rows added since the last time, as the table has them. They are not kept."""
+        while self._blocks:
+            block = self._blocks.pop(0)
+            for part in parts(len(block.occurred_at)):
+                yield _event_rows(block, part)
+
+
+def _event_rows(block: _Block, part: slice) -> pl.DataFrame:
+    occurred_at = block.occurred_at[part]
+    count = len(occurred_at)
+    return pl.DataFrame(
+        {
+            "id": np.arange(count) + block.first + part.start,
+            "source": pl.repeat(SOURCE, count, dtype=pl.String, eager=True),
+            "kind": pl.repeat(block.kind, count, dtype=pl.String, eager=True),
+            "channel_id": pl.repeat(None, count, dtype=pl.String, eager=True)
+            if block.channel is None
+            else texts([spec.channel_id for spec in CHANNELS], block.channel[part]),
+            "occurred_at": occurred_at,
+            "received_at": occurred_at + 1_000_000 if block.received_at is None else block.received_at[part],
+        }
+    ).select(
+        "id",
+        "source",
+        (pl.col("kind") + "-" + pl.col("id").cast(pl.String)).alias("event_id"),
+        "kind",
+        "channel_id",
+        "occurred_at",
+        "received_at",
+        payload_hash=pl.col("id").cast(pl.String).str.zfill(32),
+        status=pl.lit("applied"),
+        waits_for=pl.lit(None, pl.String),
+        payload=pl.lit(None, pl.String),
+    )
 
 
 def texts(values: Sequence[str | None], numbers: Ints) -> pl.Series:
     """The texts that numbers stand for; below 0 stands for none."""
     table = pl.Series([*values, None], dtype=pl.String)
-    return table.gather(np.where(numbers < 0, len(values), numbers))
+    return table.gather(np.where(numbers < 0, len(values), numbers.astype(np.int64, copy=False)))
 
 
 def within(groups: Ints) -> Ints:
@@ -73,7 +109,7 @@ def within(groups: Ints) -> Ints:
     ranked = groups[order]
     head = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(ranked) else np.empty(0, np.int64)
     size = np.diff(np.append(head, len(ranked)))
-    found = np.empty(len(groups), np.int64)
+    found = np.empty(len(groups), np.int32)
     found[order] = np.arange(len(ranked)) - np.repeat(head, size) + 1
     return found
 

@@ -1,6 +1,7 @@
 """The ledger of the history: every movement with its event, the counts, and the levels made from them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -8,10 +9,10 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines
-from data_access.demo.orders import LOCATION_IDS, Taken
-from data_access.demo.rows import SOURCE, Events, RowNumbers, grouped, texts, within
+from data_access.demo.orders import LOCATION_IDS, Packages, Taken
+from data_access.demo.rows import SOURCE, Events, RowNumbers, grouped, parts, texts, within
 from data_access.demo.specs import DAY_US, HOUR_US, LOCATIONS, MINUTE_US
-from data_access.demo.supply import Simulation, Supply
+from data_access.demo.supply import Needs, Supply
 
 SELLABLE, UNSELLABLE = 0, 1
 STATES: Final = ("sellable", "unsellable")
@@ -24,25 +25,33 @@ MOVED_US: Final = 6 * HOUR_US + 10 * MINUTE_US
 ORDERED_US: Final = 6 * HOUR_US + 25 * MINUTE_US
 
 
-@dataclass(slots=True)
-class Movements:
-    """Movements in the making: event, SKU, location, state, kind, signed units, time."""
+WIDTHS: Final = (np.int32, np.int32, np.int8, np.int8, np.int8, np.int32, np.int64)
 
-    parts: list[tuple[Ints, Ints, Ints, Ints, Ints, Ints, Ints]] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
+
+class Movements:
+    """Movements in the making: event, SKU, location, state, kind, signed units, time; in the types of `WIDTHS`."""
+
+    def __init__(self) -> None:
+        self.kinds: list[str] = []
+        self._columns: list[list[Ints]] = [[] for _ in WIDTHS]
 
     def add(self, kind: str, event: Ints, sku: Ints, location: Ints, state: int, units: Ints, occurred_at: Ints) -> None:
         """Add movements of one kind and state."""
         if kind not in self.kinds:
             self.kinds.append(kind)
         size = len(sku)
-        self.parts.append((event, sku, location, np.full(size, state), np.full(size, self.kinds.index(kind)), units, occurred_at))
+        added = (event, sku, location, np.full(size, state), np.full(size, self.kinds.index(kind)), units, occurred_at)
+        for column, values, width in zip(self._columns, added, WIDTHS, strict=True):
+            column.append(values.astype(width))
 
     def columns(self) -> tuple[Ints, ...]:
-        """All movements, column by column, in the order of time."""
-        whole = [np.concatenate([part[column] for part in self.parts]) for column in range(7)]
-        order = np.argsort(whole[6], kind="stable")
-        return tuple(column[order] for column in whole)
+        """All movements, column by column, in the order of time. They are not kept."""
+        order = np.argsort(np.concatenate(self._columns[-1]), kind="stable")
+        found: list[Ints] = []
+        for column in self._columns:
+            found.append(np.concatenate(column)[order])
+            column.clear()
+        return tuple(found)
 
 
 def post_supply(company: Company, supply: Supply, moves: Movements, events: Events) -> pl.DataFrame:
@@ -84,39 +93,57 @@ def post_supply(company: Company, supply: Supply, moves: Movements, events: Even
     return pl.concat(counts)
 
 
-def post_orders(
-    lines: Lines, taken: Taken, simulation: Simulation, shipped_rows: Ints, shipped_event: Ints, moves: Movements, events: Events
-) -> None:
+def post_orders(lines: Lines, taken: Taken, needs: Needs, packages: Packages, moves: Movements, events: Events) -> None:
     """Movements of shipments, and of units that were not found when they were to be picked."""
-    at, sku, per = simulation.explode(taken.rows[shipped_rows])
-    units = per * lines.quantity[taken.rows[shipped_rows]][at]
-    moves.add("shipment", shipped_event[at], sku, taken.location[shipped_rows][at], SELLABLE, -units, taken.shipped[shipped_rows][at])
+    for part in parts(len(packages.at)):
+        line = packages.at[part]
+        at, sku, per = needs.explode(lines.sku[taken.rows[line]])
+        units = per * lines.quantity[taken.rows[line]][at]
+        moves.add("shipment", packages.event[part][at], sku, taken.location[line][at], SELLABLE, -units, taken.shipped[line][at])
     lost = np.flatnonzero(taken.missing)
     event = events.add("adjustment", None, taken.cancelled[lost])
-    at, sku, per = simulation.explode(taken.rows[lost])
+    at, sku, per = needs.explode(lines.sku[taken.rows[lost]])
     units = per * lines.quantity[taken.rows[lost]][at]
     moves.add("adjustment", event[at], sku, taken.location[lost][at], SELLABLE, -units, taken.cancelled[lost][at])
 
 
-def ledger_tables(
-    company: Company, moves: Movements, counts: pl.DataFrame, numbers: RowNumbers
-) -> tuple[dict[str, pl.DataFrame], pl.DataFrame]:
-    """Rows of stock_movement and stock_count, and balances by SKU and location (sku, location, sellable, unsellable, last_at)."""
-    event, sku, location, state, kind, units, at = moves.columns()
-    movements = pl.DataFrame(
-        {
-            "id": numbers.take(len(event)),
-            "event_id": event,
-            "line_no": within(event),
-            "sku": texts(company.skus, sku),
-            "location_id": texts(LOCATION_IDS, location),
-            "state": texts(STATES, state),
-            "kind": texts(moves.kinds, kind),
-            "quantity": units,
-            "occurred_at": at,
-        }
-    )
-    key = sku * len(LOCATIONS) + location
+@dataclass(slots=True)
+class Ledger:
+    """All movements, column by column, in the order of time."""
+
+    event: Ints
+    sku: Ints
+    location: Ints
+    state: Ints
+    kind: Ints
+    units: Ints
+    at: Ints
+
+
+def movement_frames(company: Company, ledger: Ledger, kinds: list[str], numbers: RowNumbers) -> Iterator[pl.DataFrame]:
+    """Rows of stock_movement."""
+    first_id, number = numbers.reserve(len(ledger.at)), within(ledger.event)
+    for part in parts(len(ledger.at)):
+        event = ledger.event[part].astype(np.int64)
+        yield pl.DataFrame(
+            {
+                "id": np.arange(len(event)) + first_id + part.start,
+                "event_id": event,
+                "line_no": number[part].astype(np.int64),
+                "sku": texts(company.skus, ledger.sku[part]),
+                "location_id": texts(LOCATION_IDS, ledger.location[part]),
+                "state": texts(STATES, ledger.state[part]),
+                "kind": texts(kinds, ledger.kind[part]),
+                "quantity": ledger.units[part].astype(np.int64),
+                "occurred_at": ledger.at[part],
+            }
+        )
+
+
+def count_table(company: Company, ledger: Ledger, counts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows of stock_count, and balances by SKU and location (sku, location, sellable, unsellable, last_at)."""
+    state, units, at = ledger.state, ledger.units, ledger.at
+    key = ledger.sku * len(LOCATIONS) + ledger.location
     size = company.stocked * len(LOCATIONS)
     last = np.full(size, -1)
     np.maximum.at(last, key, at)
@@ -132,7 +159,7 @@ def ledger_tables(
     ).filter(pl.col("last_at") >= 0)
     sold = state == SELLABLE
     found = _found(counts, key[sold], units[sold], at[sold])
-    stock_counts = pl.DataFrame(
+    rows = pl.DataFrame(
         {
             "event_id": counts["event"],
             "sku": texts(company.skus, counts["sku"].to_numpy()),
@@ -153,21 +180,22 @@ def ledger_tables(
         "occurred_at",
         tie=pl.lit(SOURCE + ":") + pl.col("kind") + "-" + pl.col("event_id").cast(pl.String),
     )
-    return {"stock_movement": movements, "stock_count": stock_counts}, balances
+    return rows, balances
 
 
 def _found(counts: pl.DataFrame, key: Ints, units: Ints, at: Ints) -> Ints:
-    """What each count found: the balance up to and including its instant."""
-    order = np.lexsort((at, key))
-    running = np.concatenate([[0], np.cumsum(units[order])])
+    """What each count found: the balance up to and including its instant. Movements come in the order of time."""
+    order = np.argsort(key, kind="stable").astype(np.int32)
+    key = key[order].astype(np.int64)
+    running = np.concatenate([[0], np.cumsum(units[order], dtype=np.int64)])
     place = counts["sku"].to_numpy() * len(LOCATIONS) + counts["location"].to_numpy()
     base = int(counts["occurred_at"].min())  # type: ignore[arg-type]
     span = max(int(at.max()), int(counts["occurred_at"].max())) // 1_000_000 - base // 1_000_000 + 2  # type: ignore[arg-type]
     ends = np.searchsorted(
-        key[order] * span + (at[order] - base) // 1_000_000,
+        key * span + (at[order] - base) // 1_000_000,
         place * span + (counts["occurred_at"].to_numpy() - base) // 1_000_000,
         side="right",
     )
-    begins = np.searchsorted(key[order], place, side="left")
+    begins = np.searchsorted(key, place, side="left")
     found: Ints = running[ends] - running[begins]
     return found

@@ -13,9 +13,10 @@ import numpy as np
 
 from data_access.demo.company import FAITH, Company, Flags, Floats, Ints, generator, group_of_location
 from data_access.demo.demand import Lines, rates, units_per_line, yearly
-from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, Traits, delivered_at, late_factor, not_found, shipped_at
+from data_access.demo.fates import Fates
+from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, cancel_after, delivered_at, late_factor, shipped_at
 from data_access.demo.luck import luck
-from data_access.demo.returning import REFURBISH, RESTOCK, Returning, inspected_day, return_location
+from data_access.demo.returning import REFURBISH, RESTOCK, inspected_day, return_location
 from data_access.demo.specs import (
     AMAZON,
     CHANNELS,
@@ -47,7 +48,9 @@ MEMORY_DAYS: Final = 30.0  # of the exponential mean with which the company plan
 SERVICE: Final = np.array([0.45, 0.0, -0.2])  # the company's safety factor by ABC class: too little, as in life
 COVER_DAYS: Final = np.array([9.0, 16.0, 30.0])  # days that an order adds, by ABC class
 DAMAGED: Final = 0.00025  # chance a day that something of a SKU at a location breaks
+ALLOCATE_HOURS: Final = 2
 PLACES: Final = 3  # locations that serve a channel, at most
+EBAY_SERVED: Final = [LOCATION_INDEX[name] for name in CHANNELS[EBAY].serves]
 
 
 @dataclass(slots=True)
@@ -153,6 +156,12 @@ def received_later(channel: Ints, occurred_at: Ints) -> Ints:
     return np.where(lagging, batch, soon)
 
 
+def second_listing(company: Company, sku: Ints, channel: Ints, placed_at: Ints) -> Flags:
+    """Which lines are sold by a SKU's second listing on the channel."""
+    found: Flags = (luck(company.seed, "which listing", channel, placed_at, sku) < 0.4) & company.second_listing[sku, channel]
+    return found
+
+
 @dataclass(slots=True)
 class Patience:
     """By line: whether its customer orders what is out of stock, whether the seller refuses an oversold line at once, and when either
@@ -179,57 +188,61 @@ def draw_patience(company: Company, lines: Lines) -> Patience:
     )
 
 
+class Needs:
+    """Units of stocked SKUs that one unit of each SKU needs; a kit needs several."""
+
+    def __init__(self, company: Company) -> None:
+        kits = len(company.skus) - company.stocked
+        self._first = np.concatenate(
+            [np.arange(company.stocked), company.stocked + np.searchsorted(company.kit, company.stocked + np.arange(kits))]
+        )
+        self._count = np.concatenate([np.ones(company.stocked, np.int64), np.bincount(company.kit - company.stocked, minlength=kits)])
+        self._sku = np.concatenate([np.arange(company.stocked), company.component])
+        self._units = np.concatenate([np.ones(company.stocked, np.int64), company.component_units])
+
+    def explode(self, sku: Ints) -> tuple[Ints, Ints, Ints]:
+        """Needs of lines, by their SKUs: position in `sku`, stocked SKU, units in one unit of the line."""
+        count = self._count[sku]
+        at = np.repeat(np.arange(len(sku)), count)
+        part = np.repeat(self._first[sku], count) + np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
+        return at, self._sku[part], self._units[part]
+
+
 class Simulation:
     """The state of the loop; `run` makes it."""
 
-    def __init__(self, company: Company, lines: Lines, traits: Traits, returning: Returning, until_us: int) -> None:
-        self.company, self.lines, self.traits, self.returning, self.until_us = company, lines, traits, returning, until_us
+    def __init__(self, company: Company, lines: Lines, fates: Fates, until_us: int) -> None:
+        self.company, self.lines, self.fates, self.until_us = company, lines, fates, until_us
         count = len(lines)
         stocked, places = company.stocked, len(LOCATIONS)
-        self.status = np.full(count, LOST, np.int64)
-        self.location = np.full(count, -1, np.int64)
-        self.held_day = np.full(count, -1, np.int64)
+        self.status = np.full(count, LOST, np.int8)
+        self.location = np.full(count, -1, np.int8)
+        self.held_day = np.full(count, -1, np.int16)
         self.given_up_at = np.full(count, np.iinfo(np.int64).max)
         self.free = np.zeros((stocked, places), np.int64)
         self.flat = self.free.reshape(-1)
         self.on_order = np.zeros((stocked, GROUPS), np.int64)
         self.strain = late_factor(company)
         self.group = group_of_location()
-        self._needs()
+        self.needs = Needs(company)
         serves = np.full((PLACES, len(CHANNELS)), -1)
         for number, spec in enumerate(CHANNELS):
             if number != RETAIL:
                 for rank, name in enumerate(spec.serves):
                     serves[rank, number] = LOCATION_INDEX[name]
         self.serves = serves
-        self.patience = draw_patience(company, lines)
         self.coming_back: dict[int, list[tuple[Ints, Ints]]] = {}
         self.arriving: dict[int, list[tuple[Ints, Ints, Ints, Ints]]] = {}
         self.backlog = np.empty(0, np.int64)
         self.rows = {name: Rows() for name in ("orders", "order_lines", "receipts", "transfers", "counts", "write_offs")}
         self.next_order = 0
         self.empty_days = np.zeros((stocked, len(CHANNELS)), np.int64)
+        self.ebay_moved = np.zeros(stocked, np.int64)  # change of its pool this morning, before the gate
         self._plans()
 
-    def _needs(self) -> None:
-        """Units of stocked SKUs that each line needs; a kit needs several."""
-        company = self.company
-        kits = len(company.skus) - company.stocked
-        first = np.concatenate(
-            [np.arange(company.stocked), company.stocked + np.searchsorted(company.kit, company.stocked + np.arange(kits))]
-        )
-        parts = np.concatenate([np.ones(company.stocked, np.int64), np.bincount(company.kit - company.stocked, minlength=kits)])
-        self.part_first, self.part_count = first, parts
-        self.part_sku = np.concatenate([np.arange(company.stocked), company.component])
-        self.part_units = np.concatenate([np.ones(company.stocked, np.int64), company.component_units])
-
     def explode(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
-        """Needs of lines: position in `rows`, stocked SKU, units in one unit of the line."""
-        sku = self.lines.sku[rows]
-        count = self.part_count[sku]
-        at = np.repeat(np.arange(len(rows)), count)
-        part = np.repeat(self.part_first[sku], count) + np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
-        return at, self.part_sku[part], self.part_units[part]
+        """`Needs` of lines by number."""
+        return self.needs.explode(self.lines.sku[rows])
 
     def _plans(self) -> None:
         """Opening stock, and what the company believes about its demand."""
@@ -300,6 +313,7 @@ class Simulation:
 
     def morning(self, day: int) -> None:
         """Before the gate: returns to the shelf, receipts, backorders, counts, transfers, purchase orders."""
+        before = self._ebay_pool()
         for sku_place, units in self.coming_back.pop(day, ()):
             np.add.at(self.flat, sku_place, units)
         for order, sku, place, units in self.arriving.pop(day, ()):
@@ -311,6 +325,7 @@ class Simulation:
         self._count(day)
         self._transfer(day)
         self._order(day)
+        self.ebay_moved = self._ebay_pool() - before
         self.empty_days += self._empty(day)
 
     def _empty(self, day: int) -> Ints:
@@ -353,21 +368,24 @@ class Simulation:
 
     def hold(self, rows: Ints, location: Ints, day: int) -> None:
         """Note what is held, and plan what comes back to the shelf from it."""
-        company, lines, traits, returning = self.company, self.lines, self.traits, self.returning
+        company, fates = self.company, self.fates
         self.status[rows], self.location[rows], self.held_day[rows] = HELD, location, day
-        cancelled = traits.cancels[rows] > 0
-        self._plan_back(rows[cancelled], location[cancelled], np.full(int(cancelled.sum()), day + 1), lines.quantity[rows[cancelled]])
-        back = returning.comes_back[rows] & ~cancelled & ~not_found(traits, rows, location) & (returning.disposition[rows] <= REFURBISH)
-        back &= (returning.disposition[rows] == RESTOCK) | returning.repaired[rows]
+        cancelled = fates.cancels[rows] > 0
+        self._plan_back(rows[cancelled], location[cancelled], np.full(int(cancelled.sum()), day + 1), self.lines.quantity[rows[cancelled]])
+        back = fates.comes_back[rows] & ~cancelled & ~(fates.pick_fails[rows] & (location != LEIPZIG))
         rows, location = rows[back], location[back]
+        number, returning = fates.number(rows), fates.returning
+        good = returning.disposition[number] == RESTOCK
+        good |= (returning.disposition[number] == REFURBISH) & returning.repaired[number]
+        rows, location, number = rows[good], location[good], number[good]
         if len(rows):
             held = np.full(len(rows), day)
-            shipped = shipped_at(company, lines, traits, self.strain, rows, location, held)
-            delivered = delivered_at(company, lines, traits, rows, location, shipped)
-            shelf = inspected_day(company, returning, rows, delivered) + np.where(
-                returning.disposition[rows] == REFURBISH, returning.repair_days[rows], 0
+            shipped = shipped_at(company, fates.lines, fates.traits, self.strain, number, location, held)
+            delivered = delivered_at(company, fates.lines, fates.traits, number, location, shipped)
+            shelf = inspected_day(company, returning, number, delivered) + np.where(
+                returning.disposition[number] == REFURBISH, returning.repair_days[number], 0
             )
-            self._plan_back(rows, return_location(lines.channel[rows], location), shelf, returning.quantity[rows])
+            self._plan_back(rows, return_location(fates.lines.channel[number], location), shelf, returning.quantity[number])
 
     def _plan_back(self, rows: Ints, place: Ints, day: Ints, quantity: Ints) -> None:
         if len(rows) == 0:
@@ -380,8 +398,7 @@ class Simulation:
 
     def sell(self, day: int, rows: Ints) -> None:
         """The day's lines: held, backordered where the channel did not know or the customer waits, else lost."""
-        lines = self.lines
-        location = self.allocate(rows)
+        location = self._allocate_in_turn(rows)
         held = location >= 0
         self.hold(rows[held], location[held], day)
         self._learn(rows[held], location[held], day)
@@ -389,28 +406,65 @@ class Simulation:
         if len(left) == 0:
             return
         at, sku, _ = self.explode(left)
-        channel, placed = lines.channel[left], lines.placed_at[left]
-        newest = self._newest_sale(rows[held], location[held])
-        lag = received_later(channel, placed) - placed
-        unaware = (channel == EBAY) & (np.bincount(at[newest[sku] > (placed - lag)[at]], minlength=len(left)) > 0)
         coming = np.bincount(at[self.on_order[sku, 0] <= 0], minlength=len(left)) == 0
-        taken = unaware | (self.patience.waits[left] & coming)
+        waits = draw_patience(self.company, self.lines.take(left)).waits
+        taken = self._unaware(day, left, rows[held], location[held]) | (waits & coming)
         self._backorder(left[taken], day)
 
-    def _newest_sale(self, rows: Ints, location: Ints) -> Ints:
-        """By SKU: when the last unit was sold today at a location that serves the lagging channel; 0 if none."""
-        newest = np.zeros(self.company.stocked, np.int64)
-        near = (location == LEEDS) | (location == HAMBURG)
-        at, sku, _ = self.explode(rows[near])
-        np.maximum.at(newest, sku, self.lines.placed_at[rows[near]][at])
-        return newest
+    def _allocate_in_turn(self, rows: Ints) -> Ints:
+        """`allocate`, some hours at a time: so that what is sold later takes nothing from an earlier line that has to look further."""
+        span = self.lines.placed_at[rows] // (ALLOCATE_HOURS * HOUR_US)
+        ends = np.flatnonzero(np.diff(span)) + 1
+        parts = [self.allocate(part) for part in np.split(rows, ends)]
+        return np.concatenate(parts)
+
+    def _unaware(self, day: int, left: Ints, held: Ints, location: Ints) -> Flags:
+        """Whether the lagging channel still offers what these lines want: it sees the pool as it was when it was last told, less what the
+        line's own listing sold since. `held`, `location`: the day's lines that got stock, and where.
+        """
+        lines, found = self.lines, np.zeros(len(left), bool)
+        asking = np.flatnonzero(lines.channel[left] == EBAY)
+        if len(asking) == 0:
+            return found
+        rows = left[asking]
+        at, sku, per = self.explode(rows)
+        placed, listing = lines.placed_at[rows][at], self._listing(rows)[at]
+        told = placed - (received_later(lines.channel[rows], lines.placed_at[rows]) - lines.placed_at[rows])[at]
+        near = np.isin(location, EBAY_SERVED)
+        other_at, other_sku, other_per = self.explode(held[near])
+        wanted_too = np.isin(other_sku, sku)
+        other_at, other_sku, other_per = other_at[wanted_too], other_sku[wanted_too], other_per[wanted_too]
+        other = held[near][other_at]
+        same = sku[:, None] == other_sku[None, :]
+        units = same * (other_per * lines.quantity[other])[None, :]
+        later = lines.placed_at[other][None, :] > placed[:, None]
+        unseen = ~later & (lines.placed_at[other][None, :] > told[:, None]) & (self._listing(other)[None, :] != listing[:, None])
+        earlier = (sku[:, None] == sku[None, :]) & (np.arange(len(sku))[None, :] < np.arange(len(sku))[:, None])
+        wanted = per * lines.quantity[rows][at]
+        shown = self._ebay_pool()[sku] + (units * (later | unseen)).sum(axis=1) - (earlier * wanted[None, :]).sum(axis=1)
+        shown -= np.where(told < self.company.start_us + day * DAY_US + GATE_US, self.ebay_moved[sku], 0)
+        found[asking] = np.bincount(at[shown < wanted], minlength=len(rows)) == 0
+        return found
+
+    def _listing(self, rows: Ints) -> Ints:
+        """A number for the listing that each line is sold by."""
+        lines = self.lines.take(rows)
+        return (lines.sku * len(CHANNELS) + lines.channel) * 2 + second_listing(self.company, lines.sku, lines.channel, lines.placed_at)
+
+    def _ebay_pool(self) -> Ints:
+        """By stocked SKU: what is free at the lagging channel's locations, less what is owed on the channels that share them."""
+        waiting = self.backlog[np.isin(self.lines.channel[self.backlog], (EBAY, TIKTOK, SHOP))]
+        at, part, per = self.explode(waiting)
+        owed = np.bincount(part, weights=per * self.lines.quantity[waiting][at], minlength=self.company.stocked)
+        pool: Ints = self.free[:, EBAY_SERVED].sum(axis=1) - owed.astype(np.int64)
+        return pool
 
     def _backorder(self, rows: Ints, day: int) -> None:
-        lines, traits = self.lines, self.traits
-        today = self.company.start_us + day * DAY_US
-        cancelled, refused = traits.cancels[rows] > 0, self.patience.refused[rows]
-        leaves = today + self.patience.leaves_after[rows]
-        leaves = np.where(cancelled, lines.placed_at[rows] + traits.cancel_after[rows], leaves)
+        lines = self.lines.take(rows)
+        patience = draw_patience(self.company, lines)
+        cancelled, refused = self.fates.cancels[rows] > 0, patience.refused
+        leaves = self.company.start_us + day * DAY_US + patience.leaves_after
+        leaves = np.where(cancelled, lines.placed_at + cancel_after(self.company, lines), leaves)
         self.given_up_at[rows] = leaves
         never = cancelled | refused
         self.status[rows] = np.where(never, GIVEN_UP, WAITING)

@@ -5,6 +5,7 @@
 | demand | true demand of a SKU on a channel and day on which not all of it was served | ds, sku, channel_id, units (wanted), lost_units |
 | lift | units a promotion is expected to add on its own channel, over its days | ds, ends_on, sku, channel_id, promotion_id, units |
 | diversion | units it takes from another channel (`channel_id`), as a negative number | the same |
+| rush | units that one is expected to add on a channel on its day | ds, sku, channel_id, units |
 | defect | an episode: `units` came back because of it | ds, ends_on, sku, reason, units, lost_units (all that came back of it) |
 
 `ds` is the day in the channel's time zone (the first day, for what lasts). Units of lift and diversion are expectations under the law in
@@ -21,9 +22,9 @@ import polars as pl
 
 from data_access.demo.catalogue import promotion_ids
 from data_access.demo.company import Company
-from data_access.demo.demand import Lines, promotion_effects
-from data_access.demo.orders import CHANNEL_IDS, Taken
-from data_access.demo.returning import Returning
+from data_access.demo.demand import Lines, promotion_effects, rushes, units_per_line
+from data_access.demo.fates import Fates
+from data_access.demo.orders import CHANNEL_IDS
 from data_access.demo.returns import Back
 from data_access.demo.rows import texts
 from data_access.demo.supply import LOST, Supply
@@ -44,9 +45,14 @@ TRUTH: Final = pl.Schema(
 )
 
 
-def truth_frame(company: Company, lines: Lines, supply: Supply, taken: Taken, returning: Returning, back: Back) -> pl.DataFrame:
+def truth_frame(company: Company, lines: Lines, supply: Supply, fates: Fates, back: Back) -> pl.DataFrame:
     """All records, sorted."""
-    parts = [_demand(company, lines, supply), _promotions(company), _defects(company, lines, taken, returning, back)]
+    parts = [
+        _demand(company, lines, supply),
+        _promotions(company),
+        _rushes(company),
+        _defects(company, fates, back),
+    ]
     whole = pl.concat([part.select([pl.col(name).cast(kind) for name, kind in TRUTH.items()]) for part in parts])
     return whole.sort("record", "ds", "sku", "channel_id", "promotion_id", nulls_last=False)
 
@@ -56,7 +62,12 @@ def _demand(company: Company, lines: Lines, supply: Supply) -> pl.DataFrame:
     frame = pl.DataFrame(
         {"day": lines.day, "sku": lines.sku, "channel": lines.channel, "units": lines.quantity, "lost_units": lines.quantity * lost}
     )
-    summed = frame.group_by("day", "sku", "channel").agg(pl.col("units").sum(), pl.col("lost_units").sum()).filter(pl.col("lost_units") > 0)
+    touched = frame.filter(pl.Series(lost)).select("day", "sku", "channel").unique()
+    summed = (
+        frame.join(touched, on=["day", "sku", "channel"], how="semi")
+        .group_by("day", "sku", "channel")
+        .agg(pl.col("units", "lost_units").cast(pl.Int64).sum())
+    )
     return summed.select(
         record=pl.lit("demand"),
         ds=pl.lit(company.start) + pl.duration(days=pl.col("day")),
@@ -97,13 +108,30 @@ def _promotions(company: Company) -> pl.DataFrame:
     )
 
 
-def _defects(company: Company, lines: Lines, taken: Taken, returning: Returning, back: Back) -> pl.DataFrame:
+def _rushes(company: Company) -> pl.DataFrame:
+    rush = rushes(company)
+    lines = pl.DataFrame({"day": rush.day, "sku": rush.sku, "channel": rush.channel}).group_by("day", "sku", "channel").len()
+    sku = lines["sku"].to_numpy()
+    return lines.select(
+        record=pl.lit("rush"),
+        ds=pl.lit(company.start) + pl.duration(days=pl.col("day")),
+        ends_on=pl.lit(None),
+        sku=texts(company.skus, sku),
+        channel_id=texts(CHANNEL_IDS, lines["channel"].to_numpy()),
+        promotion_id=pl.lit(None),
+        reason=pl.lit(None),
+        units=pl.col("len") * pl.Series(units_per_line(company)[sku]),
+        lost_units=pl.lit(None),
+    )
+
+
+def _defects(company: Company, fates: Fates, back: Back) -> pl.DataFrame:
     episodes = company.defects
-    rows = taken.rows[back.at]
+    lines, returning = fates.lines.take(back.number), fates.returning.take(back.number)
     columns: dict[str, list[float]] = {"units": [], "lost_units": []}
     for sku, start, end in zip(episodes.sku, episodes.start, episodes.end, strict=True):
-        within = (lines.sku[rows] == sku) & (lines.day[rows] >= start) & (lines.day[rows] <= end)
-        columns["units"].append(float(back.units[within & returning.defective[rows]].sum()))
+        within = (lines.sku == sku) & (lines.day >= start) & (lines.day <= end)
+        columns["units"].append(float(back.units[within & returning.defective].sum()))
         columns["lost_units"].append(float(back.units[within].sum()))
     return pl.DataFrame(
         {

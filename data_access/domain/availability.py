@@ -27,7 +27,7 @@ import polars as pl
 
 LOCATION_BUFFERS: Final = pl.Schema({"sku": pl.String, "location_id": pl.String, "units": pl.Int64})
 RESERVED_ELSEWHERE: Final = pl.Schema({"sku": pl.String, "channel_id": pl.String, "units": pl.Int64})
-CHANNEL_BUFFERS: Final = pl.Schema({"sku": pl.String, "channel_id": pl.String, "units": pl.Int64})
+CHANNEL_BUFFERS: Final = pl.Schema({"sku": pl.String, "channel_id": pl.String, "units": pl.Int64, "rule_id": pl.Int64})
 CAPS: Final = pl.Schema({"sku": pl.String, "channel_id": pl.String, "listing_maximum": pl.Int64})
 PLACES: Final = pl.Schema(
     {
@@ -71,6 +71,7 @@ AVAILABILITY: Final = pl.Schema(
         "reserved_elsewhere": pl.Int64,
         "pool": pl.Int64,
         "channel_buffer": pl.Int64,  # as the rule has it, also where the pool is smaller
+        "buffer_rule_id": pl.Int64,  # the one rule that wins; null: none
         "listing_maximum": pl.Int64,  # null: no cap
         "is_listed": pl.Boolean,
         "available_to_sell": pl.Int64,
@@ -307,7 +308,7 @@ def offers(stock: Stock, pools: pl.DataFrame) -> pl.DataFrame:
     """
     rows = (
         pools.join(stock.caps.with_columns(is_listed=pl.lit(True)), on=_KEY, how="full", coalesce=True)
-        .join(stock.channel_buffers.select(*_KEY, channel_buffer="units"), on=_KEY, how="left")
+        .join(stock.channel_buffers.select(*_KEY, channel_buffer="units", buffer_rule_id="rule_id"), on=_KEY, how="left")
         .with_columns(
             pl.col("is_kit").fill_null(False) | pl.col("sku").is_in(stock.kits["kit_sku"].unique().implode()),
             pl.col(*_STEPS, "backordered", "reserved_elsewhere", "pool", "channel_buffer").fill_null(0),
@@ -316,6 +317,22 @@ def offers(stock: Stock, pools: pl.DataFrame) -> pl.DataFrame:
         )
         .filter(pl.col("is_listed") | ((pl.col("backordered") > 0) & ~pl.col("is_kit")))
     )
+    return _offered(rows).sort(_KEY)
+
+
+def rebuffered(rows: pl.DataFrame, channel_buffers: pl.DataFrame) -> pl.DataFrame:
+    """`AVAILABILITY` as it would be with other `CHANNEL_BUFFERS`: everything up to the pool stays."""
+    fresh = channel_buffers.select(*_KEY, channel_buffer="units", buffer_rule_id="rule_id")
+    return _offered(
+        rows.with_columns(is_served=pl.col("binding_rule") != "no location")
+        .drop("channel_buffer", "buffer_rule_id")
+        .join(fresh, on=_KEY, how="left", maintain_order="left")
+        .with_columns(pl.col("channel_buffer").fill_null(0))
+    )
+
+
+def _offered(rows: pl.DataFrame) -> pl.DataFrame:
+    """`AVAILABILITY` of rows that have everything up to `channel_buffer`, and `is_served`; in their order."""
     positive = pl.col("pool").clip(lower_bound=0)
     buffered = (pl.col("pool") - pl.col("channel_buffer")).clip(lower_bound=0)
     capped = pl.min_horizontal(buffered, pl.col("listing_maximum"))
@@ -338,10 +355,8 @@ def offers(stock: Stock, pools: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("kit component"))
         .otherwise(pl.lit("pool"))
     )
-    return (
-        rows.with_columns(available_to_sell=pl.when(pl.col("is_listed")).then(capped).otherwise(0), binding_rule=rule)
-        .select(AVAILABILITY.names())
-        .sort(_KEY)
+    return rows.with_columns(available_to_sell=pl.when(pl.col("is_listed")).then(capped).otherwise(0), binding_rule=rule).select(
+        AVAILABILITY.names()
     )
 
 

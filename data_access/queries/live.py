@@ -25,7 +25,8 @@ import polars as pl
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain import availability as rules
-from data_access.queries import catalog, stock
+from data_access.domain.buffers import Withheld, channel_buffers, figures
+from data_access.queries import buffers, catalog, stock
 from data_access.queries.recent import DEMAND, MEAN_DAYS, Ints, Recent
 from data_access.queries.stock import KPIS, PICTURE, STATES, STOCK_TABLE, StockFilter
 
@@ -50,9 +51,16 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The figures of one moment. `overall`: pools as of one channel that every location serves and all units are owed by."""
+    """The figures of one moment. `overall`: pools as of one channel that every location serves and all units are owed by.
+
+    `withheld`: the rules and reservations that count; `withheld_until`: the moment (microseconds since 1970) at which the first of
+    them ends, or None; `demand`: the frame of mean demand that rules in days were worked out with.
+    """
 
     catalogue: Catalogue
+    demand: pl.DataFrame
+    withheld: Withheld
+    withheld_until: int | None
     levels: pl.DataFrame
     backorders: pl.DataFrame
     allocated: pl.DataFrame
@@ -75,15 +83,37 @@ def load_catalogue(bind: Connection | Engine) -> Catalogue:
     )
 
 
-def load(bind: Connection | Engine, catalogue: Catalogue) -> Live:
-    """Read all levels and work out all figures."""
-    return figured(catalogue, stock.levels(bind), stock.backorders(bind), stock.allocated(bind))
+def load_withheld(bind: Connection | Engine) -> Withheld:
+    """Read all buffer rules and reservations, ended ones too."""
+    return Withheld(buffers.rules(bind), buffers.reservations(bind))
 
 
-def figured(catalogue: Catalogue, levels: pl.DataFrame, backorders: pl.DataFrame, allocated: pl.DataFrame) -> Live:
-    """The figures of levels (`stock.LEVELS`), backorders (`stock.BACKORDERS`) and allocations (`stock.ALLOCATED`)."""
-    places, availability, overall = _figures(_stock(catalogue, levels, backorders), catalogue)
-    return Live(catalogue, levels, backorders, allocated, places, availability, overall)
+def load(bind: Connection | Engine, catalogue: Catalogue, withheld: Withheld, demand: pl.DataFrame, now: int) -> Live:
+    """Read all levels and work out all figures. `withheld` by `load_withheld`; for the others see `figured`."""
+    return figured(catalogue, stock.levels(bind), stock.backorders(bind), stock.allocated(bind), withheld, demand, now)
+
+
+def figured(
+    catalogue: Catalogue,
+    levels: pl.DataFrame,
+    backorders: pl.DataFrame,
+    allocated: pl.DataFrame,
+    withheld: Withheld,
+    demand: pl.DataFrame,
+    now: int,
+) -> Live:
+    """The figures of levels (`stock.LEVELS`), backorders (`stock.BACKORDERS`) and allocations (`stock.ALLOCATED`).
+
+    `demand` as `recent.DEMAND` (empty: not known yet); `now`, in microseconds since 1970, says which rules have ended.
+    """
+    counting = replace(
+        withheld.at(now),
+        categories=catalogue.products.select("sku", "category"),
+        demand=demand.select("sku", "channel_id", "own_daily"),
+        allocated=allocated,
+    )
+    places, availability, overall = _figures(_stock(catalogue, levels, backorders), catalogue, counting)
+    return Live(catalogue, demand, counting, counting.next_end(), levels, backorders, allocated, places, availability, overall)
 
 
 def patched(live: Live, bind: Connection | Engine, skus: Collection[str]) -> Live:
@@ -96,28 +126,82 @@ def patched(live: Live, bind: Connection | Engine, skus: Collection[str]) -> Liv
     )
     changed = rules.affected(live.catalogue.kits, skus)
     part = _stock(fresh.catalogue, fresh.levels, fresh.backorders).of(changed)
-    places, availability, overall = (frame.filter(pl.col("sku").is_in(changed)) for frame in _figures(part, live.catalogue))
+    withheld = replace(live.withheld, allocated=fresh.allocated)
+    worked_out = _figures(part, live.catalogue, withheld)
+    places, availability, overall = (frame.filter(pl.col("sku").is_in(changed)) for frame in worked_out)
     return replace(
         fresh,
+        withheld=withheld,
         places=_swapped(live.places, places, changed),
         availability=_swapped(live.availability, availability, changed),
         overall=_swapped(live.overall, overall, changed),
     )
 
 
+def previewed(
+    live: Live,
+    now: int,
+    all_rules: pl.DataFrame | None = None,
+    reservations: pl.DataFrame | None = None,
+    caps: pl.DataFrame | None = None,
+) -> pl.DataFrame:
+    """`availability.AVAILABILITY` as it would be with other rules, reservations or caps instead (None: as they are); by SKU and channel.
+
+    Only the SKUs of location buffers and reservations that differ are worked out from their stock; for all others, everything up to
+    the pool stays.
+
+    Args:
+        live: the figures of now.
+        now: in microseconds since 1970; what has ended by then does not count.
+        all_rules: by `domain.buffers.RULES`.
+        reservations: by `domain.buffers.RESERVATIONS`.
+        caps: by `availability.CAPS`, of the same SKUs on the same channels.
+
+    """
+    withheld = replace(
+        live.withheld,
+        rules=live.withheld.rules if all_rules is None else all_rules,
+        reservations=live.withheld.reservations if reservations is None else reservations,
+    ).at(now)
+    location = pl.col("level") == "location"
+    differ = pl.concat(
+        [
+            _differing(withheld.rules.filter(location), live.withheld.rules.filter(location), ["location_id", "amount"]),
+            _differing(withheld.reservations, live.withheld.reservations, ["units", "channel_ids", "location_ids"]),
+        ]
+    )
+    rows = live.availability
+    if len(differ):
+        skus = rules.affected(live.catalogue.kits, differ.to_list())
+        _, fresh = figures(_stock(live.catalogue, live.levels, live.backorders).of(skus), withheld)
+        rows = _swapped(rows, fresh.filter(pl.col("sku").is_in(skus)), skus)
+    if caps is None:
+        caps = live.catalogue.caps
+    else:
+        rows = rows.drop("listing_maximum").join(caps, on=["sku", "channel_id"], how="left")
+    pools = rows.select("sku", "channel_id", "pool")
+    return rules.rebuffered(rows, channel_buffers(withheld, pools, caps)).sort("sku", "channel_id")
+
+
+def _differing(those: pl.DataFrame, others: pl.DataFrame, fields: list[str]) -> pl.Series:
+    """SKUs of rows that are in one of two frames alone."""
+    key = ["sku", *fields]
+    alone = [one.join(other, on=key, how="anti", nulls_equal=True)["sku"] for one, other in ((those, others), (others, those))]
+    return pl.concat(alone).unique()
+
+
 def _stock(catalogue: Catalogue, levels: pl.DataFrame, backorders: pl.DataFrame) -> rules.Stock:
     return rules.Stock(levels, backorders, catalogue.channel_locations, catalogue.kits, catalogue.caps, catalogue.keeps_listings)
 
 
-def _figures(part: rules.Stock, catalogue: Catalogue) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    places = rules.places(part)
+def _figures(part: rules.Stock, catalogue: Catalogue, withheld: Withheld) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    places, availability = figures(part, withheld)
     everywhere = replace(
         part,
         channel_locations=catalogue.locations.select("location_id", channel_id=pl.lit(ALL)),
         backorders=part.backorders.with_columns(channel_id=pl.lit(ALL)),
-        reserved_elsewhere=part.reserved_elsewhere.clear(),
     )
-    return places, rules.offers(part, rules.pools(part, places)), rules.pools(everywhere, places)
+    return places, availability, rules.pools(everywhere, places)
 
 
 def _swapped(frame: pl.DataFrame, fresh: pl.DataFrame, skus: Collection[str]) -> pl.DataFrame:

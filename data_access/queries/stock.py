@@ -139,22 +139,23 @@ class StockFilter:
 
 
 # Written out, because SQLite takes a partial index only for the condition that it was made with.
-_IS_OPEN: Final = order_line.c.allocated_quantity + order_line.c.backordered_quantity > sa.literal_column("0")
+IS_OPEN: Final = order_line.c.allocated_quantity + order_line.c.backordered_quantity > sa.literal_column("0")
 _IS_ITS_KIT: Final = (kit_component.c.kit_sku == order_line.c.sku) & (kit_component.c.kit_version == order_line.c.kit_version)
 
 
 def levels(bind: Connection | Engine, skus: Collection[str] | None = None) -> pl.DataFrame:
     """`LEVELS` of all SKUs, or of `skus`."""
-    return read(bind, _among(sa.select(*(stock_level.c[name] for name in LEVELS)), stock_level.c.sku, skus), LEVELS)
+    return read(bind, among(sa.select(*(stock_level.c[name] for name in LEVELS)), stock_level.c.sku, skus), LEVELS)
 
 
 def backorders(bind: Connection | Engine, skus: Collection[str] | None = None) -> pl.DataFrame:
     """`BACKORDERS` above 0 of all SKUs, or of `skus`; kits exploded into their components."""
     own = backorder_level.c
-    return read(bind, _among(sa.select(own.sku, own.channel_id, own.backordered).where(own.backordered > 0), own.sku, skus), BACKORDERS)
+    return read(bind, among(sa.select(own.sku, own.channel_id, own.backordered).where(own.backordered > 0), own.sku, skus), BACKORDERS)
 
 
-def _among(statement: _Select, column: sa.ColumnElement[str], skus: Collection[str] | None) -> _Select:
+def among(statement: _Select, column: sa.ColumnElement[str], skus: Collection[str] | None) -> _Select:
+    """The statement for these SKUs alone; for all of them if `skus` is None."""
     return statement if skus is None else statement.where(column.in_(skus))
 
 
@@ -163,29 +164,31 @@ def allocated(bind: Connection | Engine, skus: Collection[str] | None = None) ->
     line, held, part = order_line.c, allocation.c, kit_component.c
     where = [held.location_id, line.channel_id]
     own = sa.select(line.sku, *where, _units(held.quantity)).join_from(allocation, order_line, held.line_id == line.id)
-    own = _among(own.where(_IS_OPEN, line.kit_version == 0).group_by(line.sku, *where), line.sku, skus)
+    own = among(own.where(IS_OPEN, line.kit_version == 0).group_by(line.sku, *where), line.sku, skus)
     in_kits = (
         sa.select(part.component_sku, *where, _units(held.quantity * part.quantity))
         .join_from(allocation, order_line, held.line_id == line.id)
         .join(kit_component, _IS_ITS_KIT)
-        .where(_IS_OPEN, line.kit_version > 0)
+        .where(IS_OPEN, line.kit_version > 0)
         .group_by(part.component_sku, *where)
     )
-    found = pl.concat([read(bind, own, ALLOCATED), read(bind, _among(in_kits, part.component_sku, skus), ALLOCATED)])
+    found = pl.concat([read(bind, own, ALLOCATED), read(bind, among(in_kits, part.component_sku, skus), ALLOCATED)])
     return found.group_by("sku", "location_id", "channel_id").agg(pl.col("units").sum())
 
 
 def ledger(bind: Connection | Engine, skus: Collection[str], location_id: str | None, limit: int, offset: int) -> pl.DataFrame:
     """`LEDGER` of SKUs, at one location or at all: the newest first, `limit` entries after the first `offset`."""
     move = stock_movement.c
+    newest = (move.occurred_at.desc(), move.id.desc())
+    page = sa.select(move.id).where(move.sku.in_(skus))  # from the index alone; only the entries shown are read in full
+    if location_id is not None:
+        page = page.where(move.location_id == location_id)
+    page = page.order_by(*newest).limit(limit).offset(offset)
     statement = sa.select(
         *(move[name] for name in ("id", "occurred_at", "sku", "location_id", "state", "kind", "quantity")),
         *(event.c[name] for name in ("source", "event_id", "kind")),
     ).join_from(stock_movement, event, event.c.id == move.event_id)
-    if location_id is not None:
-        statement = statement.where(move.location_id == location_id)
-    newest = (move.occurred_at.desc(), move.id.desc())
-    return read(bind, statement.where(move.sku.in_(skus)).order_by(*newest).limit(limit).offset(offset), LEDGER)
+    return read(bind, statement.where(move.id.in_(page)).order_by(*newest), LEDGER)
 
 
 def open_lines(bind: Connection | Engine, sku: str, limit: int = 5_000) -> pl.DataFrame:
@@ -194,11 +197,11 @@ def open_lines(bind: Connection | Engine, sku: str, limit: int = 5_000) -> pl.Da
     Of a stocked SKU, also the lines of kits that contain it, in units of the SKU; of a kit, its own lines in kits.
     """
     line, part = order_line.c, kit_component.c
-    own = sa.select(line.id, sa.literal(1).label("per")).where(_IS_OPEN, line.sku == sku)
+    own = sa.select(line.id, sa.literal(1).label("per")).where(IS_OPEN, line.sku == sku)
     in_kits = (
         sa.select(line.id, part.quantity)
         .join_from(kit_component, order_line, _IS_ITS_KIT)
-        .where(_IS_OPEN, line.kit_version > 0, part.component_sku == sku)
+        .where(IS_OPEN, line.kit_version > 0, part.component_sku == sku)
     )
     wanted = sa.union_all(own, in_kits).subquery()
     shown: list[sa.ColumnElement[Any]] = [

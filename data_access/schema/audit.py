@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Stri
 
 from data_access.schema.base import Id, Micros, metadata, one_of
 
-TOPICS: Final = ("catalog", "channels", "demand", "freshness", "inbox", "orders", "purchasing", "returns", "stock")
+TOPICS: Final = ("buffers", "catalog", "channels", "demand", "freshness", "inbox", "orders", "purchasing", "returns", "scorecards", "stock")
 IMPORT_STATUSES: Final = ("running", "complete")
 INBOX_KINDS: Final = ("row", "event", "conflict")
 INBOX_STATUSES: Final = ("open", "resolved", "dismissed")
@@ -21,7 +21,11 @@ store_meta = Table("store_meta", metadata, _StoreMeta, comment="What kind of sto
 
 
 class _StoreVersion(TypedColumns):
-    topic = Column(String, primary_key=True, comment="catalog, channels, demand, freshness, inbox, orders, purchasing, returns or stock.")
+    topic = Column(
+        String,
+        primary_key=True,
+        comment="buffers, catalog, channels, demand, freshness, inbox, orders, purchasing, returns, scorecards or stock.",
+    )
     version = Column(Id, nullable=False, comment="Raised by the last statement of each transaction that writes to the topic.")
 
 
@@ -119,6 +123,7 @@ class _InboxItem(TypedColumns):
     reason = Column(String, nullable=False, comment="What is wrong, where, and what to do: one sentence.")
     reason_code = Column(String, nullable=False, comment="The same as a short code.")
     content = Column(Text, nullable=False, comment="The row's text or the event's JSON, whole.")
+    told = Column(Text, nullable=True, comment="JSON: what its file says of the row beside its text, such as its order's status.")
     mended = Column(Text, nullable=True, comment="The text as a person mended it.")
     created_at = Column(Micros, nullable=False, comment="When it came in.")
     closed_at = Column(Micros, nullable=True, comment="When it was resolved or dismissed.")

@@ -11,7 +11,13 @@ from sqlalchemy.engine import Engine
 from dashboard import cache
 from dashboard.settings import settings
 from data_access.commands.ingest import ingest
-from data_access.queries import freshness, overview, stock
+from data_access.commands.listings import MaximumChange, set_maximum
+from data_access.commands.people import COMMAND_LINE
+from data_access.commands.reservations import save
+from data_access.domain.availability import caps
+from data_access.domain.buffers import RESERVATIONS
+from data_access.domain.reservation_rules import ReservationDraft
+from data_access.queries import buffers, freshness, overview, stock, withheld
 from data_access.queries.stock import StockFilter
 from tests.dashboard.test_live import until
 from tests.data_access.queries.busy_company import make_busy_company, sale
@@ -98,3 +104,22 @@ def test_a_store_that_is_not_there_gives_a_sentence_and_empty_frames(empty_url: 
     ]:
         assert found.equals(schema.to_frame())
     assert cache.categories() == ()
+
+
+def test_reservations_and_maxima_are_read_once_for_each_change(company: Engine) -> None:
+    assert cache.reservation_table().equals(withheld.RESERVATION_TABLE.to_frame())
+    first = cache.listing_maxima()
+    assert first.schema == buffers.LISTING_MAXIMA
+    assert cache.listing_maxima() is first
+    version = cache.version("catalog")
+    listing = first.filter(pl.col("external_sku") == "web-A").row(0, named=True)
+    set_maximum(company, [MaximumChange(listing["listing_id"], 3, listing["version"])], COMMAND_LINE, "scarce")
+    until(lambda: cache.version("catalog") != version)
+    assert cache.listing_maxima().filter(pl.col("external_sku") == "web-A")["maximum"].to_list() == [3]
+    assert cache.effect(caps=caps(first)).rows() == [("A", "web", 3, 8)]
+    assert cache.history("listing_maximum", listing["listing_id"])["why"].to_list() == ["scarce"]
+    key = save(company, ReservationDraft("A", 2, False, ("market",), ("north", "south"), "launch"), COMMAND_LINE)
+    until(lambda: cache.reservation_table().height == 1)
+    assert cache.reservation_table().select("reservation_id", "kept", "withheld").rows() == [(key, 0, 0)]  # all are in its own orders
+    assert cache.effect(reservations=RESERVATIONS.to_frame()).is_empty()
+    assert cache.history("reservation", key)["action"].to_list() == ["add_reservation"]

@@ -1,6 +1,7 @@
 """The `onhand` command: what each does at a terminal, and the one sentence for what a person can cause."""
 
 import json
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -19,6 +20,7 @@ from dashboard.settings import settings
 from data_access.commands.ingest import ingest_json
 from data_access.engine import open_engine
 from data_access.schema.audit import store_meta
+from data_access.schema.users import ROLES
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,28 @@ def test_an_unknown_option_is_refused(onhand: Call) -> None:
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
     made = onhand("migrate", url=empty_url)
     assert made.code == 0
-    assert made.out.endswith("is at revision 0001.\n")
+    assert made.out.endswith("is at revision 0003.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0
     report = json.loads(checked.out)
     assert report["differences"] == 0
     assert onhand("verify", url=empty_url).out.startswith("0 differences; checked ")
+
+
+def test_the_mirror_is_made_kept_up_to_date_and_verified(onhand: Call, demo_url: str, tmp_path: Path) -> None:
+    assert json.loads(onhand("verify", "--json", url=demo_url).out)["mirror"] is None
+    made = json.loads(onhand("mirror", "--json").out)
+    assert (made["rebuilt"], made["folder"]) == (True, "var/mirror")
+    assert made["rows"]["line"] > made["rows"]["order"] > 1_000
+    assert onhand("mirror").out.startswith("0 orders had changed, 0 files were written anew; the mirror in var/mirror has ")
+    assert onhand("mirror", "--rebuild").out.startswith("Read everything anew; ")
+    assert json.loads(onhand("verify", "--json").out)["mirror"] == {"differences": 0, "rows": sum(made["rows"].values()), "found": []}
+    earlier, later = sorted((tmp_path / "var" / "mirror" / "order").glob("2026-0[67].2.*.parquet"))
+    shutil.copyfile(earlier, later)
+    told = onhand("verify")
+    assert told.code == 1
+    assert "fact order" in told.out
 
 
 def test_verify_tells_differences(onhand: Call, demo_url: str) -> None:
@@ -320,3 +337,19 @@ def test_an_unknown_error_keeps_its_traceback(onhand: Call, store_url: str) -> N
     engine.dispose()
     with pytest.raises(json.JSONDecodeError):
         onhand("verify", url=store_url)
+
+
+def test_users_are_managed(onhand: Call, empty_url: str) -> None:
+    onhand("migrate", url=empty_url)
+    assert onhand("users", "list").out.startswith("There are no users: everyone only looks.")
+    assert onhand("users", "add", "olga", "--role", "ops").out == "olga is ops.\n"
+    assert refused(onhand("users", "add", "olga", "--role", "ops")).startswith("There is a user 'olga' already")
+    assert onhand("users", "role", "olga", "manager").out == "olga is manager now.\n"
+    assert [(row["name"], row["role"]) for row in json.loads(onhand("users", "list", "--json").out)] == [("olga", "manager")]
+    assert onhand("users", "list").out == "olga: manager\n"
+    assert onhand("users", "remove", "olga").out == "olga is removed.\n"
+    assert refused(onhand("users", "remove", "olga")) == "There is no user 'olga': see `onhand users list`."
+
+
+def test_the_roles_of_the_command_are_the_store_s() -> None:
+    assert [role.value for role in cli.Role] == list(ROLES)

@@ -12,11 +12,15 @@ from polars.testing import assert_frame_equal
 from sqlalchemy.engine import Engine
 
 from dashboard.live import LiveStock
+from data_access.commands.buffers import Change, save
 from data_access.commands.ingest import ingest
+from data_access.commands.people import COMMAND_LINE
 from data_access.commands.unit import raise_versions
-from data_access.engine import open_engine, writing
+from data_access.domain.buffer_rules import RuleDraft
+from data_access.engine import now_us, open_engine, writing
 from data_access.errors import StoreUnavailable
 from data_access.queries import live
+from data_access.queries.recent import DEMAND
 from data_access.schema.catalog import product
 from tests.data_access.queries.busy_company import make_busy_company, sale
 from tests.data_access.small_company import T0, make_company
@@ -56,10 +60,38 @@ def test_an_event_is_patched_in_and_nothing_is_read_without_one(polled: tuple[Li
     assert pool(hub, "A", "web") == 5
     assert hub.snapshot.token > first.token
     assert hub.snapshot.catalogue is first.catalogue
-    anew = live.load(store, live.load_catalogue(store))
+    anew = live.load(store, live.load_catalogue(store), live.load_withheld(store), DEMAND.to_frame(), now_us())
     assert hub.snapshot.live is not None
     for name in ("levels", "backorders", "allocated", "places", "availability", "overall"):
         assert_frame_equal(getattr(hub.snapshot.live, name), getattr(anew, name), check_row_order=False)
+
+
+def test_a_saved_rule_is_worked_in_and_leaves_when_it_ends(polled: tuple[LiveStock, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    hub, store = polled
+    hub.poll()
+
+    def may_sell() -> int:
+        found = hub.snapshot.live
+        assert found is not None
+        return int(found.availability.filter((pl.col("sku") == "A") & (pl.col("channel_id") == "web"))["available_to_sell"].item())
+
+    assert may_sell() == 8
+    ends_at = now_us() + 3_600_000_000
+    save(store, [Change(RuleDraft("sku", sku="A", amount=3.0, reason="display", ends_at=ends_at))], COMMAND_LINE)
+    hub.poll()
+    assert may_sell() == 5
+    ingest(store, [sale(50, "web", "A", 1, 10)])
+    hub.poll()
+    assert may_sell() == 4
+    before = hub.snapshot
+    hub.poll()
+    assert hub.snapshot is before
+    monkeypatch.setattr("dashboard.live.now_us", lambda: ends_at)
+    hub.poll()
+    assert may_sell() == 7
+    after = hub.snapshot
+    hub.poll()
+    assert hub.snapshot is after
 
 
 def test_many_changes_and_bulk_changes_are_loaded_whole(polled: tuple[LiveStock, Engine], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,7 @@ def test_live_events_are_started_again_and_the_app_s_end_ends_all(tmp_path: Path
     assert run.line_with("live events ended") == "The live events ended by themselves (code -9): started again in 2 s."
     again = run.child("live")
     assert again.pid != live.pid
-    run.child("streamlit").send_signal(signal.SIGKILL)
+    run.child("dashboard.server").send_signal(signal.SIGKILL)
     assert run.line_with("The app ended") == "The app ended by itself (code -9): see its messages above."
     assert run.process.wait(20) == 1
     assert not again.is_running()

@@ -1,9 +1,13 @@
 """Driving a page as a person would: opening, waiting until it is drawn, reading and clicking the grid."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 expect.set_options(timeout=30_000)
 
@@ -11,31 +15,88 @@ SERIOUS = ("serious", "critical")
 SCROLLER = "[data-testid=stMain]"
 
 
+STEP_MS: Final = 25
+QUIET_MS: Final = 200  # a grid tells of a click only after a while
+LONGEST_MS: Final = 30_000
+PULSES: Final = 3
+
+
+class Runs:
+    """Whether the whole page is being run for a browser page, as their connection tells. Pulses, which run one fragment, do not count."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_busy = False
+        self._pulses = 0
+        page.on("websocket", self._watch)
+
+    def _watch(self, connection: WebSocket) -> None:
+        connection.on("framesent", self._asked)
+        connection.on("framereceived", self._told)
+
+    def _asked(self, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            message = BackMsg.FromString(frame)
+            if message.HasField("rerun_script") and not message.rerun_script.fragment_id:
+                self.is_busy, self._pulses = True, 0
+
+    def _told(self, frame: str | bytes) -> None:
+        if not isinstance(frame, bytes):
+            return
+        message = ForwardMsg.FromString(frame)
+        if message.HasField("script_finished"):
+            # a run whose end is not told, for another followed at once, is over when pulses come through again
+            self._pulses += message.script_finished == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+            self.is_busy &= message.script_finished != ForwardMsg.FINISHED_SUCCESSFULLY and self._pulses < PULSES
+
+
+_runs: WeakKeyDictionary[Page, Runs] = WeakKeyDictionary()
+
+
 def open_page(page: Page, address: str) -> None:
     """Go there and wait until all is drawn."""
+    if page not in _runs:
+        _runs[page] = Runs(page)
     page.goto(address)
     settled(page)
 
 
 def settled(page: Page) -> None:
-    """Wait until the app is connected, its script has run and nothing is a placeholder."""
+    """Wait until the app is connected, runs the page for nobody's act any more, and nothing is a placeholder."""
     page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
     page.wait_for_selector("h1")
-    page.wait_for_selector("[data-test-script-state=notRunning]")
+    runs, waited, quiet = _runs[page], 0, 0
+    while quiet < QUIET_MS:
+        page.wait_for_timeout(STEP_MS)  # the connection's messages are handed on meanwhile
+        waited, quiet = waited + STEP_MS, 0 if runs.is_busy else quiet + STEP_MS
+        assert waited < LONGEST_MS, "the page goes on being run"
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
 
 
+def until(page: Page, act: Callable[[], None], seen: Callable[[], bool]) -> None:
+    """Do something until it shows: a click that lands while the page is drawn anew is lost, and a person clicks again."""
+    for _ in range(6):
+        act()
+        for _ in range(25):
+            if seen():
+                return
+            page.wait_for_timeout(200)
+    raise AssertionError("nothing came of it, though it was tried six times")
+
+
 def choose(page: Page, key: str, option: str) -> None:
-    """Choose one option of a select box or a multiselect."""
-    page.locator(f".st-key-{key} input").click()
-    page.get_by_role("option", name=option, exact=True).click()
+    """Choose one option of a select box or a multiselect, once the page is drawn: what it still sets would undo the choice."""
+    settled(page)
+    offered = page.get_by_role("option", name=option, exact=True)
+    until(page, page.locator(f".st-key-{key} input").click, offered.is_visible)
+    offered.click()
     page.locator("h1").click()  # closes the list
     settled(page)
 
 
 def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
     """The rows of a grid that are in view, by the column's label, from the accessible table behind the canvas."""
-    page.locator(f".st-key-{key} [data-testid=stDataFrame]").scroll_into_view_if_needed()
+    # the first: while a grid is drawn anew under another key, the old one may still be there
+    page.locator(f".st-key-{key} [data-testid=stDataFrame]").first.scroll_into_view_if_needed()
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
     return page.evaluate(
         """(key) => {
@@ -63,19 +124,27 @@ def expect_skus(page: Page, first: list[str]) -> None:
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
     """Click a row of a grid, from 0, on its second column."""
     left, top = resting_place(page, key)
-    page.mouse.click(left + 200, top + 35 * (number + 1) + 17)
+    at = left + 200, top + 35 * (number + 1) + 17
+    page.mouse.move(at[0] + 3, at[1])  # the grid takes no click from a mouse that never moved over it
+    page.mouse.click(*at)
     settled(page)
 
 
 def click_header(page: Page, pixels: int, key: str = "stock-grid") -> None:
-    """Click a header of a grid, so many pixels from its left edge."""
-    left, top = resting_place(page, key)
-    page.mouse.click(left + pixels, top + 17)
+    """Click a header of a grid, so many pixels from its left edge, which changes the address."""
+    before = page.url
+
+    def click() -> None:
+        left, top = resting_place(page, key)
+        page.mouse.move(left + pixels + 3, top + 17)
+        page.mouse.click(left + pixels, top + 17)
+
+    until(page, click, lambda: page.url != before)
 
 
 def resting_place(page: Page, key: str) -> tuple[float, float]:
     """Where the upper left corner of a grid is, once nothing above it moves any more."""
-    grid_at = page.locator(f".st-key-{key} [data-testid=stDataFrame]")
+    grid_at = page.locator(f".st-key-{key} [data-testid=stDataFrame]").first
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
     page.wait_for_function("[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
     seen: list[tuple[float, float]] = []
@@ -91,9 +160,17 @@ def resting_place(page: Page, key: str) -> tuple[float, float]:
 
 
 def violations(page: Page) -> list[tuple[str, str, list[Any]]]:
-    """What axe finds that is serious or worse."""
-    found = Axe().run(page).response["violations"]
-    return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in found if one["impact"] in SERIOUS]
+    """What axe finds that is serious or worse, and finds again once the page has come to rest: what is being drawn anew is pale."""
+
+    def found() -> list[tuple[str, str, list[Any]]]:
+        told = Axe().run(page).response["violations"]
+        return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in told if one["impact"] in SERIOUS]
+
+    if not found():
+        return []
+    page.wait_for_timeout(1_500)
+    settled(page)
+    return found()
 
 
 def overflow(page: Page) -> int:

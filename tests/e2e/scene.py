@@ -92,15 +92,16 @@ def sale(
     external_sku: str | None = None,
     source: str = "scene",
     event_id: str | None = None,
+    late: timedelta = timedelta(),
 ) -> Sale:
-    """An order of one line."""
+    """An order of one line; `late`: how much later than it was placed we are told."""
     number = next(_NUMBER)
     when = at or datetime.now(UTC)
     return Sale(
         source=source,
         event_id=event_id or f"e{number}-{now_us()}",
         occurred_at=when,
-        received_at=when,
+        received_at=when + late,
         channel_id=channel_id,
         order_ref=f"O-{event_id or f'{number}-{now_us()}'}",
         currency="GBP",

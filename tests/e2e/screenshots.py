@@ -41,11 +41,19 @@ VIEWS = {
         "overview": "/",
         "live-stock": "/stock",
         "live-stock-explained": "/stock?sku=TEX-0069",
+        "buffers": "/buffers",
+        "buffers-many": "/buffers?view=Many+at+once&channel=eBay",
+        "buffers-file": "/buffers?view=From+a+file",
+        "reservations": "/buffers?view=Reservations",
+        "listing-maxima": "/buffers?view=Listing+maxima",
+        "back-test": "/buffers?view=Back-test&channel=eBay&sku=TEX-0069",
+        "scorecards": "/scorecards",
+        "scorecard-metric": "/scorecards?metric=amazon:amazon-late-shipment-30d",
         "live-stock-nothing": "/stock?q=zzzz",
         "live-stock-bad-link": "/stock?channel=Nowhere&sku=NO-SUCH&page=77",
     },
     "scene": {"overview": "/", "live-stock-explained": "/stock?sku=CHAIR-000", **INBOX},
-    "empty": {"overview": "/", "live-stock": "/stock", "inbox": "/inbox"},
+    "empty": {"overview": "/", "live-stock": "/stock", "buffers": "/buffers", "scorecards": "/scorecards", "inbox": "/inbox"},
 }
 
 

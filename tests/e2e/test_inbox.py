@@ -11,12 +11,13 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands.imports import import_orders
 from data_access.commands.ingest import ingest
+from data_access.commands.people import COMMAND_LINE, add_user
 from data_access.engine import open_engine
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
 from tests.e2e import scene
 from tests.e2e.conftest import serving
-from tests.e2e.driving import click_row, grid, open_page, overflow
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow
 
 MAPPING = """
 [channel]
@@ -36,6 +37,7 @@ external_sku = "Code"
 quantity = "Units"
 placed = "Placed"
 """
+OPS = "Olga · ops"
 ROWS = """Order,Line,Code,Units,Placed
 W-1,1,WEB-DESK-013,two,2026-06-01 10:00:00
 W-2,1,WEB-DESK-013,oops,2026-06-01 11:00:00
@@ -50,6 +52,8 @@ def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     path.write_bytes(sqlite_template.read_bytes())
     engine = open_engine(f"sqlite:///{path}")
     scene.build(engine)
+    for name, role in (("Olga", "ops"), ("Pia", "planner"), ("Vic", "viewer")):
+        add_user(engine, name, role, COMMAND_LINE)
     for name, text in (("small.toml", MAPPING), ("orders.csv", ROWS)):
         path.with_name(name).write_text(text, encoding="utf-8")
     result = import_orders(engine, path.with_name("orders.csv"), str(path.with_name("small.toml")), None)
@@ -62,6 +66,16 @@ def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
         yield found
+
+
+def be(page: Page, who: str) -> None:
+    choose(page, "user-choice", who)
+
+
+def pick(page: Page, number: int, key: str) -> None:
+    """Click a row with a mouse that comes from above the grid: it takes no click of one that was never over it."""
+    page.locator(f".st-key-{key} [data-testid=stDataFrame]").hover()
+    click_row(page, number, key)
 
 
 def lines_of(store: Engine, external_sku: str) -> int:
@@ -81,13 +95,35 @@ def status_of(store: Engine, reference: str) -> str:
         return str(connection.execute(sa.select(inbox_item.c.status).where(inbox_item.c.reference == reference)).scalar_one())
 
 
+def test_a_viewer_sees_everything_and_changes_nothing(page: Page, address: str) -> None:
+    open_page(page, f"{address}/inbox?tab=Listings+without+a+SKU")
+    expect(page.get_by_text("To work the inbox, choose someone who is ops, planner, manager or admin.")).to_be_visible()
+    be(page, "Vic · viewer")
+    expect(page.get_by_text("To work the inbox, choose someone who is ops, planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("Likely: LAMP-050 · Lamp no. 50")).to_be_visible()
+    expect(page.get_by_text("Waiting for it: 2 rows")).to_be_visible()
+    allowed = {"Map to": 0, "Another SKU": 0, "Retry the": 0, "Dismiss": 0}
+    for tab, key, shown in (
+        ("Rows", "rows", "W-1,1,WEB-DESK-013,two,2026-06-01 10:00:00"),
+        ("Conflicts", "conflicts", '"event_id":"twice"'),
+    ):
+        page.get_by_role("radio", name=tab, exact=True).click()
+        clicked = [row["Reference"] for row in grid(page, f"{key}-grid")].index("W-1") if key == "rows" else 0
+        pick(page, clicked, f"{key}-grid")
+        expect(page.locator("code", has_text=shown)).to_be_visible()
+        assert {name: page.get_by_role("button", name=name).count() for name in allowed} == allowed
+    be(page, "Pia · planner")
+    expect(page.get_by_role("button", name="Dismiss 1 item")).to_be_visible()
+
+
 def test_an_unmapped_listing_is_mapped_with_one_click_and_its_events_arrive(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/inbox?tab=Listings+without+a+SKU")
+    be(page, OPS)
     assert lines_of(store, scene.UNMAPPED) == 0
     page.get_by_role("button", name=re.compile("Map to LAMP-050")).click()
     expect(page.get_by_text(f"{scene.UNMAPPED} now sells LAMP-050.")).to_be_visible()
     assert lines_of(store, scene.UNMAPPED) == 2
-    assert audited(store, "map_listing")[0] == ("unauthenticated (this computer)", "mapped in the inbox")
+    assert audited(store, "map_listing")[0] == ("Olga", "mapped in the inbox")
     open_page(page, f"{address}/stock?sku=LAMP-050&channel=Amazon")
     page.get_by_role("tab", name=re.compile("Allocated")).click()
     assert ("Amazon", "2") in [(line["Channel"], line["Units"]) for line in grid(page, "explain-lines")]
@@ -95,6 +131,7 @@ def test_an_unmapped_listing_is_mapped_with_one_click_and_its_events_arrive(page
 
 def test_a_listing_is_mapped_to_a_typed_sku_and_its_rows_arrive(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/inbox?tab=Listings+without+a+SKU")
+    be(page, OPS)
     expect(page.get_by_text("Waiting for it: 2 rows")).to_be_visible()
     card = page.locator("[data-testid=stVerticalBlock]", has_text="SHELF 011").last
     card.get_by_role("button", name="Another SKU").click()
@@ -110,9 +147,10 @@ def test_a_listing_is_mapped_to_a_typed_sku_and_its_rows_arrive(page: Page, addr
 
 def test_a_row_is_mended_and_retried(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/inbox?tab=Rows&find=W-1")
+    be(page, OPS)
     row = grid(page, "rows-grid")[0]
     assert (row["Line"], row["Reference"], row["From"]) == ("2", "W-1", "orders.csv")
-    click_row(page, 0, "rows-grid")
+    pick(page, 0, "rows-grid")
     page.get_by_label("Text", exact=True).fill("W-1,1,WEB-DESK-013,2,2026-06-01 10:00:00")
     page.get_by_role("button", name="Save and retry").click()
     expect(page.get_by_text("1 taken in, 0 still wait.")).to_be_visible()
@@ -123,7 +161,8 @@ def test_a_row_is_mended_and_retried(page: Page, address: str, store: Engine) ->
 
 def test_a_row_is_dismissed_only_with_a_reason(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/inbox?tab=Rows&find=W-2")
-    click_row(page, 0, "rows-grid")
+    be(page, OPS)
+    pick(page, 0, "rows-grid")
     page.get_by_role("button", name="Dismiss 1 item").click()
     expect(page.get_by_text("Give a reason")).to_be_visible()
     assert status_of(store, "W-2") == "open"
@@ -131,13 +170,14 @@ def test_a_row_is_dismissed_only_with_a_reason(page: Page, address: str, store: 
     page.get_by_role("button", name="Dismiss 1 item").click()
     expect(page.get_by_text("1 item dismissed.")).to_be_visible()
     assert status_of(store, "W-2") == "dismissed"
-    assert audited(store, "dismiss")[0] == ("unauthenticated (this computer)", "a test order")
+    assert audited(store, "dismiss")[0] == ("Olga", "a test order")
 
 
 def test_a_conflict_is_shown_whole_and_dismissed(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/inbox?tab=Conflicts")
+    be(page, OPS)
     assert "another payload" in grid(page, "conflicts-grid")[0]["What is wrong"]
-    click_row(page, 0, "conflicts-grid")
+    pick(page, 0, "conflicts-grid")
     expect(page.locator("code", has_text='"event_id":"twice"')).to_be_visible()
     page.get_by_label("Reason", exact=True).fill("sent twice by mistake")
     page.get_by_role("button", name="Dismiss 1 item").click()
@@ -146,14 +186,27 @@ def test_a_conflict_is_shown_whole_and_dismissed(page: Page, address: str, store
 
 def test_the_inbox_is_live(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/inbox?tab=Waiting+events")
+    be(page, OPS)
     expect(page.get_by_text("Waiting events: nothing waits here.")).to_be_visible()
     ingest(store, [scene.sale("ebay", "NEW-SKU", 1)])
     expect(page.get_by_text("Waiting events: 1")).to_be_visible()
     assert grid(page, "parked-grid")[0]["Waits for"] == "the product NEW-SKU"
-    click_row(page, 0, "parked-grid")
+    pick(page, 0, "parked-grid")
     page.get_by_label("Reason", exact=True).fill("never ours")
     page.get_by_role("button", name="Dismiss 1 item").click()
     expect(page.get_by_text("1 event dismissed.")).to_be_visible()
+
+
+def test_a_refusal_stays_while_the_page_is_drawn_anew(page: Page, address: str, store: Engine) -> None:
+    ingest(store, [scene.sale("ebay", "GONE-SKU", 1)])
+    open_page(page, f"{address}/inbox?tab=Waiting+events")
+    be(page, OPS)
+    pick(page, 0, "parked-grid")
+    page.get_by_role("button", name="Dismiss 1 item").click()
+    expect(page.get_by_text("Give a reason, of at most 500 characters.")).to_be_visible()
+    ingest(store, [scene.sale("ebay", "GONE-SKU", 1)])
+    expect(page.get_by_text("Waiting events: 2")).to_be_visible()
+    expect(page.get_by_text("Give a reason, of at most 500 characters.")).to_be_visible()
 
 
 def test_the_inbox_fits_a_phone(phone: Page, address: str) -> None:

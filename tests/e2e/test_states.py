@@ -67,6 +67,7 @@ def test_the_overview_ranks_what_needs_attention_and_links_to_it(page: Page, add
         "1 row waits in the inbox",
         "1 event conflicts with an earlier one",
         "1 event waits for something that is missing",
+        "3 metrics miss their targets",
     ]
     expect(page.locator("[data-testid=stPageLink] a strong")).to_have_text(wanted)
     expect(page.get_by_text(re.compile("eBay.*stale, 2 h")).first).to_be_visible()

@@ -83,6 +83,26 @@ def test_one_file_may_hold_several_states_of_a_line(store: Engine, tmp_path: Pat
     sound(store)
 
 
+def test_a_later_row_of_a_line_may_name_another_sku(store: Engine, tmp_path: Path) -> None:
+    """The line keeps the SKU that it was placed with; the later row is a change of it."""
+    shipped = row("1", "a", "CUP", status="Shipped", shipped="2026-03-02 10:00:00")
+    assert figures(shop(store, tmp_path, shipped, row("1", "a", "MUG"))) == (2, 1, 0, 1, 0)
+    assert table(store, "select sku, quantity, shipped_quantity from order_line") == [("CUP", 1, 1)]
+    sound(store)
+
+
+def test_rows_of_a_line_may_lie_far_apart(sqlite_store: Engine, tmp_path: Path) -> None:
+    """In different chunks of the file, which are worked out together."""
+    rows = [row(str(number), "a", f"SKU{number % 7}") for number in range(1_500)]
+    later = [
+        row(str(number), "a", f"SKU{number % 7}", status="Shipped", shipped="2026-03-02 10:00:00", tracking=f"T{number}")
+        for number in range(1_500)
+    ]
+    assert figures(shop(sqlite_store, tmp_path, *rows, *later)) == (3_000, 1_500, 1_500, 0, 0)
+    assert table(sqlite_store, "select count(*), sum(shipped_quantity), sum(backordered_quantity) from order_line") == [(1_500, 1_500, 0)]
+    sound(sqlite_store)
+
+
 def test_exact_repeats_are_lines_of_their_own(store: Engine, tmp_path: Path) -> None:
     rows = [retail("1", "85123A", 2), retail("1", "85123A", 2), retail("1", "85123a", 2), retail("1", "85123A", 3)]
     assert retail_file(store, tmp_path, *rows) == (4, 4, 0, 0, 0)

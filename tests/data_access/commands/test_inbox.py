@@ -11,12 +11,21 @@ from sqlalchemy.engine import Engine
 from data_access.commands.imports import import_orders, import_table
 from data_access.commands.inbox import dismiss, dismiss_parked, map_listing, mend, retry
 from data_access.commands.ingest import ingest, ingest_json
+from data_access.commands.people import COMMAND_LINE, add_user
 from data_access.domain.events import Sale, SaleLine
-from data_access.errors import Conflict, InvalidInput, OnHandError
+from data_access.errors import Conflict, Forbidden, InvalidInput, OnHandError
 from data_access.queries import inbox
 from tests.data_access.import_files import HEADER, SHOP, contents, figures, mapping, one, row, shop, sound, table, write
 
 WAITS = SHOP.replace('unknown = "create"', 'unknown = "quarantine"')
+DONE = "audit_entry where entity <> 'user'"
+
+
+@pytest.fixture
+def store(store: Engine) -> Engine:
+    for name, role in (("ann", "planner"), ("bob", "ops"), ("vic", "viewer")):
+        add_user(store, name, role, COMMAND_LINE)
+    return store
 
 
 def products(engine: Engine, folder: Path, *skus: str) -> None:
@@ -47,7 +56,7 @@ def test_mapping_a_listing_brings_its_rows_and_events(store: Engine, tmp_path: P
     assert one(store, "select count(*) from order_line") == 451
     assert inbox.listings_without_sku(store)["external_sku"].to_list() == ["M-2"]
     assert table(store, "select imported, quarantined, rows_read from import_run where kind = 'orders'") == [(450, 1, 451)]
-    audit = table(store, "select actor, action, entity, entity_id, before, after, why from audit_entry")
+    audit = table(store, f"select actor, action, entity, entity_id, before, after, why from {DONE}")
     assert audit == [("ann", "map_listing", "listing", "shop:M-1", '{"sku": null}', '{"sku": "MUG"}', "seen on the shelf")]
     sound(store)
 
@@ -64,7 +73,7 @@ def test_mapping_is_checked(store: Engine, tmp_path: Path) -> None:
     with pytest.raises(Conflict):
         map_listing(store, "shop", "M-1", "MUG", "ann", version=7)
     assert contents(store) == before
-    assert one(store, "select count(*) from audit_entry") == 0
+    assert one(store, f"select count(*) from {DONE}") == 0
     map_listing(store, "shop", "M-1", "MUG", "ann")
     with pytest.raises(Conflict, match="was mapped to MUG meanwhile"):
         map_listing(store, "shop", "M-1", "CUP", "bob")
@@ -98,7 +107,7 @@ def test_mended_rows_arrive(store: Engine, tmp_path: Path) -> None:
     ]
     assert table(store, "select imported, quarantined from import_run") == [(2, 2)]
     assert figures(shop(store, tmp_path, *rows)) == (4, 0, 0, 2, 2)  # the row that was dealt with is a duplicate
-    assert table(store, "select action, count(*) from audit_entry group by action order by 1") == [("mend", 2), ("retry", 3)]
+    assert table(store, f"select action, count(*) from {DONE} group by action order by 1") == [("mend", 2), ("retry", 3)]
     mended = json.loads(one(store, "select after from audit_entry where why is not null"))
     assert mended == {"text": row("4", "a", "MUG", "0")}
     sound(store)
@@ -161,7 +170,7 @@ def test_dismissing(store: Engine, tmp_path: Path) -> None:
     assert inbox.items(store).is_empty()
     assert table(store, "select status, version from inbox_item") == [("dismissed", 2), ("dismissed", 2)]
     assert figures(shop(store, tmp_path, *rows)) == (2, 0, 0, 2, 0)
-    assert table(store, "select action, why from audit_entry") == [("dismiss", "test rows")] * 2
+    assert table(store, f"select action, why from {DONE}") == [("dismiss", "test rows")] * 2
 
 
 def test_parked_events_are_given_up(store: Engine, tmp_path: Path) -> None:
@@ -177,7 +186,7 @@ def test_parked_events_are_given_up(store: Engine, tmp_path: Path) -> None:
     assert inbox.parked(store).is_empty()
     with pytest.raises(Conflict, match="is dismissed now"):
         dismiss_parked(store, event_ids, "old", "ann")
-    assert table(store, "select action, entity, entity_id from audit_entry") == [("dismiss_parked", "event", str(event_ids[0]))]
+    assert table(store, f"select action, entity, entity_id from {DONE}") == [("dismiss_parked", "event", str(event_ids[0]))]
     assert one(store, "select payload is not null from event where status = 'dismissed'") == 1
 
 
@@ -195,3 +204,40 @@ def test_events_are_mended_too(store: Engine, tmp_path: Path) -> None:
     with pytest.raises(OnHandError, match="the first event stands"):
         mend(store, conflict, "{}", 1, "ann")
     sound(store)
+
+
+@pytest.mark.parametrize("name", ["vic", "zoe"])
+def test_who_may_not_work_the_inbox_changes_nothing(store: Engine, tmp_path: Path, name: str) -> None:
+    products(store, tmp_path, "MUG")
+    shop(store, tmp_path, row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", "M-1"), text=WAITS)
+    ingest(store, [sale("e1", "M-1")])
+    (item, *_), (event_id,) = inbox.items(store)["id"].to_list(), inbox.parked(store)["id"].to_list()
+    names = ("inbox_item", "import_run", "audit_entry", "store_version", "change_log")
+
+    def everything() -> list[object]:
+        return [contents(store), *(sorted(table(store, f"select * from {each}"), key=str) for each in names)]
+
+    before = everything()
+    attempts: list[Callable[[], object]] = [
+        lambda: map_listing(store, "shop", "M-1", "MUG", name),
+        lambda: mend(store, item, row("2", "a", "MUG", 2), 1, name),
+        lambda: retry(store, [item], name),
+        lambda: dismiss(store, [item], "no", name),
+        lambda: dismiss_parked(store, [event_id], "no", name),
+    ]
+    for attempt in attempts:
+        with pytest.raises(Forbidden) as refused:
+            attempt()
+        assert str(refused.value) == (
+            f"{name} is viewer and may not work the inbox: ask someone who is ops, planner, manager or admin. Nothing was changed."
+        )
+        assert everything() == before
+
+
+def test_everyone_but_viewers_may_work_the_inbox(store: Engine, tmp_path: Path) -> None:
+    roles = ("ops", "planner", "manager", "admin")
+    shop(store, tmp_path, *(row(role, "a", "MUG", "x") for role in roles))
+    for item, role in zip(inbox.items(store)["id"], roles, strict=True):
+        add_user(store, f"one {role}", role, COMMAND_LINE)
+        dismiss(store, [item], "a test row", f"one {role}")
+    assert table(store, f"select actor from {DONE} order by id") == [(f"one {role}",) for role in roles]

@@ -1,12 +1,16 @@
 """The history as frames: repeatable, true to the ledger's rules, with everything in it that a real company has."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
-from data_access.demo.history import History, make_history
+from data_access.demo import orders, rows
+from data_access.demo.company import Company, make_company
+from data_access.demo.history import make_history
+from data_access.demo.supply import Supply
 from data_access.demo.truth import TRUTH
 from data_access.errors import InvalidInput
 
@@ -14,22 +18,44 @@ AS_OF = date(2026, 9, 30)
 DAY_US = 86_400_000_000
 
 
-@pytest.fixture(scope="module")
-def tiny() -> History:
-    return make_history("tiny", 7, AS_OF)
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A history with all rows of each table in one frame."""
+
+    company: Company
+    supply: Supply
+    truth: pl.DataFrame
+    until_us: int
+    order_lines: int
+    next_id: int
+    tables: dict[str, pl.DataFrame]
+
+
+def whole(size: str, seed: int, as_of: date, until_us: int | None = None) -> Whole:
+    history = make_history(size, seed, as_of, until_us)
+    parts: dict[str, list[pl.DataFrame]] = {}
+    for table, frame in history.frames:
+        parts.setdefault(table, []).append(frame)
+    tables = {table: pl.concat(frames) for table, frames in parts.items()}
+    return Whole(history.company, history.supply, history.truth, history.until_us, history.order_lines, history.numbers.next_id, tables)
 
 
 @pytest.fixture(scope="module")
-def small() -> History:
-    return make_history("small", 11, AS_OF)
+def tiny() -> Whole:
+    return whole("tiny", 7, AS_OF)
 
 
-def fingerprint(history: History) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def small() -> Whole:
+    return whole("small", 11, AS_OF)
+
+
+def fingerprint(history: Whole) -> dict[str, str]:
     frames = {**history.tables, "truth": history.truth}
     return {name: hashlib.blake2b(frame.write_csv().encode(), digest_size=16).hexdigest() for name, frame in frames.items()}
 
 
-def balances(history: History) -> pl.DataFrame:
+def balances(history: Whole) -> pl.DataFrame:
     """Movements with the balance after each, by SKU, location and state."""
     rank = pl.when(pl.col("kind") == "count").then(2).when(pl.col("quantity") > 0).then(0).otherwise(1)
     moves = history.tables["stock_movement"].with_columns(rank=rank)
@@ -37,19 +63,39 @@ def balances(history: History) -> pl.DataFrame:
     return ordered.with_columns(balance=pl.col("quantity").cum_sum().over("sku", "location_id", "state"))
 
 
-def test_the_same_company_every_time(tiny: History) -> None:
-    assert fingerprint(make_history("tiny", 7, AS_OF)) == fingerprint(tiny)
+def test_the_same_company_every_time(tiny: Whole) -> None:
+    assert fingerprint(whole("tiny", 7, AS_OF)) == fingerprint(tiny)
 
 
-def test_another_seed_is_another_company(tiny: History) -> None:
-    other = fingerprint(make_history("tiny", 8, AS_OF))
+def test_it_does_not_matter_in_how_many_parts_rows_are_made(tiny: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "PART", 500)
+    monkeypatch.setattr(orders, "PART", 500)
+    history = make_history("tiny", 7, AS_OF)
+    names = [table for table, _ in history.frames]
+    assert names.count("order_line") > 10
+    assert names.count("stock_movement") > 10
+    assert fingerprint(whole("tiny", 7, AS_OF)) == fingerprint(tiny)
+
+
+def test_rows_are_numbered_through_and_no_event_is_missing(tiny: Whole) -> None:
+    ids = [frame["id"] for frame in tiny.tables.values() if "id" in frame.columns]
+    numbered = pl.concat([*ids, tiny.tables["listing"]["listing_id"]]).sort()
+    assert numbered.equals(pl.Series("id", range(1, tiny.next_id)))
+    assert tiny.order_lines == tiny.tables["order_line"].height
+    events = tiny.tables["event"]["id"].implode()
+    for table in ("order_line", "shipment", "cancellation", "return_line", "purchase_order", "stock_movement", "stock_count"):
+        assert tiny.tables[table]["event_id"].is_in(events).all(), table
+
+
+def test_another_seed_is_another_company(tiny: Whole) -> None:
+    other = fingerprint(whole("tiny", 8, AS_OF))
     assert other["order_line"] != fingerprint(tiny)["order_line"]
     assert other["product"] != fingerprint(tiny)["product"]
 
 
-def test_an_earlier_end_is_the_beginning_of_the_same_history(tiny: History) -> None:
+def test_an_earlier_end_is_the_beginning_of_the_same_history(tiny: Whole) -> None:
     noon = int(datetime(2026, 9, 30, 12, tzinfo=UTC).timestamp()) * 1_000_000
-    cut = make_history("tiny", 7, AS_OF, noon)
+    cut = whole("tiny", 7, AS_OF, noon)
     columns = ["placed_at", "channel_id", "sku", "quantity", "unit_price"]
     before = tiny.tables["order_line"].filter(pl.col("placed_at") <= noon - 2 * 3_600_000_000).select(columns).sort(columns)
     assert cut.tables["order_line"].filter(pl.col("placed_at") <= noon - 2 * 3_600_000_000).select(columns).sort(columns).equals(before)
@@ -58,8 +104,8 @@ def test_an_earlier_end_is_the_beginning_of_the_same_history(tiny: History) -> N
 @pytest.mark.parametrize("hour", [0, 3, 6, 13, 22])
 def test_nothing_is_known_of_what_is_to_come(hour: int) -> None:
     until = int(datetime(2026, 9, 30, hour, 31, tzinfo=UTC).timestamp()) * 1_000_000
-    history = make_history("tiny", 7, AS_OF, until)
-    planned = {"expected_at", "ship_by_at", "deliver_by_at"}
+    history = whole("tiny", 7, AS_OF, until)
+    planned = {"expected_at", "ship_by_at", "deliver_by_at", "ends_at"}
     for name, frame in history.tables.items():
         for column in set(frame.columns) - planned:
             newest = frame[column].max() if column.endswith("_at") or column == "synced_until" else None
@@ -95,7 +141,7 @@ def test_levels_are_the_sums_of_what_they_are_made_of(size: str, request: pytest
     assert levels["unsellable"].sum() > 0
 
 
-def test_every_kind_of_place_product_and_happening_is_there(small: History) -> None:
+def test_every_kind_of_place_product_and_happening_is_there(small: Whole) -> None:
     tables = small.tables
     assert set(tables["channel"]["kind"]) == {"marketplace", "webstore", "social", "retail"}
     assert set(tables["location"]["kind"]) == {"warehouse", "shop", "3pl", "fulfilment_centre"}
@@ -130,7 +176,7 @@ def test_every_kind_of_place_product_and_happening_is_there(small: History) -> N
     assert {"buyer", "seller", "marketplace"} == set(tables["cancellation"]["cancelled_by"])
 
 
-def test_stock_runs_out_as_often_as_in_life(small: History) -> None:
+def test_stock_runs_out_as_often_as_in_life(small: Whole) -> None:
     company = small.company
     listed = company.listed[: company.stocked]
     first, last = company.launched[: company.stocked].clip(0), company.ended[: company.stocked].clip(None, company.days - 1)
@@ -138,7 +184,7 @@ def test_stock_runs_out_as_often_as_in_life(small: History) -> None:
     assert 0.03 <= small.supply.empty_days.sum() / days <= 0.08
 
 
-def test_there_is_something_to_do_at_the_end(small: History) -> None:
+def test_there_is_something_to_do_at_the_end(small: Whole) -> None:
     lines = small.tables["order_line"]
     assert lines.filter(pl.col("allocated_quantity") > 0).height > 100
     assert lines.filter(pl.col("backordered_quantity") > 0).height > 3
@@ -149,7 +195,7 @@ def test_there_is_something_to_do_at_the_end(small: History) -> None:
     assert small.tables["shipment"].filter(fresh & pl.col("delivered_at").is_null()).height > 300
 
 
-def shipped_lines(history: History) -> pl.DataFrame:
+def shipped_lines(history: Whole) -> pl.DataFrame:
     tables = history.tables
     lines = tables["order_line"].filter(pl.col("placed_at") < history.until_us - 20 * DAY_US, pl.col("channel_id") != "retail")
     orders = tables["sales_order"].select(order_id="id", fulfilled_by="fulfilled_by")
@@ -157,7 +203,7 @@ def shipped_lines(history: History) -> pl.DataFrame:
     return ours.join(tables["shipment"].drop("id", "quantity", "event_id"), left_on="id", right_on="line_id", suffix="_shipment")
 
 
-def test_packages_are_late_and_untracked_at_believable_rates(small: History) -> None:
+def test_packages_are_late_and_untracked_at_believable_rates(small: Whole) -> None:
     rates = (
         shipped_lines(small)
         .group_by("channel_id")
@@ -181,7 +227,7 @@ def test_packages_are_late_and_untracked_at_believable_rates(small: History) -> 
     assert by_channel["tiktok"]["scanned"] < 0.95  # some channel breaches its target
 
 
-def test_the_lagging_channel_oversells(small: History) -> None:
+def test_the_lagging_channel_oversells(small: Whole) -> None:
     events = small.tables["event"].filter(pl.col("kind") == "sale")
     lag = events.group_by("channel_id").agg(least=(pl.col("received_at") - pl.col("occurred_at")).min(),
                                             most=(pl.col("received_at") - pl.col("occurred_at")).max())  # fmt: skip
@@ -195,7 +241,7 @@ def test_the_lagging_channel_oversells(small: History) -> None:
     assert shares.filter(pl.col("channel_id") == "ebay")["proportion"][0] > 0.35
 
 
-def test_return_reasons_differ_by_category_and_channel(small: History) -> None:
+def test_return_reasons_differ_by_category_and_channel(small: Whole) -> None:
     tables = small.tables
     returns = tables["return_line"].join(tables["product"].select("sku", "category"), on="sku")
     clothing = returns.filter(pl.col("category") == "Clothing")["return_reason"].value_counts(sort=True)["return_reason"][0]
@@ -209,10 +255,13 @@ def test_return_reasons_differ_by_category_and_channel(small: History) -> None:
     assert rates["retail"] < rates["ebay"] < rates["tiktok"]
 
 
-def test_the_truth_has_its_schema_and_tells_each_thing(small: History) -> None:
+def test_the_truth_has_its_schema_and_tells_each_thing(small: Whole) -> None:
     truth = small.truth
     assert truth.schema == TRUTH
-    assert set(truth["record"]) == {"demand", "lift", "diversion", "defect"}
+    assert set(truth["record"]) == {"demand", "lift", "diversion", "rush", "defect"}
+    rush = truth.filter(pl.col("record") == "rush")
+    assert rush["units"].min() >= 1  # type: ignore[operator]
+    assert set(rush["channel_id"]) == {"ebay", "tiktok"}
     demand = truth.filter(pl.col("record") == "demand")
     assert demand.filter((pl.col("lost_units") <= 0) | (pl.col("units") < pl.col("lost_units"))).height == 0
     assert 0.02 < demand["lost_units"].sum() / small.tables["order_line"]["quantity"].sum() < 0.08
@@ -225,7 +274,7 @@ def test_the_truth_has_its_schema_and_tells_each_thing(small: History) -> None:
     assert defects["ends_on"].max() > AS_OF or defects["ds"].max() > date(2026, 8, 15)  # type: ignore[operator]
 
 
-def test_true_demand_is_what_was_sold_and_what_was_lost(tiny: History) -> None:
+def test_true_demand_is_what_was_sold_and_what_was_lost(tiny: Whole) -> None:
     demand = tiny.truth.filter(pl.col("record") == "demand")
     zones = tiny.tables["channel"].select("channel_id", "time_zone")
     sold = tiny.tables["order_line"].join(zones, on="channel_id")
@@ -242,8 +291,6 @@ def test_true_demand_is_what_was_sold_and_what_was_lost(tiny: History) -> None:
 
 
 def test_each_channel_and_category_has_many_promotions() -> None:
-    from data_access.demo.company import make_company
-
     company = make_company("medium", 3, AS_OF)
     rows = pl.DataFrame(
         {
@@ -258,6 +305,13 @@ def test_each_channel_and_category_has_many_promotions() -> None:
     assert counts["promotion"].min() >= 30  # type: ignore[operator]
 
 
+def test_the_large_company_has_the_size_it_is_told_to_have() -> None:
+    company = make_company("large", 7, AS_OF)
+    assert (len(company.skus), len(set(company.skus)), company.listed.shape[1], company.stocks.shape[1]) == (20_000, 20_000, 6, 8)
+    assert company.days == 730
+    assert company.size.lines == 10_000_000
+
+
 def test_an_unknown_size_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="choose small or medium"):
+    with pytest.raises(InvalidInput, match="choose small, medium or large"):
         make_history("huge", 7, AS_OF)

@@ -63,7 +63,7 @@ def stocks(draw: st.DrawFn, with_rules: bool = True) -> rules.Stock:
         listings,
         location_buffers=table(((*at, draw(units())) for at in draw(at_places)), rules.LOCATION_BUFFERS),
         reserved_elsewhere=table(((*at, draw(units(5))) for at in draw(st.sets(both, max_size=3))), rules.RESERVED_ELSEWHERE),
-        channel_buffers=table(((*at, draw(units(5))) for at in draw(st.sets(both, max_size=3))), rules.CHANNEL_BUFFERS),
+        channel_buffers=table(((*at, draw(units(5)), 1) for at in draw(st.sets(both, max_size=3))), rules.CHANNEL_BUFFERS),
     )
 
 

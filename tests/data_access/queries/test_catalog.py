@@ -7,9 +7,9 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands.ingest import ingest, ingest_json
 from data_access.domain import events as ev
-from data_access.engine import writing
+from data_access.engine import now_us, writing
 from data_access.queries import catalog, freshness, live, overview
-from data_access.queries.recent import recent
+from data_access.queries.recent import DEMAND, recent
 from data_access.queries.versions import changed, versions
 from data_access.schema.audit import change_log
 from data_access.schema.catalog import kit_component, listing, product
@@ -55,7 +55,19 @@ def test_channels_locations_and_who_serves_whom(company: Engine) -> None:
 
 
 def test_what_changed_since_a_version(company: Engine) -> None:
-    assert set(versions(company)) == {"catalog", "channels", "demand", "freshness", "inbox", "orders", "purchasing", "returns", "stock"}
+    assert set(versions(company)) == {
+        "buffers",
+        "catalog",
+        "channels",
+        "demand",
+        "freshness",
+        "inbox",
+        "orders",
+        "purchasing",
+        "returns",
+        "scorecards",
+        "stock",
+    }
     start = versions(company)["stock"]
     assert changed(company, "stock", "sku", start) is None  # nothing logged, so nothing is known
     receipt = ev.Receipt(**head(1, 0), location_id="north", lines=(ev.SkuUnits(sku="A", quantity=5),))
@@ -91,7 +103,7 @@ def test_attention(store: Engine) -> None:
         unmapped = {"listing_id": 5_000_000, "channel_id": "market", "external_sku": "?", "sku": None, "first_seen_at": T0}
         connection.execute(sa.insert(listing), unmapped)
     known = live.load_catalogue(store)
-    now = live.load(store, known)
+    now = live.load(store, known, live.load_withheld(store), DEMAND.to_frame(), now_us())
     weeks = recent(store, now.levels, now.backorders, known.kits, known.channels, known.channel_locations, T0 + 5 * DAY)
     ages = freshness.aged(freshness.synced(store), T0 + 6 * HOUR)
     assert dict(overview.waiting(store).iter_rows()) == {"inbox_rows": 1, "conflicts": 1, "parked": 2, "listings": 2}

@@ -8,8 +8,10 @@ from polars.testing import assert_frame_equal
 from sqlalchemy.engine import Engine
 
 from data_access.commands.ingest import ingest
+from data_access.domain.buffers import Withheld
+from data_access.engine import now_us
 from data_access.queries import freshness, live, stock
-from data_access.queries.recent import Recent, recent
+from data_access.queries.recent import DEMAND, Recent, recent
 from data_access.queries.stock import StockFilter
 from data_access.queries.versions import changed, versions
 from tests.data_access.queries.busy_company import make_busy_company, sale
@@ -25,7 +27,7 @@ def company(store: Engine) -> Engine:
 
 
 def figures(engine: Engine) -> live.Live:
-    return live.load(engine, live.load_catalogue(engine))
+    return live.load(engine, live.load_catalogue(engine), live.load_withheld(engine), DEMAND.to_frame(), now_us())
 
 
 def weeks(engine: Engine, now: int = NOW) -> Recent:
@@ -161,7 +163,9 @@ def test_shared_and_unserved_units(company: Engine) -> None:
     levels = pl.DataFrame([("A", "south", 7, 0, 0, 0, False), ("B", "nowhere", 2, 0, 0, 0, False)], schema=stock.LEVELS, orient="row")
     places = pl.concat([now.catalogue.locations, now.catalogue.locations.head(1).with_columns(location_id=pl.lit("nowhere"))])
     catalogue = live.replace(now.catalogue, locations=places)
-    changed_now = live.figured(catalogue, levels, stock.BACKORDERS.to_frame(), stock.ALLOCATED.to_frame())
+    changed_now = live.figured(
+        catalogue, levels, stock.BACKORDERS.to_frame(), stock.ALLOCATED.to_frame(), Withheld(), DEMAND.to_frame(), now_us()
+    )
     rows = live.rows(changed_now, None, ages(company), None, ())
     found = live.picture(changed_now, rows, StockFilter())
     assert found.select("location_id", "segment", "units").rows() == [("nowhere", "unserved", 2), ("south", "shared", 7)]

@@ -1,0 +1,142 @@
+"""What a person does with a listing's maximum, the most units to show on it: set, undo. Each is checked, audited and versioned."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.commands.audit import entry
+from data_access.commands.rows import among
+from data_access.commands.unit import raise_versions
+from data_access.commands.versioned import Audited, author, changed_meanwhile, transact
+from data_access.domain.buffer_rules import LARGEST, MAX_REASON
+from data_access.engine import RowIds
+from data_access.errors import Refused
+from data_access.schema.audit import audit_entry, ingest_lock
+from data_access.schema.catalog import listing
+
+_MAXIMUM: Final = Audited("listing_maximum", "listing", ("maximum",))
+
+
+@dataclass(frozen=True, slots=True)
+class MaximumChange:
+    """A listing's new maximum in units, or None for no cap; `version`: of the listing, as the person saw it."""
+
+    listing_id: int
+    maximum: int | None
+    version: int
+
+
+def set_maximum(engine: Engine, changes: Sequence[MaximumChange], actor: str, why: str) -> int:
+    """Set the maximum of listings, all or none; how many really changed.
+
+    Raises:
+        Forbidden: the actor may not change buffers.
+        Refused: no reason is given, a maximum cannot be taken, or a listing is named twice.
+        ChangedMeanwhile: a listing was changed since the person saw it, or is not there.
+
+    """
+    if not why.strip() or len(why) > MAX_REASON:
+        raise Refused({0: {"why": f"Say why the maximum changes, in at most {MAX_REASON} characters."}})
+
+    def work(connection: Connection, ids: RowIds) -> int:
+        _take_turn(connection)
+        stored = _stored(connection, [change.listing_id for change in changes])
+        for change in changes:
+            _require_version(connection, change, stored.get(change.listing_id))
+        _refuse(changes)
+        wanted = {change.listing_id: change.maximum for change in changes if change.maximum != stored[change.listing_id]["maximum"]}
+        audits = [
+            entry(ids, actor, "set_maximum", "listing_maximum", key, _MAXIMUM.values(stored[key]), {"maximum": maximum}, why.strip())
+            for key, maximum in wanted.items()
+        ]
+        _write(connection, wanted, [_name(stored[key]) for key in wanted], audits)
+        return len(wanted)
+
+    return transact(engine, actor, "change buffers", len(changes), work)
+
+
+def undo(engine: Engine, audit_id: int, actor: str) -> int:
+    """Take back a change of a listing's maximum (`audit_entry.id`), if it was not changed since; the listing's id.
+
+    Raises:
+        Forbidden: the actor may not change buffers.
+        InvalidInput: there is no such change.
+        Conflict: the maximum was changed since.
+
+    """
+
+    def work(connection: Connection, ids: RowIds) -> int:
+        _take_turn(connection)
+        change = _MAXIMUM.written(connection, audit_id)
+        key = change.thing_id
+        stored = _stored(connection, [key])
+        _MAXIMUM.require_last(connection, change, stored.get(key))
+        assert change.before is not None  # noqa: S101 - only a listing that is there has a maximum set
+        audit = entry(ids, actor, "undo", "listing_maximum", key, change.after, change.before, f"undo of change {audit_id}")
+        _write(connection, {key: change.before["maximum"]}, [_name(stored[key])], [audit])
+        return key
+
+    return transact(engine, actor, "change buffers", 1, work)
+
+
+def _take_turn(connection: Connection) -> None:
+    # a file of listings that is being taken in holds all of these, and writes back the maximum that it read before
+    connection.execute(sa.select(ingest_lock.c.stripe).where(ingest_lock.c.stripe == 0).with_for_update())
+
+
+def _stored(connection: Connection, listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    found = connection.execute(sa.select(listing).where(among(connection, listing.c.listing_id, listing_ids))).mappings()
+    return {row["listing_id"]: dict(row) for row in found}
+
+
+def _name(stored: Mapping[str, Any]) -> str:
+    return f"{stored['channel_id']}:{stored['external_sku']}"
+
+
+def _require_version(connection: Connection, change: MaximumChange, stored: Mapping[str, Any] | None) -> None:
+    if stored is None:
+        raise changed_meanwhile(f"listing {change.listing_id}", None, None, "someone")
+    if stored["version"] != change.version:
+        # whoever maps a listing to a SKU raises its version too
+        by = author(connection, [(_MAXIMUM.entity, str(change.listing_id)), ("listing", _name(stored))], stored)
+        raise changed_meanwhile(f"listing {_name(stored)}", _MAXIMUM.values(stored), stored["version"], by)
+
+
+def _refuse(changes: Sequence[MaximumChange]) -> None:
+    """Refuse what cannot be set.
+
+    Raises:
+        Refused: by the place of each change, at its maximum.
+
+    """
+    found, seen = {}, set()
+    for place, change in enumerate(changes):
+        sentence = _problem(change.maximum)
+        if not sentence and change.listing_id in seen:
+            sentence = "This listing is named twice: give it one maximum."
+        if sentence:
+            found[place] = {"maximum": sentence}
+        seen.add(change.listing_id)
+    if found:
+        raise Refused(found)
+
+
+def _problem(maximum: int | None) -> str:
+    if maximum is None or 0 <= maximum <= LARGEST["units"]:
+        return ""
+    if maximum < 0:
+        return f"{maximum:,} is negative: give 0 or more units, or none for no maximum."
+    return f"{maximum:,} units is more than a maximum may be ({LARGEST['units']:,.0f}): give less, or none for no maximum."
+
+
+def _write(connection: Connection, maxima: Mapping[int, int | None], names: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> None:
+    if not maxima:
+        return
+    change = sa.update(listing).where(listing.c.listing_id == sa.bindparam("b_id"))
+    values: dict[str, Any] = {"maximum": sa.bindparam("b_maximum"), "version": listing.c.version + 1}
+    connection.execute(change.values(**values), [{"b_id": key, "b_maximum": maximum} for key, maximum in maxima.items()])
+    connection.execute(sa.insert(audit_entry), list(audits))
+    raise_versions(connection, {"catalog": [("listing", name) for name in names]})

@@ -1,0 +1,220 @@
+"""What a person does with scorecards: set a channel's metric, record the marketplace's own figure, undo. Checked, audited, versioned."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.commands.audit import entry
+from data_access.commands.unit import raise_versions
+from data_access.commands.versioned import Audited, transact
+from data_access.domain.scorecards.registry import OWN, Metric, for_channel, registry, with_target
+from data_access.engine import RowIds
+from data_access.errors import InvalidInput, Refused
+from data_access.schema.audit import audit_entry, store_version
+from data_access.schema.channels import channel
+from data_access.schema.scorecards import metric_setting, recorded_figure
+
+MAX_TEXT: Final = 500
+_SETTING: Final = Audited("metric_setting", "metric", ("channel_id", "metric_id", "is_on", "target"))
+_FIGURE: Final = Audited("recorded_figure", "recorded figure", ("channel_id", "metric_id", "day", "value", "note"))
+_TABLES: Final = {_SETTING.entity: metric_setting, _FIGURE.entity: recorded_figure}
+
+
+@dataclass(frozen=True, slots=True)
+class SettingDraft:
+    """A channel's metric as a person wants it. `target`: a decimal share as text ("0.04"), for the company's own; None: the registry's."""
+
+    channel_id: str
+    metric_id: str
+    is_on: bool
+    target: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDraft:
+    """The marketplace's own figure of a metric. `value`: a decimal as text, a share ("0.0312") or stars; `day`: for which it gave it."""
+
+    channel_id: str
+    metric_id: str
+    day: date
+    value: str
+    note: str = ""
+
+
+def set_metric(engine: Engine, draft: SettingDraft, why: str, actor: str, version: int | None = None) -> int:
+    """Set whether a channel is judged by a metric, and the company's own target; the setting's id.
+
+    `version`: of the setting as the person saw it; None if there was none.
+
+    Raises:
+        Forbidden: the actor may not set metrics.
+        Refused: a field is wrong, at place 0.
+        ChangedMeanwhile: it was changed since the person saw it.
+
+    """
+
+    def work(connection: Connection, ids: RowIds) -> int:
+        metric = _begin(connection, draft.channel_id, draft.metric_id)
+        _refuse(_setting_problems(draft, metric, why))
+        values = asdict(draft)
+        stored = _same(connection, metric_setting, values, ("channel_id", "metric_id"))
+        return _save(connection, ids, _SETTING, stored, version, values, ("set_metric", actor, why.strip()))
+
+    return transact(engine, actor, "set metrics", 2, work)
+
+
+def record_figure(engine: Engine, draft: FigureDraft, today: date, actor: str, version: int | None = None) -> int:
+    """Record what a marketplace says of a metric, or correct what was recorded for that day; the figure's id.
+
+    `today`: the channel's own day, which a figure cannot be after; `version`: of the figure of that day as the person saw it; None if
+    there was none.
+
+    Raises:
+        Forbidden: the actor may not set metrics.
+        Refused: a field is wrong, at place 0.
+        ChangedMeanwhile: it was changed since the person saw it.
+
+    """
+
+    def work(connection: Connection, ids: RowIds) -> int:
+        metric = _begin(connection, draft.channel_id, draft.metric_id)
+        _refuse(_figure_problems(draft, metric, today))
+        values = {**asdict(draft), "day": draft.day.isoformat(), "value": str(Decimal(draft.value)), "note": draft.note.strip()}
+        stored = _same(connection, recorded_figure, values, ("channel_id", "metric_id", "day"))
+        return _save(connection, ids, _FIGURE, stored, version, values, ("record_figure", actor, values["note"] or None))
+
+    return transact(engine, actor, "set metrics", 2, work)
+
+
+def undo(engine: Engine, entity: str, audit_id: int, actor: str) -> int:
+    """Take back a change (`audit_entry.id`) of a `metric_setting` or a `recorded_figure`, if nothing was changed since; the thing's id.
+
+    Raises:
+        Forbidden: the actor may not set metrics.
+        InvalidInput: there is no such change.
+        Conflict: it was changed since.
+
+    """
+    kind = _SETTING if entity == _SETTING.entity else _FIGURE
+
+    def work(connection: Connection, ids: RowIds) -> int:
+        _take_turn(connection)
+        change, table = kind.written(connection, audit_id), _TABLES[kind.entity]
+        stored = _stored(connection, table, change.thing_id)
+        kind.require_last(connection, change, stored)
+        if change.before is None:
+            connection.execute(sa.delete(table).where(table.c.id == change.thing_id))
+        else:
+            version = kind.next_version(connection, change.thing_id) if stored is None else stored["version"] + 1
+            _put(connection, table, change.thing_id, change.before, version, is_new=stored is None)
+        _finish(
+            connection, entry(ids, actor, "undo", kind.entity, change.thing_id, change.after, change.before, f"undo of change {audit_id}")
+        )
+        return change.thing_id
+
+    return transact(engine, actor, "set metrics", 1, work)
+
+
+def _begin(connection: Connection, channel_id: str, metric_id: str) -> Metric:
+    """The channel's metric, by the registry; whoever writes scorecards next waits until this is done."""
+    _take_turn(connection)
+    found = connection.execute(
+        sa.select(channel.c.name, channel.c.marketplace, channel.c.country).where(channel.c.channel_id == channel_id)
+    ).first()
+    if found is None:
+        raise Refused({0: {"channel_id": f"There is no channel “{channel_id}” in this store: choose another."}})
+    theirs = {metric.id: metric for metric in for_channel(registry(), found.marketplace, found.country)}
+    if metric_id not in theirs:
+        raise Refused({0: {"metric_id": f"{found.name} has no metric “{metric_id}”: choose one of its own."}})
+    return theirs[metric_id]
+
+
+def _setting_problems(draft: SettingDraft, metric: Metric, why: str) -> dict[str, str]:
+    found = {}
+    if not why.strip() or len(why) > MAX_TEXT:
+        found["why"] = f"Say why the metric is set so, in at most {MAX_TEXT} characters."
+    if draft.target is not None and metric.marketplace != OWN:
+        found["target"] = "The marketplace sets this target: only targets of your own channels can be changed."
+    elif draft.target is not None:
+        try:
+            with_target(metric, draft.target)
+        except InvalidInput as error:
+            found["target"] = str(error)
+    return found
+
+
+def _figure_problems(draft: FigureDraft, metric: Metric, today: date) -> dict[str, str]:
+    found = {}
+    try:
+        value = Decimal(draft.value)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    most = 1 if metric.measure == "rate" else 5
+    if not value.is_finite():
+        found["value"] = f"“{draft.value}” is not a number: write one like {'2.5' if metric.measure == 'rate' else '4.8'}."
+    elif not 0 <= value <= most:
+        found["value"] = "A rate lies between 0 and 100 %." if metric.measure == "rate" else "An average of stars lies between 0 and 5."
+    if draft.day > today:
+        found["day"] = f"{draft.day.isoformat()} is still to come on the channel, where it is {today.isoformat()}: choose an earlier day."
+    if len(draft.note) > MAX_TEXT:
+        found["note"] = f"The note is longer than {MAX_TEXT} characters: shorten it."
+    return found
+
+
+def _refuse(problems: Mapping[str, str]) -> None:
+    if problems:
+        raise Refused({0: problems})
+
+
+def _take_turn(connection: Connection) -> None:
+    # so that the version of a row that is not there yet can be checked too
+    connection.execute(sa.select(store_version.c.version).where(store_version.c.topic == "scorecards").with_for_update())
+
+
+def _stored(connection: Connection, table: sa.Table, thing_id: int) -> dict[str, Any] | None:
+    found = connection.execute(sa.select(table).where(table.c.id == thing_id)).mappings().first()
+    return None if found is None else dict(found)
+
+
+def _same(connection: Connection, table: sa.Table, values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:
+    found = connection.execute(sa.select(table).where(*(table.c[name] == values[name] for name in names))).mappings().first()
+    return None if found is None else dict(found)
+
+
+def _save(
+    connection: Connection,
+    ids: RowIds,
+    kind: Audited,
+    stored: Mapping[str, Any] | None,
+    version: int | None,
+    values: Mapping[str, Any],
+    told: tuple[str, str, str | None],
+) -> int:
+    """Put values in the place of what is stored, if that is as the person saw it; its id. `told`: action, actor and why."""
+    if stored is not None or version is not None:
+        kind.require_version(connection, 0 if stored is None else stored["id"], stored, version)
+    before, (action, actor, why) = kind.values(stored), told
+    if before == values:
+        return int(stored["id"]) if stored is not None else 0
+    saved = ids.take() if stored is None else int(stored["id"])
+    _put(connection, _TABLES[kind.entity], saved, values, 1 if stored is None else stored["version"] + 1, is_new=stored is None)
+    _finish(connection, entry(ids, actor, action, kind.entity, saved, before, values, why))
+    return saved
+
+
+def _put(connection: Connection, table: sa.Table, thing_id: int, values: Mapping[str, Any], version: int, *, is_new: bool) -> None:
+    row = {**values, "version": version}
+    if is_new:
+        connection.execute(sa.insert(table), {"id": thing_id, **row})
+    else:
+        connection.execute(sa.update(table).where(table.c.id == thing_id), row)
+
+
+def _finish(connection: Connection, audit: Mapping[str, Any]) -> None:
+    connection.execute(sa.insert(audit_entry), dict(audit))
+    raise_versions(connection, {"scorecards": [(audit["entity"], audit["entity_id"])]})

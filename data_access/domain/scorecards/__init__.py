@@ -1,0 +1,1 @@
+"""Channel scorecards: the metrics, what each order means for them, rates, headroom and outlook. Frames in, frames out."""

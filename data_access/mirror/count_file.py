@@ -1,0 +1,93 @@
+"""The last count beside the mirror that it was made of, so that the next process goes on from it."""
+
+import json
+import os
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from data_access.domain.scorecards.rates import WANTED, Tally, wanted
+from data_access.mirror import manifest as manifests
+from data_access.mirror.counting import KEPT_DAYS, ChannelMetrics, Counted, Scope, count, recount
+from data_access.mirror.manifest import COUNT, sync
+from data_access.mirror.scan import Mirror
+from data_access.mirror.writing import CaughtUp
+
+_FORMAT: Final = 1  # raise it when what is counted, or how, changes
+
+
+def counted(
+    folder: Path, done: CaughtUp, channels: pl.DataFrame, metrics: ChannelMetrics, now: datetime, before: Counted | None
+) -> Counted:
+    """The count of the mirror in a folder as it was just caught up: only the changed orders anew, where a count of the state before is at
+    hand, in memory (`before`) or beside the mirror; kept there for the next time.
+
+    Raises:
+        OSError: the folder cannot be written.
+
+    """
+    mirror, asked = Mirror(folder, done.manifest), wanted(metrics)
+    known = before if before is not None else _load(folder, channels)
+    generation = None if known is None else known.mirror.manifest.generation
+    if (
+        known is None
+        or known.mirror.manifest.store_id != done.manifest.store_id
+        or done.is_rebuilt
+        or generation not in (done.since, done.manifest.generation)
+        or not (known.asked.equals(asked) and known.channels.equals(channels))
+        or now - known.at > timedelta(days=KEPT_DAYS)
+    ):
+        found = count(mirror, channels, metrics, now)
+    elif generation == done.manifest.generation:
+        return known
+    else:
+        found = recount(known, mirror, done.orders, done.months)
+    _save(found)
+    return found
+
+
+def _save(found: Counted) -> None:
+    """Put the count in place of the one before; a kill leaves either."""
+    folder, generation = found.mirror.folder, found.mirror.manifest.generation
+    files = {"cells": found.tally.cells, "open": found.tally.open}
+    for name, rows in files.items():
+        with (folder / f"count.{generation}.{name}.parquet").open("wb") as file:
+            rows.write_parquet(file, compression="zstd", compression_level=1)
+            file.flush()
+            os.fsync(file.fileno())
+    about = {
+        "format": _FORMAT,
+        "manifest": asdict(found.mirror.manifest),
+        "at": found.at.isoformat(),
+        "scope": [found.scope.since.isoformat(), found.scope.long_since.isoformat(), list(found.scope.long)],
+        "asked": found.asked.rows(),
+        "channels": found.channels.rows(),
+    }
+    beside = folder / f"{COUNT}.{generation}"
+    beside.write_text(json.dumps(about))
+    beside.replace(folder / COUNT)
+    sync(folder)
+    for path in folder.glob("count.*.parquet"):
+        if path.name not in {f"count.{generation}.{name}.parquet" for name in files}:
+            path.unlink(missing_ok=True)
+
+
+def _load(folder: Path, channels: pl.DataFrame) -> Counted | None:
+    """The count that was kept, if it can be read."""
+    last = manifests.counted(folder)
+    if last is None or last[1].get("format") != _FORMAT:
+        return None
+    manifest, about = last
+    try:
+        cells, waiting = (pl.read_parquet(folder / f"count.{manifest.generation}.{name}.parquet") for name in ("cells", "open"))
+        since, long_since, long = about["scope"]
+        scope = Scope(datetime.fromisoformat(since), datetime.fromisoformat(long_since), tuple(long))
+        of = pl.DataFrame(about["channels"], channels.schema, orient="row")
+        asked = pl.DataFrame(about["asked"], WANTED, orient="row")
+        at = datetime.fromisoformat(about["at"])
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
+        return None
+    return Counted(Mirror(folder, manifest), at, of, asked, scope, Tally(cells, waiting), 0)

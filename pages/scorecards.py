@@ -1,0 +1,25 @@
+"""Scorecards: each channel's metrics against their targets, and one metric order by order."""
+
+import streamlit as st
+
+from dashboard import cache
+from dashboard.components import empty, header, metric_depth, metric_forms, said, scorecards, user
+
+PAGE = "scorecards"
+
+header.show("Which channel is about to miss a target?", watches=("channels", "history", "scorecards"))
+if cache.store_info().is_empty:
+    empty.empty_store()
+    st.stop()
+scorecards.arrive()
+said.show(PAGE)
+cards = cache.scorecards()
+scorecards.progress()
+if cards.is_empty():
+    st.stop()
+scorecards.summary(cards)
+chosen = scorecards.choose(cards)
+if chosen:
+    channel_id, metric = chosen
+    metric_depth.show(channel_id, metric, cards)
+    metric_forms.show(channel_id, metric, user.choose("set metrics"), PAGE)
