@@ -3,8 +3,9 @@
     python -m benchmarks.mirror [--store sqlite:////path/to/a.db | --size large] [--changed 100000]
 
 A store that is given is copied. Nine in ten changed lines were placed in its last 60 days, the others at any time: each gets a later
-delivery, as the store's own commands write and log it. The scorecards are all metrics of all channels: counted anew, and counted on
-after each catching up. Prints one JSON object and fails above the limits.
+delivery, as the store's own commands write and log it. The first build keeps the facts and the day cells of all metrics. The scorecards are
+all metrics of all channels: read from those cells as a new process does; counted anew from the facts; and after each catching up, when only
+the changed orders are counted again. Prints one JSON object and fails above the limits.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from data_access.domain.scorecards.days import zones
 from data_access.domain.scorecards.rates import cells_at
 from data_access.engine import now_us, open_engine
 from data_access.mirror.count_file import counted
-from data_access.mirror.counting import Counted
+from data_access.mirror.counting import Counted, count
 from data_access.mirror.scan import Mirror
 from data_access.mirror.verify import verify_mirror
 from data_access.mirror.writing import catch_up
@@ -65,7 +66,7 @@ def change(path: Path, count: int) -> int:
 def scored(engine: Engine, found: Counted) -> int:
     """Work out all cards of a count; how many."""
     now, zone_of = datetime.now(UTC), zones(found.channels)
-    cells = cells_at(found.tally, found.asked, now, zone_of)
+    cells = cells_at(found.tally, now)
     return cards(cells, scorecards.metrics(engine), zone_of, scorecards.figures(engine), now).height
 
 
@@ -85,20 +86,26 @@ def main() -> None:
             build_demo(path, given.size, 7, datetime.now(UTC).date(), Path(folder) / "truth")
         engine, mirror = open_engine(f"sqlite:///{path}"), Path(folder) / "mirror"
         migrate(engine)
-        start = time.perf_counter()
-        built = catch_up(engine, mirror)
-        told: dict[str, object] = {"build_seconds": round(time.perf_counter() - start, 1)}
-        told["rows"] = {fact: Mirror(mirror, built.manifest).count(fact) for fact in built.manifest.parts}
-        told["megabytes"] = sum(file.stat().st_size for file in mirror.glob("*/*")) // 1_000_000
         channels, metrics = scorecards.zones(engine), scorecards.metrics(engine)
         start = time.perf_counter()
-        known = counted(mirror, built, channels, metrics, datetime.now(UTC), None)
+        built = catch_up(engine, mirror)
+        facts_seconds = time.perf_counter() - start
+        counted(mirror, built, channels, metrics, datetime.now(UTC), None)
+        build_seconds = time.perf_counter() - start
+        told: dict[str, object] = {
+            "build_seconds": round(build_seconds, 1),
+            "of_which_day_cells_seconds": round(build_seconds - facts_seconds, 2),
+            "rows": {fact: Mirror(mirror, built.manifest).count(fact) for fact in built.manifest.parts},
+            "megabytes": sum(file.stat().st_size for file in mirror.glob("*/*")) // 1_000_000,
+        }
+        start = time.perf_counter()
+        known = counted(mirror, catch_up(engine, mirror), channels, metrics, datetime.now(UTC), None)
         told["cards"] = scored(engine, known)
         cards_seconds = time.perf_counter() - start
         told["cards_seconds"] = round(cards_seconds, 2)
         start = time.perf_counter()
-        scored(engine, counted(mirror, catch_up(engine, mirror), channels, metrics, datetime.now(UTC), None))
-        told["cards_of_the_kept_count_seconds"] = round(time.perf_counter() - start, 2)
+        scored(engine, count(Mirror(mirror, built.manifest), channels, metrics, datetime.now(UTC)))
+        told["cards_counted_anew_from_the_facts_seconds"] = round(time.perf_counter() - start, 2)
         seconds, recount_seconds = [], []
         for changed in (1_000, given.changed):
             orders = change(path, changed)
@@ -122,7 +129,7 @@ def main() -> None:
         engine.dispose()
     sys.stdout.write(json.dumps(told, indent=2) + "\n")
     limits = (BUILD_SECONDS, CATCH_UP_SECONDS, CARDS_SECONDS, RECOUNT_SECONDS)
-    measured = (float(str(told["build_seconds"])), seconds[-1], cards_seconds, recount_seconds[0])
+    measured = (build_seconds, seconds[-1], cards_seconds, recount_seconds[0])
     if any(value > limit for value, limit in zip(measured, limits, strict=True)):
         sys.exit("Above a limit.")
 

@@ -20,7 +20,7 @@ from data_access.domain.availability import AVAILABILITY, WATERFALL
 from data_access.domain.buffers import EFFECT
 from data_access.domain.buffers import effect as buffer_effect
 from data_access.domain.facts import LINES, SHIPMENTS
-from data_access.domain.scorecards.card import CARDS, cards
+from data_access.domain.scorecards.card import CARDS, DEPTH_DAYS, cards
 from data_access.domain.scorecards.days import zones
 from data_access.domain.scorecards.headroom import roll_off
 from data_access.domain.scorecards.outlook import Outlook, outlook
@@ -45,7 +45,6 @@ from data_access.queries.stock import StockFilter
 
 AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out anew though nothing changed
 TTL_SECONDS: Final = 120
-DEPTH_DAYS: Final = 60
 HORIZONS: Final = (7, 14)  # days ahead
 
 
@@ -454,7 +453,7 @@ def scorecards(*, wait: bool = True) -> pl.DataFrame:
 @st.cache_resource(max_entries=4, ttl=TTL_SECONDS, show_spinner=False)
 def _cards(_counted: Counted, key: tuple[int, ...]) -> pl.DataFrame:  # noqa: ARG001
     now, zone_of = datetime.now(UTC), zones(_counted.channels)
-    return cards(cells_at(_counted.tally, _counted.asked, now, zone_of), channel_metrics(), zone_of, recorded_figures(), now)
+    return cards(cells_at(_counted.tally, now), channel_metrics(), zone_of, recorded_figures(), now)
 
 
 def depth(channel_id: str, metric_id: str) -> Depth | None:
@@ -472,7 +471,7 @@ def _depth(_counted: Counted, channel_id: str, metric_id: str, key: tuple[int, .
         return None
     now, zone_of = datetime.now(UTC), zones(_counted.channels)
     day = today(now, zone_of.get(channel_id))
-    cells = of_metric(cells_at(_counted.tally, _counted.asked, now, zone_of), channel_id, metric)
+    cells = of_metric(cells_at(_counted.tally, now), channel_id, metric)
     current = rate(cells, metric, day)
     first = day - timedelta(days=DEPTH_DAYS - 1)
     days = daily(cells, min(first, current.first), day)

@@ -229,7 +229,7 @@ def verify(as_json: Json = False) -> None:
     else:
         for row in [*report.rows, *([] if mirrored is None else mirrored.found)]:
             say(", ".join(f"{name} {value}" for name, value in row.items()))
-        counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows}
+        counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows, "day cells": mirrored.day_cells}
         checked = ", ".join(f"{count} {name}" for name, count in counts.items())
         for name in report.incomplete_imports:
             say(f"The import of {name} was stopped before its end: run it again to go on.")
@@ -242,6 +242,7 @@ def mirror(
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Read everything anew instead of what changed.")] = False, as_json: Json = False
 ) -> None:
     """Bring the columnar mirror of history up to date; history pages and scorecards read it. The app does so by itself while it runs."""
+    from dashboard.jobs.scorecards import count_all
     from dashboard.settings import settings
     from data_access.mirror.scan import Mirror
     from data_access.mirror.writing import catch_up
@@ -249,6 +250,7 @@ def mirror(
     folder = settings().mirror_dir
     with current_store() as engine, bar("Mirroring") as progress:
         done = catch_up(engine, folder, rebuild=rebuild, progress=progress)
+        count_all(engine, folder, done)
     rows = {fact: Mirror(folder, done.manifest).count(fact) for fact in done.manifest.parts}
     if as_json:
         say(json.dumps({"rebuilt": done.is_rebuilt, "orders": len(done.orders), "parts": done.parts, "rows": rows, "folder": str(folder)}))

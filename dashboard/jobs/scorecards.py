@@ -14,7 +14,7 @@ from data_access.errors import InvalidInput
 from data_access.mirror.count_file import counted
 from data_access.mirror.counting import count
 from data_access.mirror.scan import Mirror
-from data_access.mirror.writing import Progress, catch_up
+from data_access.mirror.writing import CaughtUp, Progress, catch_up
 from data_access.queries import scorecards as queries
 
 
@@ -44,10 +44,20 @@ def scorecard(engine: Engine, folder: Path, channel_id: str | None, day: date | 
             found_now = counted(folder, done, channels, metrics, moment, None)
         else:
             found_now = count(mirror, channels, theirs, moment, known_then=True)
-        cells = cells_at(found_now.tally, found_now.asked, moment, zone_of)
+        cells = cells_at(found_now.tally, moment)
         known = figures if day is None else figures.filter(pl.col("day") <= day)
         found.append(cards(cells, theirs, zone_of, known, moment))
     return pl.concat(found).sort("state", maintain_order=True)
+
+
+def count_all(engine: Engine, folder: Path, done: CaughtUp) -> None:
+    """Keep the day cells of all metrics beside a mirror that was just caught up: scorecards are read from them.
+
+    Raises:
+        OSError: the folder cannot be written.
+
+    """
+    counted(folder, done, queries.zones(engine), queries.metrics(engine), datetime.now(UTC), None)
 
 
 def _end_of(day: date, zone: str | None) -> datetime:

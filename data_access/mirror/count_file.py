@@ -9,14 +9,15 @@ from typing import Final
 
 import polars as pl
 
-from data_access.domain.scorecards.rates import WANTED, Tally, wanted
+from data_access.domain.scorecards.days import CHANNELS
+from data_access.domain.scorecards.rates import WANTED, wanted
 from data_access.mirror import manifest as manifests
 from data_access.mirror.counting import KEPT_DAYS, ChannelMetrics, Counted, Scope, count, recount
 from data_access.mirror.manifest import COUNT, sync
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import CaughtUp
 
-_FORMAT: Final = 1  # raise it when what is counted, or how, changes
+_FORMAT: Final = 3  # raise it when what is counted, or how, changes
 
 
 def counted(
@@ -30,7 +31,7 @@ def counted(
 
     """
     mirror, asked = Mirror(folder, done.manifest), wanted(metrics)
-    known = before if before is not None else _load(folder, channels)
+    known = before if before is not None else kept(folder)
     generation = None if known is None else known.mirror.manifest.generation
     if (
         known is None
@@ -52,17 +53,15 @@ def counted(
 def _save(found: Counted) -> None:
     """Put the count in place of the one before; a kill leaves either."""
     folder, generation = found.mirror.folder, found.mirror.manifest.generation
-    files = {"cells": found.tally.cells, "open": found.tally.open}
-    for name, rows in files.items():
-        with (folder / f"count.{generation}.{name}.parquet").open("wb") as file:
-            rows.write_parquet(file, compression="zstd", compression_level=1)
-            file.flush()
-            os.fsync(file.fileno())
+    with (folder / f"count.{generation}.parquet").open("wb") as file:
+        found.tally.write_parquet(file, compression="lz4")
+        file.flush()
+        os.fsync(file.fileno())
     about = {
         "format": _FORMAT,
         "manifest": asdict(found.mirror.manifest),
         "at": found.at.isoformat(),
-        "scope": [found.scope.since.isoformat(), found.scope.long_since.isoformat(), list(found.scope.long)],
+        "scope": {channel: since.isoformat() for channel, since in found.scope.since.items()},
         "asked": found.asked.rows(),
         "channels": found.channels.rows(),
     }
@@ -71,23 +70,22 @@ def _save(found: Counted) -> None:
     beside.replace(folder / COUNT)
     sync(folder)
     for path in folder.glob("count.*.parquet"):
-        if path.name not in {f"count.{generation}.{name}.parquet" for name in files}:
+        if path.name != f"count.{generation}.parquet":
             path.unlink(missing_ok=True)
 
 
-def _load(folder: Path, channels: pl.DataFrame) -> Counted | None:
-    """The count that was kept, if it can be read."""
+def kept(folder: Path) -> Counted | None:
+    """The count that was kept, if there is one that can be read."""
     last = manifests.counted(folder)
     if last is None or last[1].get("format") != _FORMAT:
         return None
     manifest, about = last
     try:
-        cells, waiting = (pl.read_parquet(folder / f"count.{manifest.generation}.{name}.parquet") for name in ("cells", "open"))
-        since, long_since, long = about["scope"]
-        scope = Scope(datetime.fromisoformat(since), datetime.fromisoformat(long_since), tuple(long))
-        of = pl.DataFrame(about["channels"], channels.schema, orient="row")
+        tally = pl.read_parquet(folder / f"count.{manifest.generation}.parquet")
+        scope = Scope({channel: datetime.fromisoformat(since) for channel, since in about["scope"].items()})
+        of = pl.DataFrame(about["channels"], CHANNELS, orient="row")
         asked = pl.DataFrame(about["asked"], WANTED, orient="row")
         at = datetime.fromisoformat(about["at"])
-    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError):
         return None
-    return Counted(Mirror(folder, manifest), at, of, asked, scope, Tally(cells, waiting), 0)
+    return Counted(Mirror(folder, manifest), at, of, asked, scope, tally, 0)

@@ -1,6 +1,7 @@
 """What the scorecards count, from the mirror: all orders once, then only those that changed."""
 
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,24 +9,21 @@ from typing import Final
 import polars as pl
 
 from data_access.domain.scorecards.as_of import as_of
+from data_access.domain.scorecards.card import DEPTH_DAYS
 from data_access.domain.scorecards.days import zones
 from data_access.domain.scorecards.observe import Facts, subjects
-from data_access.domain.scorecards.rates import CELLS, Tally, first_day, of_metric, tally, wanted
+from data_access.domain.scorecards.rates import TALLY, cells_at, first_day, of_metric, tally, wanted
 from data_access.domain.scorecards.registry import Metric
-from data_access.mirror.scan import Mirror
+from data_access.mirror.scan import Mirror, read_both
 
-DAYS_BACK: Final = 157
-"""Days of orders that are counted: three months, the longest usual window, as seen on each of the last 30 days; what is told late; and
-`KEPT_DAYS`.
-"""
+LATE_DAYS: Final = 28
+"""An order may be placed so long before the day that dates it: the day it is to be shipped or delivered by."""
 
 KEPT_DAYS: Final = 7
 """So long a count of all orders is gone on from, before they are counted anew."""
 
-LONG_DAYS_BACK: Final = 437
-"""The same for channels with so few orders that a window reaches a year back."""
-
-_KEY: Final = CELLS.names()[:-1]
+_KEY: Final = TALLY.names()[:-1]
+_CELL: Final = [name for name in _KEY if name != "miss_from"]
 _LOOKED_AT: Final = {
     "order": ["order_id", "channel_id", "placed_at", "fulfilled_by"],
     "line": [
@@ -36,8 +34,11 @@ _LOOKED_AT: Final = {
         *("shipment_id", "line_id", "order_id", "placed_at", "shipment_ref", "quantity", "shipped_at"),
         *("tracking_number", "tracking_uploaded_at", "first_scan_at", "last_scan_at", "delivered_at"),
     ],
-    "cancellation": ["line_id", "order_id", "placed_at", "quantity", "cancelled_at", "cancelled_by"],
-    "return": ["line_id", "order_id", "placed_at", "quantity", "received_at", "inspected_at", "disposition", "is_disposition_assumed"],
+    "cancellation": ["cancellation_id", "line_id", "order_id", "placed_at", "quantity", "cancelled_at", "cancelled_by"],
+    "return": [
+        *("return_id", "line_id", "order_id", "placed_at", "quantity"),
+        *("received_at", "inspected_at", "disposition", "is_disposition_assumed"),
+    ],
 }
 
 ChannelMetrics = Mapping[str, Sequence[Metric]]
@@ -45,17 +46,29 @@ ChannelMetrics = Mapping[str, Sequence[Metric]]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Which orders count: those placed since `since`, of channels in `long` since `long_since`."""
+    """Which orders count: for each channel those placed from a moment on, as far back as its longest window reaches."""
 
-    since: datetime
-    long_since: datetime
-    long: tuple[str, ...] = ()
+    since: Mapping[str, datetime]
+
+    @property
+    def earliest(self) -> datetime:
+        """No order placed before it counts."""
+        return min(self.since.values(), default=datetime.max.replace(tzinfo=UTC))
+
+    @property
+    def within(self) -> pl.Expr:
+        """Whether a fact's order counts."""
+        alike = {moment: [name for name, its in self.since.items() if its == moment] for moment in sorted(set(self.since.values()))}
+        return pl.any_horizontal(
+            pl.lit(False),
+            *((pl.col("placed_at") >= moment) & pl.col("channel_id").is_in(names) for moment, names in alike.items()),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The tally of a state of the mirror, by orders that count at the moment `at`. `channels`: channel_id, time_zone; `touched`: day cells
-    that the last counting changed.
+    """The tally (`rates.TALLY`) of a state of the mirror, by orders that count at the moment `at`. `channels`: channel_id, time_zone;
+    `touched`: day cells that the last counting changed.
     """
 
     mirror: Mirror
@@ -63,24 +76,24 @@ class Counted:
     channels: pl.DataFrame
     asked: pl.DataFrame
     scope: Scope
-    tally: Tally
+    tally: pl.DataFrame
     touched: int
 
 
 def count(mirror: Mirror, channels: pl.DataFrame, metrics: ChannelMetrics, now: datetime, *, known_then: bool = False) -> Counted:
     """Count the orders that the scorecards of a moment need. `known_then`: by what was known at that moment alone."""
     asked, zone_of = wanted(metrics), zones(channels)
-    scope = Scope(_back(now, DAYS_BACK), _back(now, LONG_DAYS_BACK))
 
-    def counted(chosen: Scope) -> Tally:
+    def counted(chosen: Scope) -> pl.DataFrame:
         found = facts(mirror, chosen)
-        return tally(subjects(as_of(found, now) if known_then else found, channels), asked, zone_of)
+        return tally(subjects(as_of(found, now) if known_then else found, channels, asked), asked, zone_of)
 
+    scope = _scope(metrics, now)
     found = counted(scope)
     if few := _few(found, metrics, now):
-        scope = Scope(scope.since, scope.long_since, few)
+        scope = _scope(metrics, now, few)
         found = counted(scope)
-    return Counted(mirror, now, channels, asked, scope, found, found.cells.height)
+    return Counted(mirror, now, channels, asked, scope, found, found.height)
 
 
 def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: Collection[str]) -> Counted:
@@ -88,52 +101,66 @@ def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: C
 
     `months`: in which they have facts.
     """
-    ids = pl.Series(order_ids, dtype=pl.Int64)
-    zone_of = zones(before.channels)
-    old, new = (
-        tally(subjects(facts(state, before.scope, ids, months), before.channels), before.asked, zone_of)
-        for state in (before.mirror, mirror)
-    )
-    change = pl.concat([new.cells, old.cells.with_columns(-pl.col("n"))]).group_by(_KEY).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
-    cells = pl.concat([before.tally.cells, change]).group_by(_KEY).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
-    waiting = pl.concat([before.tally.open.filter(~pl.col("order_id").is_in(ids.implode())), new.open])
-    return Counted(mirror, before.at, before.channels, before.asked, before.scope, Tally(cells, waiting), change.height)
+    zone_of, scope = zones(before.channels), before.scope
+    chosen = pl.col("order_id").is_in(pl.Series(order_ids, dtype=pl.Int64).implode()) & scope.within
+    first = scope.earliest.strftime("%Y-%m")
+    states = read_both((before.mirror, mirror), _LOOKED_AT, chosen, {month for month in months if month >= first})
+    with ThreadPoolExecutor(2) as both:
+        old, new = both.map(lambda rows: tally(subjects(_facts(rows), before.channels, before.asked), before.asked, zone_of), states)
+    change = _difference(new, old)
+    tallied = pl.concat([before.tally, change]).group_by(_KEY).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
+    return Counted(mirror, before.at, before.channels, before.asked, before.scope, tallied, change.select(_CELL).n_unique())
 
 
-def facts(
-    mirror: Mirror,
-    scope: Scope,
-    order_ids: pl.Series | None = None,
-    months: Collection[str] | None = None,
-    channel_id: str | None = None,
-) -> Facts:
-    """The facts that scorecards look at; of these orders (in these months), or this channel, alone, if they are named."""
+def miscounted(kept: Counted) -> pl.DataFrame:
+    """What counting the same orders anew changes: `rates.TALLY` with `n` more or less; empty if the count is right."""
+    found = subjects(facts(kept.mirror, kept.scope), kept.channels, kept.asked)
+    return _difference(tally(found, kept.asked, zones(kept.channels)), kept.tally)
+
+
+def _difference(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([new, old.with_columns(-pl.col("n"))]).group_by(_KEY).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
+
+
+def facts(mirror: Mirror, scope: Scope, channel_id: str | None = None) -> Facts:
+    """The facts that scorecards look at; of this channel alone, if it is named."""
 
     def scan(fact: str) -> pl.LazyFrame:
-        rows = mirror.scan(fact, scope.since, only=months)
-        if scope.long:
-            rows = pl.concat(
-                [rows, mirror.scan(fact, scope.long_since, scope.since, months).filter(pl.col("channel_id").is_in(scope.long))]
-            )
-        if channel_id is not None:
-            rows = rows.filter(pl.col("channel_id") == channel_id)
-        return (rows if order_ids is None else rows.filter(pl.col("order_id").is_in(order_ids.implode()))).select(_LOOKED_AT[fact])
+        rows = mirror.scan(fact, scope.earliest).filter(scope.within)
+        return (rows if channel_id is None else rows.filter(pl.col("channel_id") == channel_id)).select(_LOOKED_AT[fact])
 
-    found = dict(zip(_LOOKED_AT, pl.collect_all([scan(fact) for fact in _LOOKED_AT]), strict=True))
+    return _facts(dict(zip(_LOOKED_AT, pl.collect_all([scan(fact) for fact in _LOOKED_AT]), strict=True)))
+
+
+def _facts(rows: Mapping[str, pl.DataFrame]) -> Facts:
     return Facts(
-        orders=found["order"].lazy(),
-        lines=found["line"].lazy(),
-        shipments=found["shipment"].lazy(),
-        cancellations=found["cancellation"].lazy(),
-        returns=found["return"].lazy(),
+        orders=rows["order"].lazy(),
+        lines=rows["line"].lazy(),
+        shipments=rows["shipment"].lazy(),
+        cancellations=rows["cancellation"].lazy(),
+        returns=rows["return"].lazy(),
     )
 
 
-def _back(now: datetime, days: int) -> datetime:
-    return (now.astimezone(UTC) - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
+def _scope(metrics: ChannelMetrics, now: datetime, few: Collection[str] = ()) -> Scope:
+    """As far back as each channel's windows reach; those that reach further while they hold too few do so for channels in `few`."""
+    since = {}
+    for channel_id, theirs in metrics.items():
+        days = [_days_back(metric, is_few=channel_id in few) for metric in theirs if metric.computes]
+        if days:
+            back = now.astimezone(UTC) - timedelta(days=max(days))
+            since[channel_id] = back.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Scope(since)
 
 
-def _few(found: Tally, metrics: ChannelMetrics, now: datetime) -> tuple[str, ...]:
+def _days_back(metric: Metric, *, is_few: bool) -> int:
+    window = metric.window
+    months = (window.fallback_months if is_few else None) or window.months or 0
+    late = 0 if metric.dated_by == "placed" else LATE_DAYS
+    return (window.days or 31 * months) + metric.reporting_lag + DEPTH_DAYS + late + KEPT_DAYS
+
+
+def _few(found: pl.DataFrame, metrics: ChannelMetrics, now: datetime) -> tuple[str, ...]:
     """Channels with a metric whose window reaches further back, because its usual months hold too few."""
     few = set()
     for channel_id, theirs in metrics.items():
@@ -143,7 +170,7 @@ def _few(found: Tally, metrics: ChannelMetrics, now: datetime) -> tuple[str, ...
                 continue
             last = now.date() - timedelta(days=metric.reporting_lag)
             first = first_day(metric.window, last, enough)
-            cells = of_metric(found.cells, channel_id, metric)
+            cells = of_metric(cells_at(found, now), channel_id, metric)
             if cells.filter(pl.col("day").is_between(first, last), pl.col("outcome") != "excluded")["n"].sum() < enough:
                 few.add(channel_id)
     return tuple(sorted(few))

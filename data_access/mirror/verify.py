@@ -12,6 +12,8 @@ from sqlalchemy.engine import Engine
 
 from data_access.domain.facts import FACTS, KEYS
 from data_access.engine import reading
+from data_access.mirror.count_file import kept as kept_count
+from data_access.mirror.counting import Counted, miscounted
 from data_access.mirror.manifest import VERIFYING, Part, load, one_writer
 from data_access.mirror.scan import rows_of
 from data_access.mirror.writing import Progress, catch_up_in
@@ -21,15 +23,18 @@ MAX_ROWS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class MirrorReport:
-    """`differences` in all; `rows`: how many were compared; `found`: the first differences: fact, month, key, and how it differs."""
+    """`differences` in all; `rows` and `day_cells`: how many were compared; `found`: the first differences: fact, month, key and how."""
 
     differences: int
     rows: int
+    day_cells: int
     found: list[dict[str, Any]]
 
 
 def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _done, _total: None) -> MirrorReport | None:
-    """Catch up, read the store anew beside, and compare; None if the store was never mirrored there. The mirror is left as caught up.
+    """Catch up, read the store anew beside, and compare; the day cells that are kept are counted anew, and compared too.
+
+    The mirror is left as caught up. None if the store was never mirrored there.
 
     Raises:
         OnHandError, StoreUnavailable: the store or the folder cannot be used.
@@ -53,7 +58,23 @@ def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _don
                     told = [{"fact": fact, "month": month, **one} for one in _compare(fact, mirrored, stored)]
                     differences += len(told)
                     found += told[: MAX_ROWS - len(found)]
-        return MirrorReport(differences, rows, found)
+        last = kept_count(folder)
+        cells = [] if last is None else _miscounted(last)
+        found += cells[: MAX_ROWS - len(found)]
+        return MirrorReport(differences + len(cells), rows, 0 if last is None else last.tally.height, found)
+
+
+def _miscounted(last: Counted) -> list[dict[str, Any]]:
+    wrong = miscounted(last).sort("channel_id", "kind", "day", "outcome", "reason")
+    return [
+        {
+            "fact": "day cell",
+            "month": row["day"].strftime("%Y-%m"),
+            "key": f"{row['channel_id']} {row['kind']} {row['day']} {row['reason'] or row['outcome']}",
+            "what": f"should be {row['n']:+}",
+        }
+        for row in wrong.iter_rows(named=True)
+    ]
 
 
 @contextmanager

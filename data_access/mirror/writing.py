@@ -147,7 +147,7 @@ def _write_all(folder: Path, files: Iterable[tuple[str, pl.DataFrame]]) -> None:
 def _write(path: Path, rows: pl.DataFrame) -> None:
     path.parent.mkdir(exist_ok=True)
     with path.open("wb") as file:
-        rows.write_parquet(file, compression="zstd", compression_level=1)
+        rows.write_parquet(file, compression="lz4")
         file.flush()
         os.fsync(file.fileno())
     sync(path.parent)

@@ -7,10 +7,15 @@ from typing import Any, Final
 import polars as pl
 
 from data_access.domain.scorecards.headroom import headroom, state
-from data_access.domain.scorecards.rates import of_metric, rate, rolling, today
+from data_access.domain.scorecards.rates import by_metric, key_of, rate, rolling, today
 from data_access.domain.scorecards.registry import Metric
 
 TREND_DAYS: Final = 30
+"""So many days back a card shows its rate."""
+
+DEPTH_DAYS: Final = 60
+"""So many days back a metric in depth shows it."""
+
 CARD_STATES: Final = ("breach", "watch", "safe", "no orders", "off", "no data")
 """The most urgent first. Off: not judged until a person confirms it, or switched off; no data: only the marketplace's own figure tells."""
 
@@ -59,11 +64,13 @@ def cards(
     """
     recorded = figures.unique(["channel_id", "metric_id"], keep="first", maintain_order=True)
     theirs = {(row["channel_id"], row["metric_id"]): row for row in recorded.iter_rows(named=True)}
-    rows = [
-        _card(cells, channel_id, metric, zone_of.get(channel_id), theirs.get((channel_id, metric.id)), now)
-        for channel_id, its in metrics.items()
-        for metric in its
-    ]
+    parts, none = by_metric(cells), cells.clear()
+    rows = []
+    for channel_id, its in metrics.items():
+        zone = zone_of.get(channel_id)
+        for metric in its:
+            mine = parts.get(key_of(channel_id, metric), none)
+            rows.append(_card(mine, channel_id, metric, zone, theirs.get((channel_id, metric.id)), now))
     return pl.DataFrame(rows, CARDS, orient="row").sort("state", maintain_order=True)
 
 
@@ -81,10 +88,10 @@ def _card(
         found |= {"theirs": float(str(recorded["value"])), "theirs_on": recorded["day"]}
     if metric.computes is None:
         return {**found, "state": "no data" if metric.on else "off"}
-    mine, day = of_metric(cells, channel_id, metric), today(now, zone)
-    current = rate(mine, metric, day)
+    day = today(now, zone)
+    current = rate(cells, metric, day)
     room = headroom(current.misses, current.denominator, metric)
-    trend = rolling(mine, metric, day - timedelta(days=TREND_DAYS - 1), day)["rate"].drop_nulls().to_list()
+    trend = rolling(cells, metric, day - timedelta(days=TREND_DAYS - 1), day)["rate"].drop_nulls().to_list()
     if recorded is not None and current.rate is not None:
         found["difference"] = current.rate - float(str(recorded["value"]))
     return {

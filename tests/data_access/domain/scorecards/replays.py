@@ -49,7 +49,7 @@ def replays(size: str, seed: int, end: date, moments: int, horizon: int = 7) -> 
     for back in range(moments, -1, -1):
         now = datetime(end.year, end.month, end.day, 10, tzinfo=UTC) - timedelta(days=horizon * back)
         found = subjects(as_of(facts, now), channels)
-        cells = cells_at(tally(found, asked, zone_of), asked, now, zone_of)
+        cells = cells_at(tally(found, asked, zone_of), now)
         counted = {
             (kind, unit, dated_by): history(observe(found, kind, unit), dated_by, zone_of, now)
             for kind, unit, dated_by in asked.select("kind", "unit", "dated_by").unique().iter_rows()

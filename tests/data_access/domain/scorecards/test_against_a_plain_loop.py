@@ -28,7 +28,7 @@ def _asked(counted: list[tuple[str, str, str]]) -> pl.DataFrame:
 
 
 def _cells(told: list[Order], asked: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    return cells_at(tally(subjects(facts(told), CHANNELS), asked, ZONES), asked, now, ZONES)
+    return cells_at(tally(subjects(facts(told), CHANNELS), asked, ZONES), now)
 
 
 @given(orders(), moments, some_counts)
@@ -92,6 +92,6 @@ def test_observations_keep_every_subject_and_say_since_when(all_orders: list[Ord
 @pytest.mark.parametrize(("kind", "unit"), SPECS)
 def test_no_orders_give_no_cells_and_no_error(kind: str, unit: str) -> None:
     asked = _asked([(kind, unit, DATED[unit][0])])
-    found = cells_at(tally(subjects(facts([]), CHANNELS), asked, ZONES), asked, datetime.fromisoformat("2026-04-01T00:00:00+00:00"), ZONES)
+    found = cells_at(tally(subjects(facts([]), CHANNELS), asked, ZONES), datetime.fromisoformat("2026-04-01T00:00:00+00:00"))
     assert found.is_empty()
     assert found.schema == CELLS

@@ -39,7 +39,7 @@ def counted(orders: list[Order], kind: str, unit: str = "order", now: datetime =
 def rated(orders: list[Order], metric_id: str, now: datetime = LATER, channel: str = "a") -> Rate:
     metric = BY_ID[metric_id]
     asked = wanted({channel: [metric]})
-    cells = cells_at(tally(subjects(facts(orders), CHANNELS), asked, ZONES), asked, now, ZONES)
+    cells = cells_at(tally(subjects(facts(orders), CHANNELS), asked, ZONES), now)
     return rate(of_metric(cells, channel, metric), metric, today(now, ZONES.get(channel)))
 
 

@@ -28,7 +28,7 @@ def _day(back: int, late: int, fine: int) -> list[Order]:
 def _said(orders: list[Order], metric: Metric = LATE, horizon: int = 7, seed: int = 0, now: datetime = NOW) -> Outlook | None:
     told = known([replace(order, number=number) for number, order in enumerate(orders, 1)], now)
     found, asked = subjects(facts(told), CHANNELS), wanted({"a": [metric]})
-    cells = cells_at(tally(found, asked, ZONES), asked, now, ZONES)
+    cells = cells_at(tally(found, asked, ZONES), now)
     day = today(now, "Europe/Berlin")
     past = history(observe(found, str(metric.computes), metric.unit), metric.dated_by, ZONES, now)
     assert past.schema == HISTORY
