@@ -141,11 +141,24 @@ def _setting_problems(draft: SettingDraft, metric: Metric, why: str) -> dict[str
     if draft.target is not None and metric.marketplace != OWN:
         found["target"] = "The marketplace sets this target: only targets of your own channels can be changed."
     elif draft.target is not None:
-        try:
-            with_target(metric, draft.target)
-        except InvalidInput as error:
-            found["target"] = str(error)
+        found |= _target_problem(draft.target, metric)
     return found
+
+
+def _target_problem(target: str, metric: Metric) -> dict[str, str]:
+    try:
+        share = Decimal(target)
+    except InvalidOperation:
+        share = Decimal("NaN")
+    if not share.is_finite():
+        return {"target": f"The target “{target}” is not a number: write one like 2.5."}
+    if metric.measure == "rate" and not 0 <= share <= 1:
+        return {"target": f"A target of {(share * 100).normalize():f} % cannot be met or missed: a rate lies between 0 and 100 %."}
+    try:
+        with_target(metric, target)
+    except InvalidInput as error:
+        return {"target": str(error)}
+    return {}
 
 
 def _figure_problems(draft: FigureDraft, metric: Metric, today: date) -> dict[str, str]:

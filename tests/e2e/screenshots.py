@@ -49,6 +49,7 @@ VIEWS = {
         "back-test": "/buffers?view=Back-test&channel=eBay&sku=TEX-0069",
         "scorecards": "/scorecards",
         "scorecard-metric": "/scorecards?metric=amazon:amazon-late-shipment-30d",
+        "scorecards-bad-link": "/scorecards?metric=amazon:no-such&channel=Nowhere",
         "live-stock-nothing": "/stock?q=zzzz",
         "live-stock-bad-link": "/stock?channel=Nowhere&sku=NO-SUCH&page=77",
     },

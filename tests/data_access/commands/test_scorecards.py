@@ -116,9 +116,9 @@ def setting(why: str = "because", **changed: Any) -> Callable[[Engine], object]:
     ("act", "field", "sentence"),
     [
         (setting(why=" "), "why", "Say why the metric is set so, in at most 500 characters."),
-        (setting(target="much"), "target", "not a decimal written as text"),
-        (setting(target="1.5"), "target", "no share between 0 and 1"),
-        (setting(target="-0.1"), "target", "no share between 0 and 1"),
+        (setting(target="much"), "target", "The target “much” is not a number: write one like 2.5."),
+        (setting(target="1.5"), "target", "A target of 150 % cannot be met or missed"),
+        (setting(target="-0.1"), "target", "A target of -10 % cannot be met or missed"),
         (setting(channel_id="moon"), "channel_id", "There is no channel “moon” in this store: choose another."),
         (setting(metric_id="none"), "metric_id", "Web has no metric “none”: choose one of its own."),
         (setting(channel_id="market", metric_id=LATE.metric_id), "target", "The marketplace sets this target"),
