@@ -6,11 +6,12 @@ from typing import Final
 import streamlit as st
 
 SECONDS: Final = 10.0
+WARNING_SECONDS: Final = 60.0  # what was refused or went otherwise is to be read, not glanced at
 
 
 def keep(page: str, text: str, *, is_warning: bool = False) -> None:
     """Keep a sentence for the next views of a page."""
-    st.session_state[f"{page}.said"] = text, is_warning, time.monotonic() + SECONDS
+    st.session_state[f"{page}.said"] = text, is_warning, time.monotonic() + (WARNING_SECONDS if is_warning else SECONDS)
 
 
 def show(page: str) -> None:

@@ -21,11 +21,17 @@ LONGEST_MS: Final = 30_000
 PULSES: Final = 3
 
 
+def asks_for_a_run(message: BackMsg) -> bool:
+    """Whether a browser's message asks for a run of the whole page."""
+    return bool(message.HasField("rerun_script") and not message.rerun_script.fragment_id)
+
+
 class Runs:
     """Whether the whole page is being run for a browser page, as their connection tells. Pulses, which run one fragment, do not count."""
 
     def __init__(self, page: Page) -> None:
         self.is_busy = False
+        self.asked = 0  # how often an act of the person asked for one
         self._pulses = 0
         page.on("websocket", self._watch)
 
@@ -36,8 +42,8 @@ class Runs:
     def _asked(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
             message = BackMsg.FromString(frame)
-            if message.HasField("rerun_script") and not message.rerun_script.fragment_id:
-                self.is_busy, self._pulses = True, 0
+            if asks_for_a_run(message):
+                self.is_busy, self.asked, self._pulses = True, self.asked + 1, 0
 
     def _told(self, frame: str | bytes) -> None:
         if not isinstance(frame, bytes):
@@ -81,6 +87,15 @@ def until(page: Page, act: Callable[[], None], seen: Callable[[], bool]) -> None
                 return
             page.wait_for_timeout(200)
     raise AssertionError("nothing came of it, though it was tried six times")
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button, and wait until what it asked for is done."""
+    settled(page)
+    runs = _runs[page]
+    before = runs.asked
+    until(page, page.get_by_role("button", name=name, exact=True).click, lambda: runs.asked > before)
+    settled(page)
 
 
 def choose(page: Page, key: str, option: str) -> None:

@@ -17,7 +17,7 @@ from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, serving
-from tests.e2e.driving import choose, grid, open_page, overflow, settled, violations
+from tests.e2e.driving import choose, grid, open_page, overflow, press, settled, violations
 
 OPS = "Olga · ops"
 
@@ -54,12 +54,6 @@ def write(page: Page, rule: str, field: str, text: str) -> None:
     box = page.locator(f".st-key-buffers-rule-{rule}-{field} input")
     box.fill(text)
     box.press("Enter")
-    settled(page)
-
-
-def press(page: Page, name: str) -> None:
-    settled(page)
-    page.get_by_role("button", name=name, exact=True).click()
     settled(page)
 
 

@@ -18,7 +18,7 @@ from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow, resting_place, settled, until, violations
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, settled, until, violations
 
 OPS = "Olga · ops"
 RESERVATIONS = "buffers?view=Reservations"
@@ -63,12 +63,6 @@ def write(page: Page, reservation: str, field: str, text: str) -> None:
     typed = page.locator(box(reservation, field))
     typed.fill(text)
     typed.press("Enter")
-    settled(page)
-
-
-def press(page: Page, name: str) -> None:
-    settled(page)
-    page.get_by_role("button", name=name, exact=True).click()
     settled(page)
 
 

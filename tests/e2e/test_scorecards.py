@@ -22,7 +22,7 @@ from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow, settled, violations
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, settled, violations
 
 MANAGER = "Demo manager · manager"
 GRID = "scorecards-grid"
@@ -41,12 +41,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
         yield found
-
-
-def press(page: Page, name: str) -> None:
-    settled(page)
-    page.get_by_role("button", name=name, exact=True).click()
-    settled(page)
 
 
 def printed(store: Engine, folder: Path) -> dict[tuple[str, str], dict[str, object]]:
@@ -90,8 +84,8 @@ def test_a_manager_sets_an_own_target_and_undoes_it(page: Page, address: str, st
     choose(page, "user-choice", MANAGER)
     before = queries.settings(store)
     for text, why, sentence in (
-        ("much", "because", "not a decimal written as text"),
-        ("150", "because", "no share between 0 and 1"),
+        ("much", "because", "The target “much” is not a number: write one like 2.5."),
+        ("150", "because", "A target of 150 % cannot be met or missed"),
         ("7.5", "", "Say why the metric is set so, in at most 500 characters."),
     ):
         page.get_by_label("Own target (%)").fill(text)

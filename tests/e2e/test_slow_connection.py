@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 from sqlalchemy.engine import Engine
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from data_access.commands.buffers import Change, save
 from data_access.commands.ingest import ingest
@@ -15,7 +16,7 @@ from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from tests.e2e import scene
 from tests.e2e.conftest import serving
-from tests.e2e.driving import click_row, expect_skus, open_page, resting_place
+from tests.e2e.driving import asks_for_a_run, click_row, expect_skus, open_page, resting_place, until
 
 PULSES_MS = 2_500  # several of the page's pulses
 
@@ -26,6 +27,7 @@ class Line:
     def __init__(self, page: Page) -> None:
         self._is_held = False
         self._held: list[tuple[WebSocketRoute, str | bytes]] = []
+        self.asked = 0  # how often an act of the person asked for a run of the page
         page.route_web_socket(re.compile("stream"), self._connect)
 
     def _connect(self, browser: WebSocketRoute) -> None:
@@ -35,7 +37,13 @@ class Line:
             else:
                 browser.send(message)
 
-        browser.connect_to_server().on_message(pass_on)
+        def ask(message: str | bytes) -> None:
+            self.asked += isinstance(message, bytes) and asks_for_a_run(BackMsg.FromString(message))
+            server.send(message)
+
+        server = browser.connect_to_server()
+        server.on_message(pass_on)
+        browser.on_message(ask)
 
     def hold(self) -> None:
         self._is_held = True
@@ -92,7 +100,8 @@ def test_a_click_on_a_header_sorts_once(page: Page, address: str, store: Engine)
     left, top = resting_place(page, "stock-grid")
     page.mouse.move(left + 53, top + 17)
     line.hold()
-    page.mouse.click(left + 50, top + 17)
+    before = line.asked
+    until(page, lambda: page.mouse.click(left + 50, top + 17), lambda: line.asked > before)
     page.wait_for_timeout(PULSES_MS)
     assert line.release() > 0
     expect(page).to_have_url(re.compile("order=Lowest"))
