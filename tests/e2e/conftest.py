@@ -31,11 +31,12 @@ PHONE = {"width": 390, "height": 844}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder drives a browser."""
+    """Everything in this folder drives a browser. On a busy machine a browser may lose a click: what fails is tried once more, and told."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker("e2e")
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def launch(playwright: Playwright) -> Browser | None:

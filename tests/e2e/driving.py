@@ -21,9 +21,9 @@ LONGEST_MS: Final = 30_000
 PULSES: Final = 3
 
 
-def asks_for_a_run(message: BackMsg) -> bool:
-    """Whether a browser's message asks for a run of the whole page."""
-    return bool(message.HasField("rerun_script") and not message.rerun_script.fragment_id)
+def is_an_act(message: BackMsg) -> bool:
+    """Whether a browser's message asks for a run because of what a person did; a pulse asks by itself."""
+    return bool(message.HasField("rerun_script") and not message.rerun_script.is_auto_rerun)
 
 
 class Runs:
@@ -31,7 +31,7 @@ class Runs:
 
     def __init__(self, page: Page) -> None:
         self.is_busy = False
-        self.asked = 0  # how often an act of the person asked for one
+        self.asked = 0  # how often an act of the person asked for one, or for a fragment's
         self._pulses = 0
         page.on("websocket", self._watch)
 
@@ -42,8 +42,9 @@ class Runs:
     def _asked(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
             message = BackMsg.FromString(frame)
-            if asks_for_a_run(message):
-                self.is_busy, self.asked, self._pulses = True, self.asked + 1, 0
+            self.asked += is_an_act(message)
+            if is_an_act(message) and not message.rerun_script.fragment_id:
+                self.is_busy, self._pulses = True, 0
 
     def _told(self, frame: str | bytes) -> None:
         if not isinstance(frame, bytes):
@@ -92,9 +93,9 @@ def until(page: Page, act: Callable[[], None], seen: Callable[[], bool]) -> None
 def press(page: Page, name: str) -> None:
     """Press a button, and wait until what it asked for is done."""
     settled(page)
-    runs = _runs[page]
+    runs, button = _runs[page], page.get_by_role("button", name=name, exact=True)
     before = runs.asked
-    until(page, page.get_by_role("button", name=name, exact=True).click, lambda: runs.asked > before)
+    until(page, button.click, lambda: runs.asked > before or button.count() == 0)
     settled(page)
 
 

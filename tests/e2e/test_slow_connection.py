@@ -16,7 +16,7 @@ from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from tests.e2e import scene
 from tests.e2e.conftest import serving
-from tests.e2e.driving import asks_for_a_run, click_row, expect_skus, open_page, resting_place, until
+from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, resting_place, until
 
 PULSES_MS = 2_500  # several of the page's pulses
 
@@ -38,7 +38,7 @@ class Line:
                 browser.send(message)
 
         def ask(message: str | bytes) -> None:
-            self.asked += isinstance(message, bytes) and asks_for_a_run(BackMsg.FromString(message))
+            self.asked += isinstance(message, bytes) and is_an_act(BackMsg.FromString(message))
             server.send(message)
 
         server = browser.connect_to_server()
