@@ -1,0 +1,60 @@
+"""How demand follows what is known ahead (price, discount, holiday, event): a multiplier for each series and period.
+
+A ridge regression of log(1 + y) on the covariates, within series, by category and drawn to that of all: common slopes say more of a price
+than one series' few changes. The multiplier is 1 at a series' mean covariates; levels are measured in units per multiplier, so that the
+mean of promoted weeks is not taken for an ordinary level.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.panel import Floats, Panel
+
+DRAWN: Final = 200.0
+"""Periods of all series that a category's slopes are mixed with."""
+
+MOST: Final = 20.0
+"""A multiplier is at most this and at least its inverse."""
+
+
+def multipliers(panel: Panel, until: int | None = None) -> Floats | None:
+    """Series x (periods + ahead); None without covariates that are known ahead. `until`: periods that the slopes are learned from."""
+    names = [name for name, values in panel.known.items() if np.nanstd(values[:, : panel.periods]) > 0]
+    if not names:
+        return None
+    periods = panel.periods if until is None else until
+    known = ~np.isnan(panel.y[:, :periods])
+    count = np.maximum(known.sum(axis=1, keepdims=True), 1)
+    logs = np.where(known, np.log1p(np.where(known, panel.y[:, :periods], 0.0)), 0.0)
+    logs = np.where(known, logs - logs.sum(axis=1, keepdims=True) / count, 0.0)
+    deviations = []
+    for name in names:
+        x = panel.known[name]
+        past = known & ~np.isnan(x[:, :periods])
+        mean = np.where(past, x[:, :periods], 0.0).sum(axis=1, keepdims=True) / np.maximum(past.sum(axis=1, keepdims=True), 1)
+        deviations.append(np.nan_to_num(x - mean).astype(np.float32))
+    group = panel.statics.get("category", np.zeros(len(panel), np.int32))
+    groups = int(group.max()) + 1
+    together = np.zeros((groups, len(names), len(names)))
+    with_demand = np.zeros((groups, len(names)))
+    size = np.bincount(group, known.sum(axis=1), groups)
+    for a, first in enumerate(deviations):
+        here = np.where(known, first[:, :periods], 0.0)
+        with_demand[:, a] = np.bincount(group, (here * logs).sum(axis=1, dtype=np.float64), groups)
+        for b, second in enumerate(deviations[: a + 1]):
+            sums = (here * second[:, :periods]).sum(axis=1, dtype=np.float64)
+            together[:, a, b] = together[:, b, a] = np.bincount(group, sums, groups)
+    all_together, all_with, total = together.sum(axis=0), with_demand.sum(axis=0), max(float(size.sum()), 1.0)
+    small = np.eye(len(names)) * (np.trace(all_together) / len(names) * 1e-4 + 1e-9)
+    slopes = np.stack(
+        [
+            np.linalg.solve(together[one] + DRAWN * all_together / total + small, with_demand[one] + DRAWN * all_with / total)
+            for one in range(groups)
+        ]
+    )
+    effect: NDArray[np.float64] = np.zeros(panel.known[names[0]].shape)
+    for a, values in enumerate(deviations):
+        effect += slopes[group, a][:, None] * values
+    return np.exp(np.clip(effect, -np.log(MOST), np.log(MOST))).astype(np.float32)

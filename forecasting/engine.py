@@ -1,0 +1,292 @@
+"""Fitting and predicting: models, their spread, the choice among them and the calibration, all from past data alone.
+
+The last part of the history is held out. Models trained on what came before are tried on it, from several origins; there the spread of
+demand around the pooled model is learned, each model's quantiles are calibrated, and for each segment the model with the least pinball
+loss is chosen. Then the pooled model is trained anew on all of the history.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.distribution import LEAST_MEAN, Calibration, calibrate, quantiles_of, transform, uncalibrated
+from forecasting.drivers import multipliers
+from forecasting.features import Features, Groups, Rows
+from forecasting.metrics import QUANTILES, naive_scale, pinball
+from forecasting.models import pooled, smoothing
+from forecasting.panel import Floats, Panel
+from forecasting.segments import SEGMENTS, THIRDS, kinds, segment
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+
+MODELS: Final = ("pooled", "blend", "smoothing", "tsb", "average", "seasonal naive")
+"""What is chosen from. A blend is the mean of the pooled model and smoothing."""
+
+LEVELS: Final = ("smoothing", "tsb", "average")
+AVERAGE: Final = MODELS.index("average")
+BLEND: Final = MODELS.index("blend")
+CLEARLY: Final = 0.02
+"""Share of the loss that another model must save to be taken instead of the blend."""
+
+MOST_SERIES: Final = 8_000
+"""Series that are trained and calibrated on; of more, so many are drawn."""
+
+LEAST_PERIODS: Final = 12
+LEAST_ROWS: Final = 300
+"""With fewer periods or known demands in all, nothing is learned: the average is taken, spread as its own past is."""
+
+ROWS_A_POINT: Final = 8
+"""Each known demand is seen from at most so many origins on average."""
+
+HELD_ROWS: Final = 240_000
+HELD_ORIGINS: Final = 6
+SEASON: Final = {1: 7, 7: 1}
+"""Periods after which the seasonal naive forecast repeats itself."""
+
+MOST_RATIO: Final = 5.0
+"""A mean is at most so many times the most that a series ever sold in a period: no explosions."""
+
+CORRECTIONS: Final = (0.9, 1.2)
+SPREAD: Final[dict[str, Any]] = {
+    "objective": "gamma",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "min_data_in_leaf": 200,
+    "feature_fraction": 0.7,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+}
+SPREAD_ROUNDS: Final = 100
+MOST_SPREAD: Final = 30.0
+
+
+@dataclass(slots=True)
+class Fitted:
+    """All that predictions need. `choice`: the number of the model of each segment; `losses`: models x segments, NaN where not tried;
+    `corrections`: what each model's means are multiplied by.
+
+    Without a `mean` nothing was learned.
+    """
+
+    horizon: int
+    mean: pooled.Pooled | None
+    spread: list[Any]
+    choice: Index
+    calibrations: list[Calibration]
+    corrections: Array
+    losses: Array
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a chunk of series must know of all the others."""
+
+    groups: Groups
+    kinds: Index
+    shares: Array
+    multipliers: Floats | None
+
+    @staticmethod
+    def of(panel: Panel) -> "Context":
+        """The context of a whole panel."""
+        return Context(Groups(panel), kinds(panel), smoothing.weekday_shares(panel), multipliers(panel))
+
+    def take(self, rows: Index) -> "Context":
+        """The same for some of its series."""
+        return Context(self.groups, self.kinds[rows], self.shares[rows], None if self.multipliers is None else self.multipliers[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What is expected of each series and period ahead (series x horizon): the mean, its dispersion, the segment and the number of the
+    model; and the quantiles (series x horizon x quantiles).
+    """
+
+    mean: Array
+    alpha: Array
+    segment: Index
+    model: Index
+    quantiles: Array
+
+
+def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds: int = pooled.ROUNDS) -> Fitted:
+    """Train, choose and calibrate on a panel."""
+    rng = np.random.default_rng(seed)
+    known = panel.y[~np.isnan(panel.y)]
+    whole = bool((np.abs(known - np.round(known)) < 1e-4).mean() > 0.98) if len(known) else True
+    if panel.periods < LEAST_PERIODS or len(known) < LEAST_ROWS:
+        return _unlearned(horizon, whole)
+    context = Context.of(panel)
+    if len(panel) > MOST_SERIES:
+        chosen = np.sort(rng.choice(len(panel), MOST_SERIES, replace=False))
+        panel, context = panel.take(chosen), context.take(chosen)
+    features = Features(panel, context.groups, context.multipliers)
+    rows = min(rows, ROWS_A_POINT * len(known))
+    periods = panel.periods
+    cut = periods - max(min(horizon, periods // 3), periods // 4)
+    first = max(2, periods // 8)
+    before, held = pooled.sample(panel, horizon, rows, rng, first, cut), _held(panel, horizon, cut, rng)
+    if not (panel.y[before.series, before.target].sum() > 0 and len(held)):
+        return _unlearned(horizon, whole)
+    past = pooled.train(features, before, seed, rounds)
+    scale = features.scale(held)
+    table, _ = features.table(held, scale)
+    means = _means(panel, context, held, past.of_table(table, scale))
+    y = panel.y[held.series, held.target].astype(np.float64)
+    corrections = np.array([_correction(y, mean) for mean in means])
+    means = [mean * factor for mean, factor in zip(means, corrections, strict=True)]
+    spread, alphas = _spread(table, scale, means, y, seed)
+    code = segment(context.kinds[held.series], held.horizon, horizon)
+    luck = rng.random(len(y))
+    naive = naive_scale(panel.y[:, :cut], SEASON[panel.step])[held.series]
+    losses = np.full((len(MODELS), SEGMENTS), np.nan)
+    calibrations = []
+    for number, mean in enumerate(means):
+        calibration = calibrate(transform(y, mean, alphas[number], luck), code, SEGMENTS)
+        calibrations.append(calibration)
+        forecasts = quantiles_of(mean, alphas[number], code, calibration.at(QUANTILES), whole)
+        loss = pinball(y, forecasts) / naive
+        sums, counts = np.bincount(code, loss, SEGMENTS), np.bincount(code, minlength=SEGMENTS)
+        losses[number] = np.divide(sums, counts, out=np.full(SEGMENTS, np.nan), where=counts > 0)
+    choice = _chosen(losses, np.bincount(code, minlength=SEGMENTS))
+    final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
+    return Fitted(horizon, final, spread, choice, calibrations, corrections, losses, whole)
+
+
+def _unlearned(horizon: int, whole: bool) -> Fitted:
+    """Where there is nothing to learn from: each series' average, spread as its own past is."""
+    untried = np.full((len(MODELS), SEGMENTS), np.nan)
+    choice, calibrations = np.full(SEGMENTS, AVERAGE), [uncalibrated(SEGMENTS)] * len(MODELS)
+    return Fitted(horizon, None, [], choice, calibrations, np.ones(len(MODELS)), untried, whole)
+
+
+def _correction(y: Array, mean: Array) -> float:
+    """Half, in logs, of what the means fell short by on the part that was held out: the other half may have been that part's own."""
+    return float(np.clip(np.sqrt(max(y.sum(), 1e-9) / mean.sum()), *CORRECTIONS))
+
+
+def _chosen(losses: Array, counts: Index) -> Index:
+    """The model of each segment: the blend, unless another loses clearly less on all thirds of the horizon together."""
+    by_kind = counts.reshape(-1, THIRDS)
+    sums = (np.nan_to_num(losses).reshape(len(MODELS), -1, THIRDS) * by_kind).sum(axis=2)
+    sums[BLEND] *= 1.0 - CLEARLY
+    best = np.where(by_kind.sum(axis=1) > 0, sums.argmin(axis=0), BLEND)
+    return np.repeat(best, THIRDS)
+
+
+def _held(panel: Panel, horizon: int, cut: int, rng: np.random.Generator) -> Rows:
+    """Rows whose targets lie in the part that is held out, from a few origins."""
+    origins = np.unique(np.linspace(cut, panel.periods - 1, HELD_ORIGINS).astype(np.int64))
+    parts = []
+    for origin in origins:
+        reach = min(horizon, panel.periods - int(origin))
+        began = np.flatnonzero(panel.first < origin)
+        parts.append((np.repeat(began, reach), np.full(len(began) * reach, origin), np.tile(np.arange(1, reach + 1), len(began))))
+    rows = Rows(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    rows = rows.take(~np.isnan(panel.y[rows.series, rows.target]))
+    return rows if len(rows) <= HELD_ROWS else rows.take(np.sort(rng.choice(len(rows), HELD_ROWS, replace=False)))
+
+
+def _means(panel: Panel, context: Context, rows: Rows, learned: Array | None) -> list[Array]:
+    """The mean of each row by each of `MODELS`."""
+    origins = np.unique(rows.origin)
+    levels = smoothing.levels(panel, context.shares, origins.tolist())
+    weekday = (rows.target + panel.start.weekday()) % 7 if panel.step == 1 else np.zeros(len(rows), np.int64)
+    share = context.shares[rows.series, weekday]
+    place = np.searchsorted(origins, rows.origin)
+    flat = {name: np.stack([levels[name][int(origin)] for origin in origins])[place, rows.series] * share for name in LEVELS}
+    season = SEASON[panel.step]
+    again = rows.origin - season + (rows.horizon - 1) % season
+    naive = np.nan_to_num(np.where(again >= 0, panel.y[rows.series, np.maximum(again, 0)], 0.0)).astype(np.float64)
+    if learned is None:
+        learned = flat["average"]
+    by_name = {"pooled": learned, "blend": (learned + flat["smoothing"]) / 2.0, **flat, "seasonal naive": naive}
+    known = ~np.isnan(panel.y)
+    most = np.where(known, panel.y, 0.0).max(axis=1, initial=0.0)[rows.series].astype(np.float64) * MOST_RATIO
+    return [np.clip(by_name[name], LEAST_MEAN, np.maximum(most, LEAST_MEAN)) for name in MODELS]
+
+
+def _spread(table: NDArray[np.float32], scale: Array, means: list[Array], y: Array, seed: int) -> tuple[list[Any], list[Array]]:
+    """Two models of squared error against mu + mu^2, each trained on half of the rows; and alpha of each mean, from the other half's."""
+    import lightgbm
+
+    half = np.arange(len(y)) % 2
+    learned = means[0]
+    target = np.minimum((y - learned) ** 2 / (learned + learned**2), MOST_SPREAD) + 1e-3
+    inputs = _inputs(table, learned, scale)
+    params = {**SPREAD, **pooled.COMMON, "seed": seed}
+    boosters = []
+    for side in (0, 1):
+        data = lightgbm.Dataset(inputs[half == side], target[half == side], params={"verbosity": -1})
+        boosters.append(lightgbm.train(params, data, num_boost_round=SPREAD_ROUNDS))
+    alphas = []
+    for mean in means:
+        inputs = _inputs(table, mean, scale)
+        found = np.where(half == 0, boosters[1].predict(inputs), boosters[0].predict(inputs))
+        alphas.append(_alpha(found, mean))
+    return boosters, alphas
+
+
+def _inputs(table: NDArray[np.float32], mean: Array, scale: Array) -> NDArray[np.float32]:
+    return np.column_stack([table, np.log(mean), np.log(mean / scale)]).astype(np.float32)
+
+
+def _alpha(spread: Array, mean: Array) -> Array:
+    return np.maximum(spread * (mean + mean**2) - mean, 0.0) / mean**2
+
+
+def _own_alpha(panel: Panel) -> Array:
+    """Dispersion of each series' own past, for panels too small to learn it: as if there had been 4 more periods with one of 0.5."""
+    known = ~np.isnan(panel.y)
+    y = np.where(known, panel.y, 0.0).astype(np.float64)
+    count = known.sum(axis=1)
+    mean = y.sum(axis=1) / np.maximum(count, 1)
+    squares = (np.where(known, y - mean[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(count, 1)
+    own = np.divide(np.maximum(squares - mean, 0.0), mean**2, out=np.zeros(len(mean)), where=mean > 0)
+    found: Array = (count * own + 4 * 0.5) / (count + 4)
+    return found
+
+
+def predict(
+    fitted: Fitted, panel: Panel, context: Context, horizon: int, quantiles: tuple[float, ...], only: int | None = None
+) -> Predicted:
+    """Predict the periods after a panel's last. `only`: the number of a model to take instead of the chosen ones."""
+    count = len(panel)
+    rows = Rows(np.repeat(np.arange(count), horizon), np.full(count * horizon, panel.periods), np.tile(np.arange(1, horizon + 1), count))
+    code = segment(context.kinds[rows.series], rows.horizon, fitted.horizon)
+    model = fitted.choice[code] if only is None else np.full(len(rows), only)
+    if fitted.mean is None:
+        mean = np.choose(model, _means(panel, context, rows, None))
+        alpha = _own_alpha(panel)[rows.series]
+    else:
+        features = Features(panel, context.groups, context.multipliers)
+        scale = features.scale(rows)
+        table, _ = features.table(rows, scale)
+        mean = np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale))) * fitted.corrections[model]
+        inputs = _inputs(table, mean, scale)
+        alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
+    found = np.empty((len(rows), len(quantiles)))
+    for number in np.unique(model):
+        mine = model == number
+        found[mine] = quantiles_of(mean[mine], alpha[mine], code[mine], fitted.calibrations[number].at(quantiles), fitted.whole)
+    known = ~np.isnan(panel.y)
+    silent = (np.where(known, panel.y, 0.0).max(axis=1, initial=0.0) == 0)[rows.series]  # never sold: nothing is expected
+    mean, found[silent] = np.where(silent, 0.0, mean), 0.0
+    shape = (count, horizon)
+    return Predicted(mean.reshape(shape), alpha.reshape(shape), code.reshape(shape), model.reshape(shape), found.reshape(*shape, -1))
+
+
+def transformed(fitted: Fitted, found: Predicted, y: Array, luck: Array) -> Array:
+    """The randomised probability integral transform of what came (series x horizon) under what was predicted. `luck`: 0 to 1, the same."""
+    raw = transform(y.ravel(), found.mean.ravel(), found.alpha.ravel(), luck.ravel())
+    result = np.empty(len(raw))
+    model, code = found.model.ravel(), found.segment.ravel()
+    for number in np.unique(model):
+        mine = model == number
+        result[mine] = fitted.calibrations[number].shares(raw[mine], code[mine])
+    return result.reshape(y.shape)
