@@ -125,11 +125,11 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     if len(panel) > MOST_SERIES:
         chosen = np.sort(rng.choice(len(panel), MOST_SERIES, replace=False))
         panel, context = panel.take(chosen), context.take(chosen)
-    features = Features(panel, context.groups, context.multipliers)
     rows = min(rows, ROWS_A_POINT * len(known))
     periods = panel.periods
     cut = periods - max(min(horizon, periods // 3), periods // 4)
     first = max(2, periods // 8)
+    features = Features(panel, context.groups, multipliers(panel, cut))
     before, held = pooled.sample(panel, horizon, rows, rng, first, cut), _held(panel, horizon, cut, rng)
     if not (panel.y[before.series, before.target].sum() > 0 and len(held)):
         return _unlearned(horizon, whole)
@@ -154,6 +154,8 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
         sums, counts = np.bincount(code, loss, SEGMENTS), np.bincount(code, minlength=SEGMENTS)
         losses[number] = np.divide(sums, counts, out=np.full(SEGMENTS, np.nan), where=counts > 0)
     choice = _chosen(losses, np.bincount(code, minlength=SEGMENTS))
+    if context.multipliers is not None:
+        features = Features(panel, context.groups, context.multipliers)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
     return Fitted(horizon, final, spread, choice, calibrations, corrections, losses, whole)
 

@@ -208,7 +208,7 @@ def _last(y: Floats) -> Index:
 class _Response:
     """How a series' log demand moved with a covariate so far: a ridge slope from running moments."""
 
-    RIDGE: Final = 8.0
+    RIDGE: Final = 0.8
 
     def __init__(self, x: Floats, logs: Floats) -> None:
         both = ~np.isnan(x) & ~np.isnan(logs)
@@ -226,7 +226,7 @@ class _Response:
         mean = self.x[row, origin] / n
         variance = self.xx[row, origin] - n * mean**2
         together = self.xl[row, origin] - mean * self.l[row, origin]
-        slope = together / (np.maximum(variance, 0.0) + self.RIDGE * 0.1)
+        slope = together / (np.maximum(variance, 0.0) + self.RIDGE)
         found: NDArray[np.float64] = slope * (now - usual) / self.unit
         return found
 

@@ -16,7 +16,6 @@ from forecasting.panel import Panel
 
 SAMPLE: Final = 300_000
 ROUNDS: Final = 200
-CHUNK: Final = 2_000_000
 MEAN: Final[dict[str, Any]] = {
     "objective": "tweedie",
     "tweedie_variance_power": 1.2,

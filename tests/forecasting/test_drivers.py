@@ -28,6 +28,16 @@ def test_a_slope_is_learned_from_all_series_together() -> None:
     np.testing.assert_allclose(found, expected, rtol=0.05)
 
 
+def test_what_came_later_is_not_looked_at() -> None:
+    chance = np.random.default_rng(2)
+    price, y = chance.normal(0, 0.3, (10, 41)).astype(np.float32), chance.poisson(9.0, (10, 40)).astype(float)
+    later = np.where(np.arange(40) >= 30, 500.0, y)
+    first, second = multipliers(panel_of(y, price=price), 30), multipliers(panel_of(later, price=price), 30)
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(first, second)
+
+
 def test_covariates_that_never_change_drive_nothing() -> None:
     assert multipliers(panel_of(np.ones((2, 9)))) is None
     assert multipliers(panel_of(np.ones((2, 9)), holiday=np.zeros((2, 10), np.float32))) is None
