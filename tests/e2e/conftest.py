@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from sqlalchemy.engine import Engine
 
 from dashboard.run import is_healthy
 from tests.e2e.install_browser import find_chromium
@@ -114,3 +116,60 @@ def app(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Call it with a store's address to have the app serve it; returns the app's address."""
     with ExitStack() as stack:
         yield lambda url: stack.enter_context(serving(url, tmp_path))
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A store, and the address of the app that serves it."""
+
+    store: Engine
+    address: str
+
+
+class Stages:
+    """The stage that the tests of a module share, and a new one when it is asked for."""
+
+    def __init__(self, make_store: Callable[[Path], Engine], factory: pytest.TempPathFactory) -> None:
+        self._make_store, self._factory, self._open = make_store, factory, ExitStack()
+        self._now: Stage | None = None
+
+    def stage(self, anew: bool) -> Stage:
+        """The stage in use; a new one takes its place where it is not to be trusted any more."""
+        if self._now is None or anew:
+            self.close()
+            folder = self._factory.mktemp("stage")
+            store = self._make_store(folder)
+            self._open.callback(store.dispose)
+            self._now = Stage(store, self._open.enter_context(serving(str(store.url), folder)))
+        return self._now
+
+    def close(self) -> None:
+        """End the app, and leave the store."""
+        self._open.close()
+        self._now = None
+
+
+@pytest.fixture(scope="module")
+def stages(make_store: Callable[[Path], Engine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    """What a module's tests play on; `make_store` is the module's own fixture, which fills a store in a folder."""
+    found = Stages(make_store, tmp_path_factory)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, stages: Stages) -> Stage:
+    """The module's stage; a new one when the test is tried again, for what it wrote the first time is in the old one."""
+    return stages.stage(anew=getattr(request.node, "execution_count", 1) > 1)
+
+
+@pytest.fixture
+def store(stage: Stage) -> Engine:
+    """The store that the app serves."""
+    return stage.store
+
+
+@pytest.fixture
+def address(stage: Stage) -> str:
+    """Where the app is."""
+    return stage.address

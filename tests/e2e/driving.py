@@ -114,16 +114,28 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
     # the first: while a grid is drawn anew under another key, the old one may still be there
     page.locator(f".st-key-{key} [data-testid=stDataFrame]").first.scroll_into_view_if_needed()
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
-    return page.evaluate(
+    rows: list[dict[str, str]] = page.wait_for_function(
         """(key) => {
         const table = document.querySelector(`.st-key-${key} table`);
+        if (!table || !table.querySelector('td')) return null;
         const heads = [...table.querySelectorAll('th')].map(cell => [cell.getAttribute('aria-colindex'), cell.innerText]);
         const names = Object.fromEntries(heads);
         return [...table.querySelectorAll('tbody tr')].map(row => Object.fromEntries(
           [...row.querySelectorAll('td')].map(cell => [names[cell.getAttribute('aria-colindex')], cell.textContent])));
         }""",
-        key,
-    )
+        arg=key,
+    ).json_value()
+    return rows
+
+
+def row_with(page: Page, key: str, cells: dict[str, str]) -> dict[str, str]:
+    """The row of a grid with these cells, once it is there: a page follows a change of the store in a run of its own."""
+    for _ in range(LONGEST_MS // 200):
+        for row in grid(page, key):
+            if cells.items() <= row.items():
+                return row
+        page.wait_for_timeout(200)
+    raise AssertionError(f"no row of {key} has {cells}: {grid(page, key)}")
 
 
 def skus(page: Page) -> list[str]:

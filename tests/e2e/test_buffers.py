@@ -1,7 +1,7 @@
 """The buffers page in a browser: who may change what, what a change would do, and two people at one rule."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,8 @@ from data_access.engine import open_engine
 from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
 from tests.e2e import scene
-from tests.e2e.conftest import DESKTOP, serving
-from tests.e2e.driving import choose, grid, open_page, overflow, press, settled, violations
+from tests.e2e.conftest import DESKTOP
+from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, violations
 
 OPS = "Olga · ops"
 
@@ -32,18 +32,13 @@ def company(url: str) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    path = tmp_path_factory.mktemp("buffers") / "store.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = company(f"sqlite:///{path}")
-    yield engine
-    engine.dispose()
+def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        path = folder / "store.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        return company(f"sqlite:///{path}")
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def be(page: Page, who: str) -> None:
@@ -87,13 +82,8 @@ def test_a_rule_is_previewed_and_saved_and_live_stock_follows(browser: Browser, 
     expect(watching.get_by_role("heading", name="Amazon · SKU DESK-001: what is withheld")).to_be_visible()
     watching.context.close()
     assert ("channel_sku", "amazon", "DESK-001", 5.0, 1) in stored(store)
-    rows: dict[str, dict[str, str]] = {}
-    for _ in range(50):  # the page runs again once it hears of the change
-        rows = {row["Covers"]: row for row in grid(page, "buffers-grid")}
-        if "Amazon · SKU DESK-001" in rows:
-            break
-        page.wait_for_timeout(200)
-    assert (rows["Amazon · SKU DESK-001"]["Withholds"], rows["Amazon · SKU DESK-001"]["Withheld now (units)"]) == ("5 units", "5")
+    row = row_with(page, "buffers-grid", {"Covers": "Amazon · SKU DESK-001"})
+    assert (row["Withholds"], row["Withheld now (units)"]) == ("5 units", "5")
 
 
 def test_bad_input_is_said_and_nothing_is_saved(page: Page, address: str, store: Engine) -> None:

@@ -1,6 +1,6 @@
 """Many buffer rules at once in a browser: a grid, a change by filter, a file; and the back-test that suggests a size."""
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.queries import buffers as queries
 from tests.e2e import scene
-from tests.e2e.conftest import DESKTOP, PHONE, serving
+from tests.e2e.conftest import DESKTOP, PHONE
 from tests.e2e.driving import click_row, grid, open_page, overflow, resting_place, settled, until, violations
 from tests.e2e.test_buffers import OPS, audits, be, company, press, stored
 
@@ -22,19 +22,15 @@ HEADER = "channel,sku,category,location,in,amount,reason,last_day\n"
 
 
 @pytest.fixture(scope="module")
-def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    path = tmp_path_factory.mktemp("many") / "store.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = company(f"sqlite:///{path}")
-    save(engine, [Change(RuleDraft("channel_sku", "amazon", "DESK-005", amount=3.0, reason="returns"))], COMMAND_LINE)
-    yield engine
-    engine.dispose()
+def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        path = folder / "store.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        engine = company(f"sqlite:///{path}")
+        save(engine, [Change(RuleDraft("channel_sku", "amazon", "DESK-005", amount=3.0, reason="returns"))], COMMAND_LINE)
+        return engine
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def write(page: Page, key: str, text: str) -> None:

@@ -1,7 +1,7 @@
 """The inbox in a browser: what could not be taken in is mapped, mended, retried or dismissed, and arrives."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from data_access.engine import open_engine
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
 from tests.e2e import scene
-from tests.e2e.conftest import serving
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow
 
 MAPPING = """
@@ -47,25 +46,21 @@ W-4,1,SHELF 011,2,2026-06-01 13:00:00
 
 
 @pytest.fixture(scope="module")
-def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    path = tmp_path_factory.mktemp("scene") / "store.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = open_engine(f"sqlite:///{path}")
-    scene.build(engine)
-    for name, role in (("Olga", "ops"), ("Pia", "planner"), ("Vic", "viewer")):
-        add_user(engine, name, role, COMMAND_LINE)
-    for name, text in (("small.toml", MAPPING), ("orders.csv", ROWS)):
-        path.with_name(name).write_text(text, encoding="utf-8")
-    result = import_orders(engine, path.with_name("orders.csv"), str(path.with_name("small.toml")), None)
-    assert result.quarantined == 4
-    yield engine
-    engine.dispose()
+def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        path = folder / "store.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        engine = open_engine(f"sqlite:///{path}")
+        scene.build(engine)
+        for name, role in (("Olga", "ops"), ("Pia", "planner"), ("Vic", "viewer")):
+            add_user(engine, name, role, COMMAND_LINE)
+        for name, text in (("small.toml", MAPPING), ("orders.csv", ROWS)):
+            path.with_name(name).write_text(text, encoding="utf-8")
+        result = import_orders(engine, path.with_name("orders.csv"), str(path.with_name("small.toml")), None)
+        assert result.quarantined == 4
+        return engine
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def be(page: Page, who: str) -> None:

@@ -1,7 +1,7 @@
 """Live stock in a browser: it is live, its filters are a link, and its numbers can be taken apart."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,24 +11,19 @@ from sqlalchemy.engine import Engine
 from data_access.commands.ingest import ingest
 from data_access.engine import open_engine
 from tests.e2e import scene
-from tests.e2e.conftest import serving
 from tests.e2e.driving import SCROLLER, choose, click_header, click_row, expect_skus, grid, open_page, overflow, skus
 
 
 @pytest.fixture(scope="module")
-def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    path = tmp_path_factory.mktemp("scene") / "store.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = open_engine(f"sqlite:///{path}")
-    scene.build(engine)
-    yield engine
-    engine.dispose()
+def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        path = folder / "store.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        engine = open_engine(f"sqlite:///{path}")
+        scene.build(engine)
+        return engine
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def may_sell(page: Page) -> int:

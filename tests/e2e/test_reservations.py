@@ -1,7 +1,7 @@
 """Reservations and maxima of listings in a browser: previewed, saved, undone; what is wrong is said, and nothing typed is lost."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,8 @@ from data_access.engine import open_engine
 from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
 from tests.e2e import scene
-from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, settled, until, violations
+from tests.e2e.conftest import DESKTOP, PHONE
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, row_with, settled, until, violations
 
 OPS = "Olga · ops"
 RESERVATIONS = "buffers?view=Reservations"
@@ -37,18 +37,13 @@ def company(url: str) -> Engine:
 
 
 @pytest.fixture(scope="module")
-def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    path = tmp_path_factory.mktemp("reservations") / "store.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = company(f"sqlite:///{path}")
-    yield engine
-    engine.dispose()
+def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        path = folder / "store.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        return company(f"sqlite:///{path}")
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def be(page: Page, who: str) -> None:
@@ -138,13 +133,7 @@ def test_a_reservation_is_previewed_and_saved_and_live_stock_follows(browser: Br
     expect(watching.get_by_text("Reserved for other channels").first).to_be_visible()
     watching.context.close()
     assert ("DESK-001", 10, ["amazon"], [], 1) in stored(store)
-    shown: dict[str, dict[str, str]] = {}
-    for _ in range(50):  # the page runs again once it hears of the change
-        shown = {row["SKU"]: row for row in grid(page, "buffers-reservations-grid")}
-        if "DESK-001" in shown:
-            break
-        page.wait_for_timeout(200)
-    row = shown["DESK-001"]
+    row = row_with(page, "buffers-reservations-grid", {"SKU": "DESK-001"})
     told = [row[name] for name in ("Keeps", "For channels", "At locations", "State", "Kept now (units)", "Withheld now (units)")]
     assert told == ["10 units", "Amazon", "All that serve these channels", "✓ Active", "6", "6"]
 

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,25 +22,19 @@ from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, settled, violations
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
 
 MANAGER = "Demo manager · manager"
 GRID = "scorecards-grid"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    folder = tmp_path_factory.mktemp("scorecards")
-    build_demo(folder / "store.db", "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
-    engine = open_engine(f"sqlite:///{folder / 'store.db'}")
-    yield engine
-    engine.dispose()
+def make_store() -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        build_demo(folder / "store.db", "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
+        return open_engine(f"sqlite:///{folder / 'store.db'}")
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def printed(store: Engine, folder: Path) -> dict[tuple[str, str], dict[str, object]]:
@@ -99,10 +93,7 @@ def test_a_manager_sets_an_own_target_and_undoes_it(page: Page, address: str, st
     expect(page.get_by_text("Saved. The scorecards follow.")).to_be_visible()
     expect(page.get_by_text("Target <= 7.5 %", exact=False)).to_be_visible()
     assert queries.settings(store).drop("setting_id").rows() == [("shop", "own-return-60d", True, "0.075", 1)]
-    assert (
-        next(row for row in grid(page, GRID) if row["Metric"] == "Return rate, 60 days" and row["Channel"] == "Web shop")["Target"]
-        == "<= 7.5 %"
-    )
+    row_with(page, GRID, {"Metric": "Return rate, 60 days", "Channel": "Web shop", "Target": "<= 7.5 %"})
     press(page, "Undo the last change")
     expect(page.get_by_text("The target is assumed until you set your own.")).to_be_visible()
     assert queries.settings(store).is_empty()
@@ -118,13 +109,7 @@ def test_the_marketplace_s_figure_is_recorded_beside_ours(page: Page, address: s
     page.get_by_label("Note", exact=True).fill("Account health")
     press(page, "Record")
     expect(page.get_by_text("Saved. The scorecards follow.")).to_be_visible()
-    row: dict[str, str] = {}
-    for _ in range(50):  # the page runs again once it hears of the change
-        row = next(row for row in grid(page, GRID) if row["Metric"] == "Late shipment rate, 30 days")
-        if row["Marketplace says (%)"]:
-            break
-        page.wait_for_timeout(200)
-    assert float(row["Marketplace says (%)"]) == 3.5
+    row = row_with(page, GRID, {"Metric": "Late shipment rate, 30 days", "Marketplace says (%)": "3.5"})
     assert float(row["Ours less theirs (points)"]) == pytest.approx(float(row["Value (%)"]) - 3.5, abs=0.011)
     found = queries.figures(store)
     assert found.select("channel_id", "value", "note").rows() == [("amazon", "0.035", "Account health")]

@@ -1,7 +1,7 @@
 """On a slow connection the browser goes on saying what it showed before; what a person did since stands."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from tests.e2e import scene
-from tests.e2e.conftest import serving
 from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, resting_place, until
 
 PULSES_MS = 2_500  # several of the page's pulses
@@ -58,20 +57,16 @@ class Line:
 
 
 @pytest.fixture(scope="module")
-def store(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    path = tmp_path_factory.mktemp("slow") / "store.db"
-    path.write_bytes(sqlite_template.read_bytes())
-    engine = open_engine(f"sqlite:///{path}")
-    scene.build(engine)
-    save(engine, [Change(RuleDraft("channel", channel_id="ebay", amount=2.0, reason="slow sync"))], COMMAND_LINE)
-    yield engine
-    engine.dispose()
+def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
+    def make(folder: Path) -> Engine:
+        path = folder / "store.db"
+        path.write_bytes(sqlite_template.read_bytes())
+        engine = open_engine(f"sqlite:///{path}")
+        scene.build(engine)
+        save(engine, [Change(RuleDraft("channel", channel_id="ebay", amount=2.0, reason="slow sync"))], COMMAND_LINE)
+        return engine
 
-
-@pytest.fixture(scope="module")
-def address(store: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(str(store.url), tmp_path_factory.mktemp("app")) as found:
-        yield found
+    return make
 
 
 def test_a_rule_that_was_closed_stays_closed(page: Page, address: str, store: Engine) -> None:
