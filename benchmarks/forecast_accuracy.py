@@ -19,6 +19,7 @@ import polars as pl
 from benchmarks.forecast_baselines import path_of
 from benchmarks.forecast_data import CASES, Case
 from forecasting.engine import MODELS, MOST_RATIO, Context, fit, predict, transformed
+from forecasting.engine import quantiles as quantiles_at
 from forecasting.metrics import QUANTILES, naive_scale, pinball
 from forecasting.panel import panel
 from forecasting.segments import name
@@ -46,9 +47,9 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
         known = whole.until(origin)
         start = time.perf_counter()
         fitted, context = fit(known, case.horizon, 0), Context.of(known)
-        predicted = predict(fitted, known, context, case.horizon, QUANTILES)
+        predicted = predict(fitted, known, context, case.horizon)
+        mean, quantiles = predicted.mean, quantiles_at(fitted, predicted, QUANTILES)
         seconds += time.perf_counter() - start
-        mean, quantiles = predicted.mean, predicted.quantiles
         chosen += np.bincount(predicted.model.ravel(), minlength=len(MODELS))
         began = np.flatnonzero(whole.first < origin)
         y = whole.y[began, origin : origin + case.horizon].astype(np.float64)

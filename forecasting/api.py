@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from forecasting.engine import MODELS, SEASON, Array, Context, Fitted, fit, predict
+from forecasting.engine import quantiles as quantiles_at
 from forecasting.errors import InvalidPanel
 from forecasting.metrics import QUANTILES, naive_scale, pinball
 from forecasting.panel import Panel, check_horizon, panel
@@ -107,8 +108,9 @@ def backtest(
         naive = naive_scale(known.y, SEASON[whole.step])
         for name in models:
             only = None if name == CHOSEN else MODELS.index(name)
-            found = predict(fitted, known, context, horizon, QUANTILES, only)
-            parts.append(_errors(known.ids, whole.day(origin - 1), name, y, found.mean, found.quantiles, naive))
+            found = predict(fitted, known, context, horizon, only)
+            spread = quantiles_at(fitted, found, QUANTILES)
+            parts.append(_errors(known.ids, whole.day(origin - 1), name, y, found.mean, spread, naive))
     return pl.concat(parts)
 
 
@@ -166,7 +168,8 @@ def forecast_panel(whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[
     parts = []
     for start in range(0, len(whole), CHUNK):
         rows = np.arange(start, min(start + CHUNK, len(whole)))
-        found = predict(fitted, whole.take(rows), context.take(rows), horizon, quantiles)
+        found = predict(fitted, whole.take(rows), context.take(rows), horizon)
+        spread = quantiles_at(fitted, found, quantiles)
         parts.append(
             pl.DataFrame(
                 {
@@ -174,7 +177,7 @@ def forecast_panel(whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[
                     "ds": days.gather(np.tile(np.arange(horizon), len(rows))),
                     "model": names.gather(found.model.ravel()),
                     "mean": found.mean.ravel(),
-                    **{f"q{level:g}": found.quantiles[:, :, number].ravel() for number, level in enumerate(quantiles)},
+                    **{f"q{level:g}": spread[:, :, number].ravel() for number, level in enumerate(quantiles)},
                 }
             )
         )

@@ -104,14 +104,13 @@ class Context:
 @dataclass(frozen=True, slots=True)
 class Predicted:
     """What is expected of each series and period ahead (series x horizon): the mean, its dispersion, the segment and the number of the
-    model; and the quantiles (series x horizon x quantiles).
+    model.
     """
 
     mean: Array
     alpha: Array
     segment: Index
     model: Index
-    quantiles: Array
 
 
 def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds: int = pooled.ROUNDS) -> Fitted:
@@ -254,9 +253,7 @@ def _own_alpha(panel: Panel) -> Array:
     return found
 
 
-def predict(
-    fitted: Fitted, panel: Panel, context: Context, horizon: int, quantiles: tuple[float, ...], only: int | None = None
-) -> Predicted:
+def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: int | None = None) -> Predicted:
     """Predict the periods after a panel's last. `only`: the number of a model to take instead of the chosen ones."""
     count = len(panel)
     rows = Rows(np.repeat(np.arange(count), horizon), np.full(count * horizon, panel.periods), np.tile(np.arange(1, horizon + 1), count))
@@ -272,15 +269,20 @@ def predict(
         mean = np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale))) * fitted.corrections[model]
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
-    found = np.empty((len(rows), len(quantiles)))
-    for number in np.unique(model):
-        mine = model == number
-        found[mine] = quantiles_of(mean[mine], alpha[mine], code[mine], fitted.calibrations[number].at(quantiles), fitted.whole)
     known = ~np.isnan(panel.y)
     silent = (np.where(known, panel.y, 0.0).max(axis=1, initial=0.0) == 0)[rows.series]  # never sold: nothing is expected
-    mean, found[silent] = np.where(silent, 0.0, mean), 0.0
     shape = (count, horizon)
-    return Predicted(mean.reshape(shape), alpha.reshape(shape), code.reshape(shape), model.reshape(shape), found.reshape(*shape, -1))
+    return Predicted(np.where(silent, 0.0, mean).reshape(shape), alpha.reshape(shape), code.reshape(shape), model.reshape(shape))
+
+
+def quantiles(fitted: Fitted, found: Predicted, levels: tuple[float, ...]) -> Array:
+    """Quantiles of what was predicted, series x horizon x levels; none where nothing is expected."""
+    mean, alpha, code, model = (values.ravel() for values in (found.mean, found.alpha, found.segment, found.model))
+    result = np.zeros((len(mean), len(levels)))
+    for number in np.unique(model):
+        mine = (model == number) & (mean > 0)
+        result[mine] = quantiles_of(mean[mine], alpha[mine], code[mine], fitted.calibrations[number].at(levels), fitted.whole)
+    return result.reshape(*found.mean.shape, -1)
 
 
 def transformed(fitted: Fitted, found: Predicted, y: Array, luck: Array) -> Array:
