@@ -13,6 +13,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def _normal(mean: np.ndarray, sigma: np.ndarray) -> np.ndarray:
 
 def autoets(known: Panel, horizon: int, season: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and quantiles by statsforecast's AutoETS, series by series."""
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = [(known.y[row, known.first[row] :], horizon, season) for row in range(len(known))]
         found = list(pool.map(_one_autoets, jobs, chunksize=50))
     return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
@@ -81,7 +82,7 @@ def prophet(known: Panel, horizon: int, season: int) -> tuple[np.ndarray, np.nda
     """Mean and quantiles by a Prophet of each series, with the covariates that are known ahead as regressors."""
     days = [known.day(period) for period in range(known.periods + horizon)]
     names = list(known.known)
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = [
             (
                 known.y[row, known.first[row] :],
