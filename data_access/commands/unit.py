@@ -9,6 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from data_access.commands import catalogue as catalogues
+from data_access.commands.rows import among
 from data_access.commands.source import StoreSource
 from data_access.commands.store import STRIPES
 from data_access.domain.ledger import Ledger, Line
@@ -18,7 +19,7 @@ from data_access.schema import metadata
 from data_access.schema.audit import change_log, ingest_lock, store_version
 from data_access.schema.catalog import product
 from data_access.schema.channels import channel_state
-from data_access.schema.orders import allocation, order_line
+from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
 
 # Parents before children, so that foreign keys hold.
@@ -302,6 +303,11 @@ class Unit:
         for table, row_id in ledger.moved_history:
             moved = metadata.tables[table]
             self.connection.execute(sa.update(moved).where(moved.c.id == row_id).values(moves_stock=True))
+        shipped = [row_id for table, row_id in ledger.moved_history if table == shipment.name]
+        if shipped:
+            orders = sa.select(order_line.c.order_id).join(shipment, shipment.c.line_id == order_line.c.id).distinct()
+            for order_id in self.connection.execute(orders.where(among(self.connection, shipment.c.id, shipped))).scalars():
+                self.touch("orders", "order", order_id)
         if ledger.dirty_levels:
             self._write_levels()
         if ledger.dirty_backorders:

@@ -65,9 +65,12 @@ SHIPMENTS: Final = pl.Schema(
         "first_scan_at": MICROS,
         "last_scan_at": MICROS,
         "delivered_at": MICROS,
+        "moves_stock": pl.Boolean,
     }
 )
-"""Units of a line that left a location. Rows of an order with one `shipment_ref` are one package."""
+"""Units of a line that left a location. Rows of an order with one `shipment_ref` are one package. `moves_stock` is False for imported
+history from before the location's first count or opening.
+"""
 
 CANCELLATIONS: Final = pl.Schema(
     {

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
+from data_access.commands.imports import import_table
 from data_access.commands.ingest import ingest
 from data_access.demo import build_demo
 from data_access.domain import events as ev
@@ -37,6 +38,7 @@ from data_access.schema.orders import cancellation, order_line, sales_order, shi
 from data_access.schema.returns import return_line
 from tests.conftest import DEMO_AS_OF, DEMO_SEED, TEMPLATE, postgres_database
 from tests.data_access.histories import histories
+from tests.data_access.import_files import row, shop, write
 from tests.data_access.queries.busy_company import make_busy_company, sale
 from tests.data_access.small_company import HOUR, T0, forget_events, make_company
 
@@ -230,6 +232,23 @@ def test_it_is_read_anew_when_the_log_does_not_tell(store: Engine, tmp_path: Pat
     assert_equal(store, tmp_path)
 
 
+def test_history_that_a_count_begins_to_move_stock_is_read_anew(store: Engine, tmp_path: Path) -> None:
+    shop(
+        store,
+        tmp_path,
+        row("1", "a", "MUG", 2, "Shipped"),
+        row("2", "a", "MUG", 3, "Shipped", "2026-03-03 10:00:00"),
+    )
+    folder = tmp_path / "mirror"
+    catch_up(store, folder)
+    assert mirrored(folder, "shipment")["moves_stock"].to_list() == [False, False]
+    counts = write(tmp_path / "counts.csv", "sku,location_id,quantity,counted_at", "MUG,main,20,2026-03-02 00:00:00")
+    import_table(store, "counts", counts)
+    assert not catch_up(store, folder).is_rebuilt
+    assert mirrored(folder, "shipment").sort("quantity")["moves_stock"].to_list() == [False, True]
+    assert_equal(store, folder)
+
+
 def test_another_store_is_not_taken_for_this_one(store: Engine, sqlite_url: str, tmp_path: Path) -> None:
     make_busy_company(store)
     catch_up(store, tmp_path / "mirror")
@@ -267,7 +286,7 @@ def test_a_manifest_of_another_release_is_not_read(store: Engine, tmp_path: Path
     make_busy_company(store)
     catch_up(store, tmp_path)
     path = tmp_path / "manifest.json"
-    path.write_text(path.read_text().replace('"format": 1', '"format": 0'))
+    path.write_text(path.read_text().replace(f'"format": {manifests.FORMAT}', '"format": 0'))
     assert load(tmp_path) is None
     assert catch_up(store, tmp_path).is_rebuilt
 
