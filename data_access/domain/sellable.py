@@ -1,0 +1,155 @@
+"""For what share of each day a SKU could be sold on a channel, as far as stock tells.
+
+- A SKU can be sold while some location that serves the channel has sellable stock that no order holds; a kit while some location has all
+  of its components, as it is made now.
+- A till sells only what lies in its own shop: of a retail channel each location counts for itself, by its share of the channel's demand.
+- Before the first count, opening or receipt of a SKU at a channel's locations nothing is known of its stock: it was there if it sold.
+- A channel without locations, and a SKU without stock at any of them, is never out of stock: its stock is not kept here.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from data_access.domain.in_stock import Clock, Ints, Numbers, Stretches, held, overlapping, shares
+
+Shares = NDArray[np.float32]
+
+PLACES: Final = ("sku", "location", "free", "known_from")
+KNOWN: Final = 0.5
+"""A day with at least this share in stock counts as one with stock."""
+
+LEAST_UNITS: Final = 10
+AS_WELL: Final = 0.75
+_NEVER: Final = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """SKUs, kits too, at locations, by number; when each had any free; and from when on its stock is known (microseconds)."""
+
+    sku: Numbers
+    location: Numbers
+    known_from: Ints
+    in_stock: Stretches
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Locations that serve a channel together, by number, and what share of its demand they see."""
+
+    locations: tuple[int, ...]
+    weight: float
+
+
+def places(stocked: pl.DataFrame, changes: pl.DataFrame, kits: pl.DataFrame, size: tuple[int, int], begins: int, ends: int) -> Places:
+    """Play the stock of each place backwards.
+
+    Args:
+        stocked: sku, location (numbers), free (units right before `ends`), known_from (null: never).
+        changes: sku, location, at, units: what changed free units from `begins` to before `ends`; at other places than `stocked` it is
+            left out.
+        kits: kit, component (numbers), quantity.
+        size: how many SKUs and locations there are.
+        begins: microseconds since 1970.
+        ends: the moment after the last.
+
+    """
+    sku, location = stocked["sku"].to_numpy(), stocked["location"].to_numpy()
+    row_of = np.full(size, -1, np.int32)
+    row_of[sku, location] = np.arange(len(sku))
+    row = row_of[changes["sku"].to_numpy(), changes["location"].to_numpy()]
+    rows = changes.select("at", "units", row=pl.Series(row)).filter(pl.col("row") >= 0)
+    free = stocked["free"].to_numpy()
+    known_from = stocked["known_from"].fill_null(_NEVER).to_numpy()
+    in_stock = held(free, np.ones(len(free), np.int64), rows, begins, ends)
+    found = Places(sku, location, known_from, in_stock)
+    if kits.is_empty() or not len(sku):
+        return found
+    return _with_kits(found, stocked.with_row_index("place"), rows, kits, begins, ends)
+
+
+def _with_kits(found: Places, stocked: pl.DataFrame, rows: pl.DataFrame, kits: pl.DataFrame, begins: int, ends: int) -> Places:
+    parts = (
+        kits.with_columns(parts=pl.len().over("kit"))
+        .join(stocked, left_on="component", right_on="sku")
+        .filter(pl.len().over("kit", "location") == pl.col("parts"))
+        .sort("kit", "location", "component")
+        .with_row_index("part")
+    )
+    if parts.is_empty():
+        return found
+    theirs = rows.join(parts.select(pl.col("place").cast(pl.Int32).alias("row"), "part"), on="row")
+    each = held(
+        parts["free"].to_numpy(),
+        parts["quantity"].to_numpy(),
+        theirs.select("at", "units", row=pl.col("part").cast(pl.Int32)),
+        begins,
+        ends,
+    )
+    whole = parts.group_by("kit", "location", maintain_order=True).agg(pl.len(), pl.col("known_from").fill_null(_NEVER).max())
+    kit_of = np.repeat(np.arange(whole.height), whole["len"].to_numpy()).astype(np.int32)
+    together = overlapping(kit_of[each.row], each, whole["len"].to_numpy().astype(np.int64))
+    return Places(
+        np.concatenate([found.sku, whole["kit"].to_numpy()]),
+        np.concatenate([found.location, whole["location"].to_numpy()]),
+        np.concatenate([found.known_from, whole["known_from"].to_numpy()]),
+        Stretches(
+            np.concatenate([found.in_stock.row, together.row + np.int32(len(found.sku))]),
+            np.concatenate([found.in_stock.since, together.since]),
+            np.concatenate([found.in_stock.until, together.until]),
+        ),
+    )
+
+
+def sellable(known: Places, skus: Numbers, sold_from: Ints, pools: list[Pool], clock: Clock, begins: int, ends: int, days: int) -> Shares:
+    """For what share of each day the SKUs (numbers, each once) could be sold on a channel: SKUs x days.
+
+    `sold_from`: when each was first ordered on the channel, in microseconds.
+    """
+    row_of = np.full(int(max(skus.max(initial=0), known.sku.max(initial=0))) + 1, -1, np.int32)
+    row_of[skus] = np.arange(len(skus))
+    found, weight = np.zeros((len(skus), days), np.float32), np.zeros(len(skus), np.float32)
+    for pool in pools:
+        mine = np.isin(known.location, pool.locations)
+        row = np.where(mine, row_of[known.sku], -1).astype(np.int32)
+        held_here = np.unique(row[row >= 0])
+        if not len(held_here):
+            continue
+        known_from = np.full(len(skus), _NEVER)
+        np.minimum.at(known_from, row[row >= 0], known.known_from[row >= 0])
+        chosen = np.flatnonzero(row[known.in_stock.row] >= 0)
+        unknown = held_here[(sold_from[held_here] < known_from[held_here]) & (known_from[held_here] > begins)]
+        at = known.in_stock.take(chosen)
+        both = Stretches(
+            np.concatenate([row[at.row], unknown.astype(np.int32)]),
+            np.concatenate([at.since, np.full(len(unknown), begins)]),
+            np.concatenate([at.until, np.minimum(known_from[unknown], ends)]),
+        )
+        together = overlapping(both.row, both, np.ones(len(skus), np.int64))
+        found[held_here] += np.float32(pool.weight) * shares(together, clock, len(skus), days)[held_here]
+        weight[held_here] += np.float32(pool.weight)
+    kept = weight > 0
+    found[kept] /= weight[kept, None]
+    found[~kept] = 1.0
+    return np.clip(found, 0.0, 1.0)
+
+
+def unlimited(units: Shares, available: Shares, first: Numbers) -> NDArray[np.bool_]:
+    """Which series sell as well without stock as with it: their stock is not kept, or customers order what is yet to come.
+
+    Of a day without stock on which something was ordered nobody knows what more would have been: most often only some customers wait. So
+    it stays a day of unknown demand, unless on all such days of the series together at least `AS_WELL` of its demand with stock was
+    ordered, `LEAST_UNITS` or more; or it never had stock at all. `first`: the day that each series begins on.
+    """
+    begun = np.arange(units.shape[1])[None, :] >= first[:, None]
+    without, known = begun & (available == 0), begun & (available >= KNOWN)
+    ordered = np.where(without, units, 0).sum(axis=1)
+    with_stock = np.where(known, units, 0).sum(axis=1)
+    known_days = known.sum(axis=1)
+    usual = with_stock / np.maximum(known_days, 1) * without.sum(axis=1)
+    found: NDArray[np.bool_] = (ordered > 0) & ((known_days == 0) | ((ordered >= LEAST_UNITS) & (ordered >= AS_WELL * usual)))
+    return found

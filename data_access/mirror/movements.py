@@ -1,0 +1,81 @@
+"""The movements of sellable stock that are no shipments, kept beside the mirror, so that a run reads only what came in since the last.
+
+Of every ten movements nine are shipments, which the mirror has as facts: these are the others. Movements are only ever appended, but row
+ids do not tell in what order: a process numbers its rows from a block that it took earlier. So the last `OVERLAP` ids are read again each
+time, and everything once in `KEPT_DAYS`.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from data_access.errors import StoreUnavailable
+from data_access.mirror.manifest import sync
+from data_access.queries.frames import read
+from data_access.schema.stock import stock_movement
+
+MOVES: Final = pl.Schema({"id": pl.Int64, "sku": pl.String, "location_id": pl.String, "at": pl.Int64, "units": pl.Int64})
+"""`at`: microseconds since 1970; `units`: signed."""
+
+OVERLAP: Final = 1_000_000
+KEPT_DAYS: Final = 7
+_FILE: Final = "moves.parquet"
+_FORMAT: Final = "1"
+
+
+def moves(connection: Connection, folder: Path, store_id: str) -> pl.DataFrame:
+    """`MOVES` of the whole store, by id.
+
+    Raises:
+        StoreUnavailable: the folder cannot be written.
+
+    """
+    now = datetime.now(UTC)
+    newest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(stock_movement.c.id), 0))).scalar_one()
+    known, since = _kept(folder, store_id, now)
+    after = -1 if known.is_empty() else max(int(since["newest"]) - OVERLAP, -1)
+    move = stock_movement.c
+    query = sa.select(move.id, move.sku, move.location_id, move.occurred_at, move.quantity).where(
+        move.id > after, move.state == "sellable", move.kind != "shipment"
+    )
+    fresh = read(connection, query.order_by(move.id), MOVES)
+    found = pl.concat([known.filter(pl.col("id") <= after), fresh])
+    if found.height != known.height or int(since["newest"]) != newest:
+        _keep(folder, found, {**since, "newest": str(newest)})
+    return found
+
+
+def _kept(folder: Path, store_id: str, now: datetime) -> tuple[pl.DataFrame, dict[str, str]]:
+    """What was kept, and since when; nothing, if it is of another store or too long ago."""
+    path = folder / _FILE
+    anew = {"format": _FORMAT, "store_id": store_id, "read_at": now.isoformat(), "newest": "0"}
+    try:
+        about = pl.read_parquet_metadata(path)
+        told = {name: about[name] for name in anew}
+        if (told["format"], told["store_id"]) != (_FORMAT, store_id) or now - datetime.fromisoformat(told["read_at"]) > timedelta(
+            KEPT_DAYS
+        ):
+            return MOVES.to_frame(), anew
+        return pl.read_parquet(path), told
+    except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
+        return MOVES.to_frame(), anew
+
+
+def _keep(folder: Path, found: pl.DataFrame, about: dict[str, str]) -> None:
+    """Put it in place of what was kept; a kill leaves either."""
+    beside = folder / f"{_FILE}.{os.getpid()}"
+    try:
+        with beside.open("wb") as file:
+            found.write_parquet(file, compression="lz4", metadata=about)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(folder / _FILE)
+        sync(folder)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreUnavailable(f"The mirror in {folder} cannot be written ({error.strerror}): give write permission on it.") from error
