@@ -70,10 +70,12 @@ def overlapping(row: Numbers, found: Stretches, need: Ints) -> Stretches:
     rows = np.concatenate([row, row])
     at = np.concatenate([found.since, found.until])
     change = np.repeat(np.array([1, -1]), len(row))
-    order = np.lexsort((-change, at, rows))  # what begins as another ends goes on
+    order = np.lexsort((at, rows))
     rows, at = rows[order].astype(np.int32), at[order]
     running = np.cumsum(change[order])  # 0 after each row's last
-    return _stretches(rows, at, running >= need[rows], 0)
+    settled = np.append((rows[1:] != rows[:-1]) | (at[1:] != at[:-1]), True)[: len(rows)]
+    rows, at = rows[settled], at[settled]
+    return _stretches(rows, at, running[settled] >= need[rows], 0)
 
 
 def _stretches(row: Numbers, at: Ints, holds: NDArray[np.bool_], ends: int) -> Stretches:

@@ -1,7 +1,7 @@
 """For what share of each day a SKU could be sold on a channel, as far as stock tells.
 
-- A SKU can be sold while some location that serves the channel has sellable stock that no order holds; a kit while some location has all
-  of its components, as it is made now.
+- A SKU can be sold while some location that serves the channel has sellable stock that no order holds or waits for; a kit while some
+  location has all of its components, as it is made now.
 - A till sells only what lies in its own shop: of a retail channel each location counts for itself, by its share of the channel's demand.
 - Before the first count, opening or receipt of a SKU at a channel's locations nothing is known of its stock: it was there if it sold.
 - A channel without locations, and a SKU without stock at any of them, is never out of stock: its stock is not kept here.
@@ -147,9 +147,9 @@ def unlimited(units: Shares, available: Shares, first: Numbers) -> NDArray[np.bo
     """
     begun = np.arange(units.shape[1])[None, :] >= first[:, None]
     without, known = begun & (available == 0), begun & (available >= KNOWN)
+    never = ~(begun & (available > 0)).any(axis=1)
     ordered = np.where(without, units, 0).sum(axis=1)
     with_stock = np.where(known, units, 0).sum(axis=1)
-    known_days = known.sum(axis=1)
-    usual = with_stock / np.maximum(known_days, 1) * without.sum(axis=1)
-    found: NDArray[np.bool_] = (ordered > 0) & ((known_days == 0) | ((ordered >= LEAST_UNITS) & (ordered >= AS_WELL * usual)))
+    usual = with_stock / np.maximum(known.sum(axis=1), 1) * without.sum(axis=1)
+    found: NDArray[np.bool_] = (never & (ordered > 0)) | ((ordered >= LEAST_UNITS) & (ordered >= AS_WELL * usual))
     return found

@@ -1,8 +1,8 @@
 """What the mirror tells of demand, a month of placing at a time: units by the channel's day, and what orders took from the stock.
 
 Units of a line count as taken from the moment it is placed: where they shipped from or are allocated; shipping them then changes nothing.
-Of units that were cancelled before they shipped nobody knows where they were: they are taken to have been where the line says, else at the
-first location of its channel. Units that are backordered still are nowhere.
+Of units that were cancelled before they shipped nobody knows where they were, and those that are backordered still are nowhere: they are
+taken to be where the line says, else at the first location of its channel that keeps the SKU.
 
 SKUs, channels and locations are numbers here: their places in `Names`.
 """
@@ -30,7 +30,7 @@ TAKEN: Final = pl.Schema({"sku": pl.Int32, "location": pl.Int32, "units": pl.Int
 
 _LINE: Final = [
     *("line_id", "order_id", "sku", "kit_version", "channel_id", "placed_at", "location_id"),
-    *("quantity", "shipped_quantity", "allocated_quantity"),
+    *("quantity", "shipped_quantity", "allocated_quantity", "backordered_quantity"),
 ]
 _TIED: Final = ["sku", "kit_version", "location", "at", "units", "until", "back"]
 
@@ -64,8 +64,8 @@ def _number(column: str, names: pl.Enum) -> pl.Expr:
 class Asked:
     """What is read: whole days from `start` to `last`, and moments from `begins` to before `ends` (microseconds since 1970).
 
-    `zone_of`, `first_of`: time zone and first location of each channel, by number. `parts`: sku, kit_version, component, quantity of all
-    kits; `allocated`: line_id, location, units.
+    `zone_of`: the time zone of each channel, by number. `homes`: sku, channel, home: the first location of the channel that keeps the SKU,
+    or a component of the kit. `parts`: sku, kit_version, component, quantity of all kits; `allocated`: line_id, location, units.
     """
 
     start: date
@@ -73,7 +73,7 @@ class Asked:
     begins: int
     ends: int
     zone_of: Mapping[int, str]
-    first_of: Mapping[int, int]
+    homes: pl.DataFrame
     parts: pl.DataFrame
     allocated: pl.DataFrame
     names: Names
@@ -124,7 +124,7 @@ def month_of(mirror: Mirror, month: str, asked: Asked) -> Month:
         .join(by_buyer, on="line_id", how="left")
         .with_columns(units=pl.col("quantity") - pl.col("cancelled").fill_null(0))
     )
-    local = pl.concat([_local(demand, zone, asked) for zone in sorted(set(asked.zone_of.values()))])
+    local = pl.concat([_local(demand, zone, asked) for zone in sorted({"UTC", *asked.zone_of.values()})])
     changes, taken = _taken(mirror, month, lines, gone, asked)
     return Month(
         daily=local.group_by("sku", "channel", "day").agg(pl.col("units").sum()).select(DAILY.names()),
@@ -185,20 +185,21 @@ def _taken(mirror: Mirror, month: str, lines: pl.DataFrame, gone: pl.DataFrame, 
         .join(lines.select("line_id", "sku", "kit_version", "at"), on="line_id")
         .with_columns(back=never)
     )
-    first = pl.col("channel").replace_strict(asked.first_of, default=None, return_dtype=pl.Int32)
-    placed = lines.select("line_id", "sku", "kit_version", "at", "allocated_quantity", place=pl.coalesce("location", first))
-    held = (
-        placed.filter(pl.col("allocated_quantity") > 0)
-        .join(asked.allocated, on="line_id", how="left")
-        .with_columns(
-            location=pl.coalesce("location", "place"),
-            units=pl.coalesce("units", "allocated_quantity"),
-            until=pl.lit(asked.ends, pl.Int64),
-            back=never,
-        )
+    is_open = pl.col("allocated_quantity") + pl.col("backordered_quantity") > 0
+    unshipped = (
+        lines.filter(is_open | pl.col("line_id").is_in(gone["line_id"].unique().implode()))
+        .join(asked.homes, on=["sku", "channel"], how="left")
+        .with_columns(location=pl.coalesce("location", "home"), until=pl.lit(asked.ends, pl.Int64), back=never)
     )
-    cancelled = gone.select("line_id", "units", until="at", back="at").join(placed.rename({"place": "location"}), on="line_id")
-    tied = _exploded(pl.concat([part.select(_TIED) for part in (shipped, held, cancelled)]).drop_nulls("location"), asked.parts)
+    allocated = (
+        unshipped.filter(pl.col("allocated_quantity") > 0)
+        .join(asked.allocated.rename({"location": "held_at"}), on="line_id", how="left")
+        .with_columns(location=pl.coalesce("held_at", "location"), units=pl.coalesce("units", "allocated_quantity"))
+    )
+    waiting = unshipped.with_columns(units="backordered_quantity").filter(pl.col("units") > 0)
+    cancelled = unshipped.drop("until", "back").join(gone.select("line_id", "units", until="at", back="at"), on="line_id")
+    every = [part.select(_TIED) for part in (shipped, allocated, waiting, cancelled)]
+    tied = _exploded(pl.concat(every).drop_nulls("location"), asked.parts)
     changes = pl.concat(
         [
             tied.select("sku", "location", "at", units=-pl.col("units")),

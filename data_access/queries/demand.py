@@ -199,6 +199,12 @@ class _Store:
         allocated = read(connection, sa.select(own.line_id, own.location_id, own.quantity), _ALLOCATED)
         served = serving.select(channel=names.channel(), location=names.location())
         locations_of = {number: own["location"].to_list() for (number,), own in served.partition_by("channel", as_dict=True).items()}
+        kits = catalog.kits(connection).select("quantity", kit=names.sku("kit_sku"), component=names.sku("component_sku"))
+        stocked = (
+            levels.select("sellable", "tracked_from", **place)
+            .join(later, on=_PLACE, how="left")
+            .select(*_PLACE, "tracked_from", sellable=pl.col("sellable") - pl.col("units").fill_null(0))
+        )
         at = {**versions(connection), **mirror.manifest.versions}
         return cls(
             asked=Asked(
@@ -207,7 +213,7 @@ class _Store:
                 begins=min(_midnight(start, zone) for zone in zones),
                 ends=ends,
                 zone_of=dict(enumerate(channels["time_zone"])),
-                first_of={number: own[0] for number, own in locations_of.items()},
+                homes=_homes(stocked, kits, served),
                 parts=parts.with_columns(sku=names.sku(), component=names.sku("component")),
                 allocated=allocated.select("line_id", "units", location=names.location()),
                 names=names,
@@ -215,15 +221,21 @@ class _Store:
             channels=channels,
             serving=locations_of,
             categories=products["category"],
-            kits=catalog.kits(connection).select("quantity", kit=names.sku("kit_sku"), component=names.sku("component_sku")),
+            kits=kits,
             listed=_listed(connection).with_columns(sku=names.sku(), channel=names.channel()),
-            stocked=levels.select("sellable", "tracked_from", **place)
-            .join(later, on=_PLACE, how="left")
-            .select(*_PLACE, "tracked_from", sellable=pl.col("sellable") - pl.col("units").fill_null(0)),
+            stocked=stocked,
             moved=moves(connection, mirror.folder, mirror.manifest.store_id).select("at", "units", **place),
             promotions=promotions(connection).select("starts_on", "ends_on", "discount", sku=names.sku(), channel=names.channel()),
             version="-".join([mirror.manifest.store_id.strip('"'), *(f"{topic}.{at.get(topic, 0)}" for topic in ("orders", *_TOPICS))]),
         )
+
+
+def _homes(stocked: pl.DataFrame, kits: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
+    """`Asked.homes`, from locations by channel in order of priority."""
+    parts = kits.join(stocked, left_on="component", right_on="sku").select("location", sku="kit")
+    keeping = pl.concat([stocked.select("location", "sku"), parts])
+    order = served.with_row_index("rank").join(keeping, on="location").sort("rank")
+    return order.unique(["sku", "channel"], keep="first").select("sku", "channel", home="location")
 
 
 def _channels(connection: Connection) -> pl.DataFrame:
