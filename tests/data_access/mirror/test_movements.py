@@ -14,6 +14,7 @@ from data_access.errors import StoreUnavailable
 from data_access.mirror import movements
 from data_access.mirror.movements import MOVES, moves
 from data_access.queries.frames import read
+from data_access.schema.audit import id_block
 from data_access.schema.stock import stock_movement
 from tests.data_access.queries.busy_company import head, make_busy_company, opening
 from tests.data_access.small_company import T0, make_company
@@ -77,6 +78,8 @@ def test_what_came_in_since_is_read_and_no_more(store: Engine, tmp_path: Path, m
 def test_ids_of_earlier_blocks_are_seen_among_the_last_ids_and_after_some_days(
     store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with writing(store) as connection:
+        connection.execute(sa.update(id_block).values(next_id=100_000))
     make_busy_company(store)
     first = int(kept(store, tmp_path)["id"].min() or 0)  # type: ignore[arg-type]
     add(store, first - 10, 5)
@@ -103,5 +106,5 @@ def test_what_cannot_be_used_is_read_anew(store: Engine, tmp_path: Path) -> None
 def test_a_folder_that_cannot_be_written_is_said(store: Engine, tmp_path: Path) -> None:
     make_company(store)
     ingest(store, [opening(1, "north", A=1)])
-    with pytest.raises(StoreUnavailable, match="The mirror in .* cannot be written"):
+    with pytest.raises(StoreUnavailable, match="cannot be written"):
         kept(store, tmp_path / "missing")
