@@ -22,7 +22,7 @@ OPEN_DAYS: Final = 92
 REGION_DAYS: Final = 364
 
 DAILY: Final = pl.Schema({"sku": pl.Int32, "channel": pl.Int32, "day": pl.Int32, "units": pl.Int64})
-HOURS: Final = pl.Schema({"channel": pl.Int32, "hour": pl.Int8, "lines": pl.UInt32})
+LINES_BY_HOUR: Final = pl.Schema({"channel": pl.Int32, "hour": pl.Int8, "lines": pl.UInt32})
 NAMED: Final = pl.Schema({"channel": pl.Int32, "location": pl.Int32, "units": pl.Int64})
 SENT: Final = pl.Schema({"sku": pl.Int32, "channel": pl.Int32, "region": pl.String, "units": pl.Int64})
 CHANGES: Final = pl.Schema({"sku": pl.Int32, "location": pl.Int32, "at": pl.Int64, "units": pl.Int64})
@@ -83,10 +83,10 @@ class Asked:
         """How many days."""
         return (self.last - self.start).days + 1
 
-    def months(self) -> list[str]:
-        """The months of placing (UTC) that may tell something."""
-        first = self.start - timedelta(days=OPEN_DAYS)
-        return sorted({(first + timedelta(days=day)).strftime("%Y-%m") for day in range(OPEN_DAYS + self.days + 2)})
+    def months(self, mirror: Mirror) -> list[str]:
+        """The mirror's months of placing (UTC) that may tell something."""
+        first, last = (day.strftime("%Y-%m") for day in (self.start - timedelta(days=OPEN_DAYS), self.last + timedelta(days=2)))
+        return sorted(month for month in mirror.manifest.parts["line"] if first <= month <= last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def month_of(mirror: Mirror, month: str, asked: Asked) -> Month:
     changes, taken = _taken(mirror, month, lines, gone, asked)
     return Month(
         daily=local.group_by("sku", "channel", "day").agg(pl.col("units").sum()).select(DAILY.names()),
-        hours=local.group_by("channel", "hour").agg(lines=pl.len()).select(HOURS.names()),
+        hours=local.group_by("channel", "hour").agg(lines=pl.len()).select(LINES_BY_HOUR.names()),
         named=local.drop_nulls("location").group_by("channel", "location").agg(pl.col("units").sum()).select(NAMED.names()),
         sent=_sent(mirror, month, local.filter(pl.col("day") >= asked.days - REGION_DAYS)),
         changes=changes,

@@ -22,7 +22,7 @@ from data_access.domain.in_stock import HOURS, Clock
 from data_access.domain.sellable import Pool, places, sellable, unlimited
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
-from data_access.mirror.demand import SENT, Asked, Month, Names, month_of
+from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, SENT, TAKEN, Asked, Month, Names, month_of
 from data_access.mirror.movements import moves
 from data_access.mirror.scan import Mirror
 from data_access.queries import catalog
@@ -131,12 +131,12 @@ def demand_history(
         last = last or over
         store = _Store.of(connection, mirror, channels, last - timedelta(days=days - 1), last)
     asked, months = store.asked, []
-    names = asked.months()
+    names = asked.months(mirror)
     for number, month in enumerate(names):
         progress(0.2 + 0.6 * number / len(names), f"Reading the orders of {month}")
         months.append(month_of(mirror, month, asked))
     progress(0.8, "Playing the stock backwards")
-    daily = pl.concat([month.daily for month in months]).group_by("sku", "channel", "day").agg(pl.col("units").sum())
+    daily = pl.concat([DAILY.to_frame(), *(month.daily for month in months)]).group_by("sku", "channel", "day").agg(pl.col("units").sum())
     daily = daily.filter(pl.col("units") > 0)
     series = _series(daily, store)
     row_of = np.full((len(asked.names.skus.categories), channels.height), -1, np.int32)
@@ -308,7 +308,7 @@ def _named(series: pl.DataFrame, store: _Store) -> pl.DataFrame:
 
 def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: Floats) -> Floats:
     asked = store.asked
-    taken = pl.concat([month.taken for month in months]).group_by(_PLACE).agg(taken=pl.col("units").sum())
+    taken = pl.concat([TAKEN.to_frame(), *(month.taken for month in months)]).group_by(_PLACE).agg(taken=pl.col("units").sum())
     moved_from = store.moved.group_by(_PLACE).agg(moved_from=pl.col("at").min())
     free = pl.col("sellable") - pl.col("taken").fill_null(0)
     stocked = (
@@ -320,8 +320,8 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
     changes = pl.concat([inside.select(*_PLACE, "at", "units"), *(month.changes for month in months)])
     size = len(asked.names.skus.categories), len(asked.names.locations.categories)
     known = places(stocked, changes, store.kits, size, asked.begins, asked.ends)
-    hours = pl.concat([month.hours for month in months])
-    named = pl.concat([month.named for month in months])
+    hours = pl.concat([LINES_BY_HOUR.to_frame(), *(month.hours for month in months)])
+    named = pl.concat([NAMED.to_frame(), *(month.named for month in months)])
     found = np.empty_like(units)
     for number, (_, kind, zone, synced_until) in enumerate(store.channels.iter_rows()):
         mine = series.with_row_index("row").filter(pl.col("channel") == number)

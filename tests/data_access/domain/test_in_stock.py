@@ -82,7 +82,7 @@ def test_shares_of_days() -> None:
 @st.composite
 def stories(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, int, int]]]:
     """Balances at the end of three days, and changes: row, second, units."""
-    seconds = st.integers(0, 72 * 3_600 - 1).map(lambda second: second // 450 * 450)
+    seconds = st.integers(0, 72 * 3_600 - 1).map(lambda second: second // 1_800 * 1_800)
     return (
         draw(st.lists(st.integers(-2, 3), min_size=1, max_size=3)),
         draw(st.lists(st.tuples(st.integers(0, 2), seconds, st.integers(-2, 2)), max_size=12)),
@@ -101,11 +101,11 @@ def test_against_a_loop(story: tuple[list[int], list[tuple[int, int, int]]], nee
     york = clock("America/New_York", date(1970, 1, 1), h9=25.0)
     got = shares(both, york, 2, 2)
     expected = np.zeros((2, 2))
-    for second in range(0, 72 * 3_600, 450):
+    for second in range(0, 72 * 3_600, 1_800):
         balances = [last - sum(units for row, at, units in told if row == number and at > second) for number, last in enumerate(end)]
         enough = [sum(owner[number] == one and balance >= need for number, balance in enumerate(balances)) for one in (0, 1)]
         local = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo("America/New_York"))
         day = (local.date() - date(1970, 1, 1)).days
         if 0 <= day < 2:
-            expected[np.array(enough) >= together, day] += (25 if local.hour == 9 else 1) / 48 / 8
+            expected[np.array(enough) >= together, day] += (25 if local.hour == 9 else 1) / 48 / 2
     assert got == pytest.approx(expected, abs=1e-5)

@@ -499,7 +499,7 @@ def free(engine: Engine) -> dict[str, int]:
     return {**found, "KIT": min(found["A"], found["B"] // 2)}
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_in_stock_is_when_live_stock_had_some(store: Engine, tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """`market`, whose only location also ships what `web` sells, over five days; the history is read on the way, too."""
     monkeypatch.setattr(sellable, "LEAST_UNITS", 1_000_000)
