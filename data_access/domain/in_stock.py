@@ -122,10 +122,11 @@ def shares(found: Stretches, clock: Clock, rows: int, days: int) -> NDArray[np.f
     row, since, until = found.row[some], since[some], until[some]
     first, last = since.astype(np.int64), until.astype(np.int64)
     covered = np.zeros((rows, days + 2), np.float32)
+    cells, begin = covered.reshape(-1), row.astype(np.int64) * (days + 2)
     # all days from the first to before the last, as steps up and down; then what is missing on the first and covered on the last
-    np.add.at(covered, (row, first), 1.0)
-    np.add.at(covered, (row, last), -1.0)
+    np.add.at(cells, begin + first, np.float32(1))
+    np.add.at(cells, begin + last, np.float32(-1))
     np.cumsum(covered, axis=1, out=covered)
-    np.add.at(covered, (row, first), first - since)
-    np.add.at(covered, (row, last), until - last)
+    np.add.at(cells, begin + first, (first - since).astype(np.float32))
+    np.add.at(cells, begin + last, (until - last).astype(np.float32))
     return np.clip(covered[:, :days], 0.0, 1.0)

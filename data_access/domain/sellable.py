@@ -8,7 +8,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,6 @@ from data_access.domain.in_stock import Clock, Ints, Numbers, Stretches, held, o
 
 Shares = NDArray[np.float32]
 
-PLACES: Final = ("sku", "location", "free", "known_from")
 KNOWN: Final = 0.5
 """A day with at least this share in stock counts as one with stock."""
 
@@ -45,7 +44,7 @@ class Pool:
     weight: float
 
 
-def places(stocked: pl.DataFrame, changes: pl.DataFrame, kits: pl.DataFrame, size: tuple[int, int], begins: int, ends: int) -> Places:
+def places(stocked: pl.DataFrame, changes: pl.DataFrame, kits: pl.DataFrame, skus: int, begins: int, ends: int) -> Places:
     """Play the stock of each place backwards.
 
     Args:
@@ -53,54 +52,62 @@ def places(stocked: pl.DataFrame, changes: pl.DataFrame, kits: pl.DataFrame, siz
         changes: sku, location, at, units: what changed free units from `begins` to before `ends`; at other places than `stocked` it is
             left out.
         kits: kit, component (numbers), quantity.
-        size: how many SKUs and locations there are.
+        skus: how many there are.
         begins: microseconds since 1970.
         ends: the moment after the last.
 
     """
-    sku, location = stocked["sku"].to_numpy(), stocked["location"].to_numpy()
-    row_of = np.full(size, -1, np.int32)
-    row_of[sku, location] = np.arange(len(sku))
-    row = row_of[changes["sku"].to_numpy(), changes["location"].to_numpy()]
-    rows = changes.select("at", "units", row=pl.Series(row)).filter(pl.col("row") >= 0)
-    free = stocked["free"].to_numpy()
-    known_from = stocked["known_from"].fill_null(_NEVER).to_numpy()
-    in_stock = held(free, np.ones(len(free), np.int64), rows, begins, ends)
-    found = Places(sku, location, known_from, in_stock)
-    if kits.is_empty() or not len(sku):
-        return found
-    return _with_kits(found, stocked.with_row_index("place"), rows, kits, begins, ends)
+    kits = kits.with_columns(parts=pl.len().over("kit"))
+    found: list[Places] = []
+    for (location,), here in sorted(stocked.partition_by("location", as_dict=True).items()):
+        row_of = np.full(skus, -1, np.int32)
+        row_of[here["sku"].to_numpy()] = np.arange(here.height)
+        own = changes.filter(pl.col("location") == location)
+        own = own.select("at", "units", row=pl.Series(row_of[own["sku"].to_numpy()])).filter(pl.col("row") >= 0)
+        found.append(_alone(here, own, begins, ends))
+        found.append(_together(here.with_row_index("row"), own, kits, begins, ends))
+    return _joined(found)
 
 
-def _with_kits(found: Places, stocked: pl.DataFrame, rows: pl.DataFrame, kits: pl.DataFrame, begins: int, ends: int) -> Places:
+def _alone(here: pl.DataFrame, changes: pl.DataFrame, begins: int, ends: int) -> Places:
+    """Stocked SKUs at a location. `changes`: row (in `here`), at, units."""
+    in_stock = held(here["free"].to_numpy(), np.ones(here.height, np.int64), changes, begins, ends)
+    known_from = here["known_from"].fill_null(_NEVER).to_numpy()
+    return Places(here["sku"].to_numpy(), here["location"].to_numpy(), known_from, in_stock)
+
+
+def _together(here: pl.DataFrame, changes: pl.DataFrame, kits: pl.DataFrame, begins: int, ends: int) -> Places:
+    """Kits at a location that keeps all of their components."""
     parts = (
-        kits.with_columns(parts=pl.len().over("kit"))
-        .join(stocked, left_on="component", right_on="sku")
-        .filter(pl.len().over("kit", "location") == pl.col("parts"))
-        .sort("kit", "location", "component")
-        .with_row_index("part")
+        kits.join(here, left_on="component", right_on="sku")
+        .filter(pl.len().over("kit") == pl.col("parts"))
+        .sort("kit", "component")
+        .with_columns(part=pl.int_range(pl.len(), dtype=pl.Int32))
     )
-    if parts.is_empty():
-        return found
-    theirs = rows.join(parts.select(pl.col("place").cast(pl.Int32).alias("row"), "part"), on="row")
-    each = held(
-        parts["free"].to_numpy(),
-        parts["quantity"].to_numpy(),
-        theirs.select("at", "units", row=pl.col("part").cast(pl.Int32)),
-        begins,
-        ends,
+    whole = parts.group_by("kit", maintain_order=True).agg(
+        pl.len().cast(pl.Int64), pl.col("location").first(), pl.col("known_from").fill_null(_NEVER).max()
     )
-    whole = parts.group_by("kit", "location", maintain_order=True).agg(pl.len(), pl.col("known_from").fill_null(_NEVER).max())
-    kit_of = np.repeat(np.arange(whole.height), whole["len"].to_numpy()).astype(np.int32)
-    together = overlapping(kit_of[each.row], each, whole["len"].to_numpy().astype(np.int64))
+    own = changes.join(parts.select(pl.col("row").cast(pl.Int32), "part"), on="row").select("at", "units", row="part")
+    each = held(parts["free"].to_numpy(), parts["quantity"].to_numpy(), own, begins, ends)
+    kit_of = np.repeat(np.arange(whole.height, dtype=np.int32), whole["len"].to_numpy())
+    in_stock = overlapping(kit_of[each.row], each, whole["len"].to_numpy())
+    return Places(whole["kit"].to_numpy(), whole["location"].to_numpy(), whole["known_from"].to_numpy(), in_stock)
+
+
+def _joined(parts: list[Places]) -> Places:
+    before = np.cumsum([0, *(len(part.sku) for part in parts)], dtype=np.int32)
+
+    def all_of(columns: list[NDArray[Any]], kind: type[np.signedinteger[Any]]) -> NDArray[Any]:
+        return np.concatenate([np.zeros(0, kind), *columns])
+
     return Places(
-        np.concatenate([found.sku, whole["kit"].to_numpy()]),
-        np.concatenate([found.location, whole["location"].to_numpy()]),
-        np.concatenate([found.known_from, whole["known_from"].to_numpy()]),
+        all_of([part.sku for part in parts], np.int32),
+        all_of([part.location for part in parts], np.int32),
+        all_of([part.known_from for part in parts], np.int64),
         Stretches(
-            np.concatenate([found.in_stock.row, together.row + np.int32(len(found.sku))]),
-            np.concatenate([found.in_stock.since, together.since]),
-            np.concatenate([found.in_stock.until, together.until]),
+            all_of([part.in_stock.row + first for part, first in zip(parts, before, strict=False)], np.int32),
+            all_of([part.in_stock.since for part in parts], np.int64),
+            all_of([part.in_stock.until for part in parts], np.int64),
         ),
     )
 

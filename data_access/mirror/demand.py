@@ -21,11 +21,11 @@ OPEN_DAYS: Final = 92
 
 REGION_DAYS: Final = 364
 
-DAILY: Final = pl.Schema({"sku": pl.Int32, "channel": pl.Int32, "day": pl.Int32, "units": pl.Int64})
+DAILY: Final = pl.Schema({"cell": pl.Int64, "units": pl.Int64})
 LINES_BY_HOUR: Final = pl.Schema({"channel": pl.Int32, "hour": pl.Int8, "lines": pl.UInt32})
 NAMED: Final = pl.Schema({"channel": pl.Int32, "location": pl.Int32, "units": pl.Int64})
 SENT: Final = pl.Schema({"sku": pl.Int32, "channel": pl.Int32, "region": pl.String, "units": pl.Int64})
-CHANGES: Final = pl.Schema({"sku": pl.Int32, "location": pl.Int32, "at": pl.Int64, "units": pl.Int64})
+CHANGES: Final = pl.Schema({"sku": pl.Int32, "location": pl.Int32, "at": pl.Int64, "units": pl.Int32})
 TAKEN: Final = pl.Schema({"sku": pl.Int32, "location": pl.Int32, "units": pl.Int64})
 
 _LINE: Final = [
@@ -83,6 +83,11 @@ class Asked:
         """How many days."""
         return (self.last - self.start).days + 1
 
+    @property
+    def cell(self) -> pl.Expr:
+        """One number for a sku, channel and day: grouping by it is three times faster than by three."""
+        return (pl.col("sku").cast(pl.Int64) * len(self.names.channels.categories) + pl.col("channel")) * self.days + pl.col("day")
+
     def months(self, mirror: Mirror) -> list[str]:
         """The mirror's months of placing (UTC) that may tell something."""
         first, last = (day.strftime("%Y-%m") for day in (self.start - timedelta(days=OPEN_DAYS), self.last + timedelta(days=2)))
@@ -93,9 +98,9 @@ class Asked:
 class Month:
     """What one month of placing tells.
 
-    `daily`: units of demand by day, counted from the start. `hours`: order lines by hour of the channel's day. `named`: units of lines that
-    named a location. `sent`: units of the last `REGION_DAYS` by region (null: none was told). `changes`: signed units of free stock of
-    stocked SKUs. `taken`: units that lines held right before the end.
+    `daily`: units of demand by `Asked.cell`. `hours`: order lines by hour of the channel's day. `named`: units of lines that named a
+    location. `sent`: units of the last `REGION_DAYS` that went to a region. `changes`: signed units of free stock of stocked SKUs.
+    `taken`: units that lines held right before the end.
     """
 
     daily: pl.DataFrame
@@ -127,7 +132,7 @@ def month_of(mirror: Mirror, month: str, asked: Asked) -> Month:
     local = pl.concat([_local(demand, zone, asked) for zone in sorted({"UTC", *asked.zone_of.values()})])
     changes, taken = _taken(mirror, month, lines, gone, asked)
     return Month(
-        daily=local.group_by("sku", "channel", "day").agg(pl.col("units").sum()).select(DAILY.names()),
+        daily=local.group_by(cell=asked.cell).agg(pl.col("units").sum()).select(DAILY.names()),
         hours=local.group_by("channel", "hour").agg(lines=pl.len()).select(LINES_BY_HOUR.names()),
         named=local.drop_nulls("location").group_by("channel", "location").agg(pl.col("units").sum()).select(NAMED.names()),
         sent=_sent(mirror, month, local.filter(pl.col("day") >= asked.days - REGION_DAYS)),
@@ -149,9 +154,8 @@ def _local(demand: pl.DataFrame, zone: str, asked: Asked) -> pl.DataFrame:
 def _sent(mirror: Mirror, month: str, demand: pl.DataFrame) -> pl.DataFrame:
     if demand.is_empty():
         return SENT.to_frame()
-    orders = mirror.scan("order", only={month}).select("order_id", region="destination_region").collect()
-    joined = demand.join(orders, on="order_id", how="left")
-    return joined.group_by("sku", "channel", "region").agg(pl.col("units").sum()).select(SENT.names())
+    orders = mirror.scan("order", only={month}).select("order_id", region="destination_region").drop_nulls("region").collect()
+    return demand.join(orders, on="order_id").group_by("sku", "channel", "region").agg(pl.col("units").sum()).select(SENT.names())
 
 
 def _gone(mirror: Mirror, month: str, lines: pl.DataFrame) -> pl.DataFrame:
@@ -205,7 +209,7 @@ def _taken(mirror: Mirror, month: str, lines: pl.DataFrame, gone: pl.DataFrame, 
             tied.select("sku", "location", "at", units=-pl.col("units")),
             tied.drop_nulls("back").select("sku", "location", "units", at="back").select(CHANGES.names()),
         ]
-    )
+    ).cast({"units": pl.Int32})
     still = tied.filter(pl.col("until") >= asked.ends)
     return (
         changes.filter(pl.col("at").is_between(asked.begins, asked.ends - 1)),

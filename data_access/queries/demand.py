@@ -22,7 +22,7 @@ from data_access.domain.in_stock import HOURS, Clock
 from data_access.domain.sellable import Pool, places, sellable, unlimited
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
-from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, SENT, TAKEN, Asked, Month, Names, month_of
+from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, SENT, TAKEN, Asked, Month, Names, month_of
 from data_access.mirror.movements import moves
 from data_access.mirror.scan import Mirror
 from data_access.queries import catalog
@@ -136,13 +136,9 @@ def demand_history(
         progress(0.2 + 0.6 * number / len(names), f"Reading the orders of {month}")
         months.append(month_of(mirror, month, asked))
     progress(0.8, "Playing the stock backwards")
-    daily = pl.concat([DAILY.to_frame(), *(month.daily for month in months)]).group_by("sku", "channel", "day").agg(pl.col("units").sum())
-    daily = daily.filter(pl.col("units") > 0)
-    series = _series(daily, store)
+    series, units = _series(months, store)
     row_of = np.full((len(asked.names.skus.categories), channels.height), -1, np.int32)
     row_of[series["sku"].to_numpy(), series["channel"].to_numpy()] = np.arange(series.height)
-    units = np.zeros((series.height, days), np.float32)
-    units[row_of[daily["sku"].to_numpy(), daily["channel"].to_numpy()], daily["day"].to_numpy()] = daily["units"].to_numpy()
     available = _available(store, series, months, units)
     progress(0.95, "Adding the promotions")
     return DemandHistory(
@@ -152,7 +148,7 @@ def demand_history(
         units=units,
         available=available,
         discount=_discount(store, row_of, series.height, days + ahead),
-        regions=_regions(months, store),
+        regions=_regions(months, series, units, store),
         version=store.version,
     )
 
@@ -271,23 +267,38 @@ def _last_over(channels: pl.DataFrame) -> date:
 # ---- series --------------------------------------------------------------------------------------------------------
 
 
-def _series(daily: pl.DataFrame, store: _Store) -> pl.DataFrame:
-    """sku, channel (numbers), sold (the day of the first order), first; by SKU's and channel's names."""
-    zone_of, start = store.asked.zone_of, store.asked.start
+def _series(months: list[Month], store: _Store) -> tuple[pl.DataFrame, Floats]:
+    """Series: sku, channel (numbers), sold (the day of the first order), first; by SKU's and channel's names. And their units."""
+    days, channels = store.asked.days, store.channels.height
+    daily = pl.concat([DAILY.to_frame(), *(month.daily for month in months)])
+    cell, ordered = daily["cell"].to_numpy(), daily["units"].to_numpy()
+    pair = cell // days
+    pairs = np.flatnonzero(np.bincount(pair, ordered, len(store.categories) * channels))
+    row_of = np.full(len(store.categories) * channels, -1, np.int32)
+    row_of[pairs] = np.arange(len(pairs))
+    units = np.zeros((len(pairs), days), np.float32)
+    row = row_of[pair].astype(np.int64)
+    some = row >= 0
+    np.add.at(units.reshape(-1), (row * days + cell % days)[some], ordered[some].astype(np.float32))
+    found = pl.DataFrame(
+        {"sku": pairs // max(channels, 1), "channel": pairs % max(channels, 1), "sold": (units > 0).argmax(axis=1)},
+        {"sku": pl.Int32, "channel": pl.Int32, "sold": pl.Int32},
+    )
+    begun = found.join(_listed_days(store), on=["sku", "channel"], how="left", maintain_order="left")
+    return begun.select("sku", "channel", "sold", first=pl.min_horizontal("sold", "listed").clip(lower_bound=0)), units
+
+
+def _listed_days(store: _Store) -> pl.DataFrame:
+    """sku, channel (numbers), listed: the day of the listing, or of the launch if that is later; counted from the start."""
     seen = [
-        own.with_columns(seen_on=pl.col("seen_at").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone_of[number]).dt.date())
+        own.with_columns(
+            seen_on=pl.col("seen_at").cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(store.asked.zone_of[number]).dt.date()
+        )
         for (number,), own in store.listed.drop_nulls(["sku", "channel"]).partition_by("channel", as_dict=True).items()
     ]
     nothing = pl.DataFrame(schema={"sku": pl.Int32, "channel": pl.Int32, "listed": pl.Int32})
-    days = (pl.max_horizontal("seen_on", "launched_on") - start).dt.total_days().cast(pl.Int32)
-    listed = pl.concat([nothing, *(own.select("sku", "channel", listed=days) for own in seen)])
-    return (
-        daily.group_by("sku", "channel")
-        .agg(sold=pl.col("day").min())
-        .join(listed, on=["sku", "channel"], how="left")
-        .with_columns(first=pl.min_horizontal("sold", "listed").clip(lower_bound=0))
-        .sort("sku", "channel")
-    )
+    days = (pl.max_horizontal("seen_on", "launched_on") - store.asked.start).dt.total_days().cast(pl.Int32)
+    return pl.concat([nothing, *(own.select("sku", "channel", listed=days) for own in seen)])
 
 
 def _named(series: pl.DataFrame, store: _Store) -> pl.DataFrame:
@@ -317,9 +328,8 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
         .select(*_PLACE, free=free, known_from=pl.min_horizontal("tracked_from", "moved_from"))
     )
     inside = store.moved.filter(pl.col("at").is_between(asked.begins, asked.ends - 1))
-    changes = pl.concat([inside.select(*_PLACE, "at", "units"), *(month.changes for month in months)])
-    size = len(asked.names.skus.categories), len(asked.names.locations.categories)
-    known = places(stocked, changes, store.kits, size, asked.begins, asked.ends)
+    changes = pl.concat([inside.select(*_PLACE, "at", pl.col("units").cast(pl.Int32)), *(month.changes for month in months)])
+    known = places(stocked, changes, store.kits, len(store.categories), asked.begins, asked.ends)
     hours = pl.concat([LINES_BY_HOUR.to_frame(), *(month.hours for month in months)])
     named = pl.concat([NAMED.to_frame(), *(month.named for month in months)])
     found = np.empty_like(units)
@@ -374,14 +384,26 @@ def _discount(store: _Store, row_of: Numbers, rows: int, days: int) -> Floats:
     return found
 
 
-def _regions(months: list[Month], store: _Store) -> pl.DataFrame:
+def _regions(months: list[Month], series: pl.DataFrame, units: Floats, store: _Store) -> pl.DataFrame:
     names = store.asked.names
-    sent = pl.concat([SENT.to_frame(), *(month.sent for month in months)])
-    by_region = (
-        sent.with_columns(channel_id=names.channels.categories.gather(sent["channel"]), category=store.categories.gather(sent["sku"]))
-        .group_by("channel_id", "category", "region")
+
+    def named(rows: pl.DataFrame) -> pl.DataFrame:
+        return rows.select(
+            "units",
+            channel_id=names.channels.categories.gather(rows["channel"]),
+            category=store.categories.gather(rows["sku"]),
+            region="region" if "region" in rows.columns else pl.lit(None, pl.String),
+        )
+
+    sent = named(pl.concat([SENT.to_frame(), *(month.sent for month in months)]))
+    ordered = named(series.with_columns(units=pl.Series(units[:, -REGION_DAYS:].sum(axis=1, dtype=np.float64))))
+    key = ["channel_id", "category"]
+    return (
+        sent.group_by(*key, "region")
         .agg(pl.col("units").sum())
-        .with_columns(share=pl.col("units") / pl.col("units").sum().over("channel_id", "category"))
+        .filter(pl.col("units") > 0)
+        .join(ordered.group_by(key).agg(everything=pl.col("units").sum()), on=key)
+        .with_columns(share=pl.col("units") / pl.col("everything"))
+        .select(REGIONS.names())
+        .sort(*key, "region")
     )
-    told = by_region.filter(pl.col("region").is_not_null() & (pl.col("units") > 0))
-    return told.select(REGIONS.names()).sort("channel_id", "category", "region")
