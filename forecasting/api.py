@@ -110,7 +110,7 @@ def backtest(
             only = None if name == CHOSEN else MODELS.index(name)
             found = predict(fitted, known, context, horizon, only)
             spread = quantiles_at(fitted, found, QUANTILES)
-            parts.append(_errors(known.ids, whole.day(origin - 1), name, y, found.mean, spread, naive))
+            parts.append(errors_of(known.ids, whole.day(origin - 1), name, y, found.mean, spread, naive))
     return pl.concat(parts)
 
 
@@ -128,7 +128,8 @@ def _origins(whole: Panel, horizon: int, origins: int | Sequence[date]) -> list[
     return found
 
 
-def _errors(ids: pl.Series, cutoff: date, model: str, y: Array, mean: Array, found: Array, naive: Array) -> pl.DataFrame:
+def errors_of(ids: pl.Series, cutoff: date, model: str, y: Array, mean: Array, found: Array, naive: Array) -> pl.DataFrame:
+    """`ERRORS` of one origin: what came (series x periods, NaN where unknown), the means and the quantiles (`QUANTILES`) of the same."""
     known = ~np.isnan(y)
     count = known.sum(axis=1)
     filled = np.where(known, y, 0.0)

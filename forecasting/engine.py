@@ -214,8 +214,7 @@ def _means(panel: Panel, context: Context, rows: Rows, learned: Array | None) ->
 
 def _spread(table: NDArray[np.float32], scale: Array, means: list[Array], y: Array, seed: int) -> tuple[list[Any], list[Array]]:
     """Two models of squared error against mu + mu^2, each trained on half of the rows; and alpha of each mean, from the other half's."""
-    import lightgbm
-
+    lightgbm = pooled.library()
     half = np.arange(len(y)) % 2
     learned = means[0]
     target = np.minimum((y - learned) ** 2 / (learned + learned**2), MOST_SPREAD) + 1e-3

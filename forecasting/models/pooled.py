@@ -5,7 +5,9 @@ from it, on periods that the first had not seen. Both are trained on a sample of
 series and for a hundred thousand.
 """
 
+import os
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +45,19 @@ class Pooled:
         return found
 
 
+def library() -> ModuleType:
+    """LightGBM, imported when it is needed, which takes seconds.
+
+    Its threads then sleep while they wait for one another: spinning, on two cores that something else uses too, they take twenty times as
+    long. It must be told before it is loaded.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import lightgbm
+
+    found: ModuleType = lightgbm
+    return found
+
+
 def sample(panel: Panel, horizon: int, count: int, rng: np.random.Generator, since: int = 1, until: int | None = None) -> Rows:
     """Rows with a known target before period `until`, whose origins are `since` or later; recent ones oftener."""
     stop = panel.periods if until is None else until
@@ -61,8 +76,7 @@ def sample(panel: Panel, horizon: int, count: int, rng: np.random.Generator, sin
 
 def train(features: Features, rows: Rows, seed: int, rounds: int = ROUNDS, params: dict[str, Any] | None = None) -> Pooled:
     """A model of the mean from some rows."""
-    import lightgbm
-
+    lightgbm = library()
     scale = features.scale(rows)
     table, names = features.table(rows, scale)
     target = np.minimum(features.panel.y[rows.series, rows.target] / scale, 50.0)

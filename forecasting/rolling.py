@@ -1,0 +1,269 @@
+"""A forecast of everything at once, day after day: series, SKUs and what is above them, adding up.
+
+`learn` does what is done weekly: it tries itself on the past, tells how far it was off, and trains. `ahead`, `settle` and `quantiles`
+do what is done daily: the means of series from models that were trained before, part by part; the nodes above; and how far all may be off.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from forecasting import hierarchy
+from forecasting.api import CHOSEN, ERRORS, errors_of
+from forecasting.engine import AVERAGE, SEASON, Context, Fitted, Predicted, fit, predict, quantiles
+from forecasting.hierarchy import CHUNK, SKU, Errors, Tree
+from forecasting.metrics import QUANTILES, naive_scale
+from forecasting.models import pooled, prophets
+from forecasting.panel import Panel
+
+Array = NDArray[np.float64]
+Index = NDArray[np.int64]
+Progress = Callable[[float], None]
+
+SERIES: Final = "series"
+"""The level of the panel's own series."""
+
+CUTOFFS: Final = 2
+"""How often the past is forecast, a horizon apart."""
+
+LEAST_HISTORY: Final = 2
+"""Horizons that must be known before the first of them."""
+
+AVERAGE_OVER: Final = {1: 28, 7: 8}
+"""Periods that the average of a series that cannot be forecast is taken over."""
+
+LATE_PERIODS: Final = 14
+"""Periods after the training for which Prophet's forecasts still serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is learned from: rows for series, rows for SKUs and nodes above (whose series are longer and smoother), boosting rounds."""
+
+    rows: int = pooled.SAMPLE
+    above_rows: int = 100_000
+    rounds: int = pooled.ROUNDS
+
+
+FULL: Final = Effort()
+
+
+@dataclass(slots=True)
+class Learned:
+    """What a day's forecast needs that is trained weekly, on the periods before `day`.
+
+    `prophet`: expected demand of nodes by their unique_id, from `day` on; `components`: what Prophet tells apart.
+    """
+
+    horizon: int
+    day: date
+    series: Fitted
+    skus: Fitted | None
+    above: Fitted
+    errors: Errors
+    prophet: dict[str, Array] = field(default_factory=dict)
+    components: pl.DataFrame = field(default_factory=lambda: prophets.COMPONENTS.to_frame())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A panel, what is above it, and what its parts must know of the whole."""
+
+    panel: Panel
+    tree: Tree
+    context: Context
+    above: Panel
+    skus: Panel | None
+
+    @staticmethod
+    def of(panel: Panel) -> "Scene":
+        """The scene of a panel."""
+        tree = hierarchy.tree(panel)
+        values = hierarchy.filled(panel)
+        skus = hierarchy.sku_panel(panel, tree, values) if tree.skus else None
+        return Scene(panel, tree, Context.of(panel), hierarchy.upper_panel(panel, tree, values), skus)
+
+    def parts(self) -> list[Index]:
+        """The series in parts of at most `CHUNK`."""
+        return [np.arange(start, min(start + CHUNK, len(self.panel))) for start in range(0, len(self.panel), CHUNK)]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Predictions that add up: of series, SKUs (None where each has one series) and nodes above."""
+
+    series: Predicted
+    skus: Predicted | None
+    above: Predicted
+
+
+def learn(
+    panel: Panel,
+    horizon: int,
+    seed: int,
+    country: str | None = None,
+    progress: Progress = lambda _: None,
+    effort: Effort = FULL,
+) -> tuple[Learned, pl.DataFrame]:
+    """Train on a panel, after forecasting its last periods from what was known before them.
+
+    Args:
+        panel: all series, with the statics that the nodes above are made of.
+        horizon: periods ahead.
+        seed: the same seed, panel and thread count give the same.
+        country: two-letter code of the country whose holidays count.
+        progress: told the share that is done.
+        effort: less learns less, sooner.
+
+    Returns:
+        What was learned, and `ERRORS` of the forecasts of the past with the `level` of each `unique_id`.
+
+    """
+    errors, told = Errors(), [_with_level(ERRORS.to_frame(), SERIES)]
+    origins = [panel.periods - horizon * back for back in range(CUTOFFS, 0, -1)]
+    origins = [origin for origin in origins if origin >= LEAST_HISTORY * horizon]
+    for number, origin in enumerate(origins):
+        began = np.flatnonzero(panel.first < origin)
+        scene = Scene.of(panel.take(began, origin))
+        levels = scene.tree.nodes["level"]
+        learned = _trained(scene, horizon, seed, errors, country, levels.str.contains(" x ", literal=True).not_().to_numpy(), effort)
+        progress((number + 0.5) / (len(origins) + 1))
+        came = panel.y[began, origin : origin + horizon].astype(np.float64)
+        filled = hierarchy.filled(panel.take(began))[:, origin : origin + horizon]
+        told += _tried(scene, learned, came, filled, errors)
+        progress((number + 1) / (len(origins) + 1))
+    scene = Scene.of(panel)
+    levels = scene.tree.nodes["level"]
+    wanted = np.array([level == hierarchy.TOTAL or errors.by_prophet(level) for level in levels])
+    return _trained(scene, horizon, seed, errors, country, wanted, effort), pl.concat(told)
+
+
+def ahead(learned: Learned, scene: Scene, rows: Index) -> tuple[Predicted, dict[int, str]]:
+    """What is expected of some series before it is settled with the nodes above.
+
+    A series that cannot be forecast gets the average of its last known periods; the second value says why, by its row.
+    """
+    try:
+        found = predict(learned.series, scene.panel.take(rows), scene.context.take(rows), learned.horizon)
+    except Exception as error:
+        if len(rows) > 1:
+            half = len(rows) // 2
+            first, second = (ahead(learned, scene, some) for some in (rows[:half], rows[half:]))
+            return join([first[0], second[0]]), {**first[1], **second[1]}
+        return _average(scene.panel.take(rows), learned.horizon), {int(rows[0]): f"{type(error).__name__}: {error}"}
+    wrong = np.flatnonzero(~np.isfinite(found.mean).all(axis=1) | ~np.isfinite(found.alpha).all(axis=1))
+    if not len(wrong):
+        return found, {}
+    instead = _average(scene.panel.take(rows[wrong]), learned.horizon)
+    for values, others in zip(_arrays(found), _arrays(instead), strict=True):
+        values[wrong] = others
+    return found, dict.fromkeys(rows[wrong].tolist(), "the forecast was not finite")
+
+
+def join(parts: list[Predicted]) -> Predicted:
+    """Predictions of parts, one after the other."""
+    return Predicted(*(np.concatenate(arrays) for arrays in zip(*map(_arrays, parts), strict=True)))
+
+
+def settle(learned: Learned, scene: Scene, found: Predicted) -> Settled:
+    """Make the means of all series, SKUs and nodes add up."""
+    tree, mean, skus = scene.tree, found.mean.copy(), None
+    if scene.skus is not None and learned.skus is not None:
+        skus = predict(learned.skus, scene.skus, Context.of(scene.skus), learned.horizon)
+        below = hierarchy.sums(mean, tree.sku, len(tree.skus))
+        mean *= hierarchy.sku_factors(learned.errors, skus.mean, below)[tree.sku]
+    above = predict(learned.above, scene.above, Context.of(scene.above), learned.horizon)
+    every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
+    below = hierarchy.sums(mean, tree.cell, cells)
+    wanted = hierarchy.combined(tree, learned.errors, _with_prophet(learned, scene, above.mean), every @ below)
+    mean *= hierarchy.cell_factors(wanted, below)[tree.cell]
+    above = Predicted(every @ hierarchy.sums(mean, tree.cell, cells), above.alpha, above.segment, above.model)
+    if skus is not None:
+        skus = Predicted(hierarchy.sums(mean, tree.sku, len(tree.skus)), skus.alpha, skus.segment, skus.model)
+    return Settled(Predicted(mean, found.alpha, found.segment, found.model), skus, above)
+
+
+def _trained(
+    scene: Scene, horizon: int, seed: int, errors: Errors, country: str | None, prophet: NDArray[np.bool_], effort: Effort
+) -> Learned:
+    """Everything trained; Prophet on the nodes that are marked, if periods are days."""
+    panel = scene.panel
+    series = fit(panel, horizon, seed, effort.rows, effort.rounds)
+    above = fit(scene.above, horizon, seed, effort.above_rows, effort.rounds)
+    skus = None if scene.skus is None else fit(scene.skus, horizon, seed, effort.above_rows, effort.rounds)
+    learned = Learned(horizon, panel.day(panel.periods), series, skus, above, Errors(dict(errors.squares)))
+    if panel.step == 1 and prophet.any():
+        nodes = scene.above.take(np.flatnonzero(prophet))
+        mean, learned.components = prophets.forecast(nodes, horizon + LATE_PERIODS, country)
+        learned.prophet = dict(zip(nodes.ids, mean, strict=True))
+    return learned
+
+
+def _with_prophet(learned: Learned, scene: Scene, own: Array) -> Array:
+    """The nodes' own forecasts, Prophet's for levels where it was clearly nearer on the past."""
+    found, late = own.copy(), (scene.panel.day(scene.panel.periods) - learned.day).days // scene.panel.step
+    for node, (unique_id, level) in enumerate(zip(scene.above.ids, scene.tree.nodes["level"], strict=True)):
+        told = learned.prophet.get(unique_id)
+        if told is not None and learned.errors.by_prophet(level) and len(told) >= late + own.shape[1]:
+            found[node] = told[late : late + own.shape[1]]
+    return found
+
+
+def _tried(scene: Scene, learned: Learned, came: Array, filled: NDArray[np.float32], errors: Errors) -> list[pl.DataFrame]:
+    """Forecast the periods that `came` (series x horizon, NaN where unknown; `filled` without), and take what was off into `errors`."""
+    tree, horizon, parts = scene.tree, learned.horizon, scene.parts()
+    found = join([ahead(learned, scene, rows)[0] for rows in parts])
+    settled = settle(learned, scene, found)
+    every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
+    cutoff, season = scene.panel.day(scene.panel.periods - 1), SEASON[scene.panel.step]
+    nodes_came = every @ hierarchy.sums(filled, tree.cell, cells)
+    nodes_below = every @ hierarchy.sums(found.mean, tree.cell, cells)
+    nodes_own = predict(learned.above, scene.above, Context.of(scene.above), horizon).mean
+    told = []
+    for level in tree.nodes["level"].unique(maintain_order=True):
+        mine = np.flatnonzero((tree.nodes["level"] == level).to_numpy())
+        prophet = [learned.prophet[name][:horizon] for name in scene.above.ids[mine] if name in learned.prophet]
+        errors.add(level, nodes_came[mine], nodes_own[mine], nodes_below[mine], np.array(prophet) if len(prophet) == len(mine) else None)
+        above = take(settled.above, mine)
+        naive = naive_scale(scene.above.y[mine], season)
+        spread = quantiles(learned.above, above, QUANTILES)
+        told.append(_with_level(errors_of(scene.above.ids[mine], cutoff, CHOSEN, nodes_came[mine], above.mean, spread, naive), level))
+    if scene.skus is not None and learned.skus is not None and settled.skus is not None:
+        sku_came = hierarchy.sums(filled, tree.sku, len(tree.skus))
+        sku_own = predict(learned.skus, scene.skus, Context.of(scene.skus), horizon).mean
+        errors.add(SKU, sku_came, sku_own, hierarchy.sums(found.mean, tree.sku, len(tree.skus)))
+        spread, naive = quantiles(learned.skus, settled.skus, QUANTILES), naive_scale(scene.skus.y, season)
+        told.append(_with_level(errors_of(scene.skus.ids, cutoff, CHOSEN, sku_came, settled.skus.mean, spread, naive), SKU))
+    for rows in parts:
+        series = take(settled.series, rows)
+        spread, naive = quantiles(learned.series, series, QUANTILES), naive_scale(scene.panel.y[rows], season)
+        told.append(_with_level(errors_of(scene.panel.ids[rows], cutoff, CHOSEN, came[rows], series.mean, spread, naive), SERIES))
+    return told
+
+
+def _with_level(rows: pl.DataFrame, level: str) -> pl.DataFrame:
+    return rows.with_columns(level=pl.lit(level)).select("level", *ERRORS.names())
+
+
+def _arrays(found: Predicted) -> tuple[NDArray[np.generic], ...]:
+    return found.mean, found.alpha, found.segment, found.model
+
+
+def take(found: Predicted, rows: Index) -> Predicted:
+    """Some rows of a prediction."""
+    return Predicted(found.mean[rows], found.alpha[rows], found.segment[rows], found.model[rows])
+
+
+def _average(panel: Panel, horizon: int) -> Predicted:
+    """The mean of each series' last known periods, and a dispersion of 1 (assumed)."""
+    recent = panel.y[:, -AVERAGE_OVER[panel.step] :].astype(np.float64)
+    known = np.isfinite(recent)
+    mean = np.where(known, recent, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    shape = len(panel), horizon
+    model = np.full(shape, AVERAGE)
+    return Predicted(np.repeat(mean[:, None], horizon, axis=1), np.ones(shape), np.zeros(shape, np.int64), model)
