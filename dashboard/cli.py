@@ -38,14 +38,25 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 import_app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
+forecast_app = typer.Typer(no_args_is_help=True, help="Forecast demand, and say how far forecasts were off.")
+forecast_app = typer.Typer(no_args_is_help=True, help="Forecast demand, and say how far forecasts were off.")
 inbox_app = typer.Typer(no_args_is_help=True, help="Rows and events that could not be taken in: list, map, mend, retry, dismiss.")
 users_app = typer.Typer(no_args_is_help=True, help="Who may change what: list, add, role, remove.")
 app.add_typer(import_app, name="import")
+app.add_typer(forecast_app, name="forecast")
 app.add_typer(inbox_app, name="inbox")
 app.add_typer(users_app, name="users")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
+LastDay = Annotated[
+    datetime | None,
+    typer.Option(
+        "--last", formats=["%Y-%m-%d"], help="Last day of the history; the last that is over everywhere by default.", show_default=False
+    ),
+]
+Horizon = Annotated[int, typer.Option(min=1, max=365, help="Days ahead.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed and history make the same forecast.")]
 Items = Annotated[list[int], typer.Argument(help="Their ids, from `onhand inbox list`.", show_default=False)]
 Why = Annotated[str, typer.Option(help="The reason, kept in the audit.", show_default=False)]
 
@@ -281,6 +292,52 @@ def scorecard(
         value = "no figure" if row["value"] is None else f"{row['value']:.2%} ({row['numerator']:,} of {row['denominator']:,})"
         room = "" if row["further"] is None else f"; {row['excess']:,} too many" if row["excess"] else f"; {row['further']:,} more misses"
         say(f"{row['channel_id']}, {row['name']} ({row['window']}): {value}, target {row['target']}: {row['state']}{room}")
+
+
+@forecast_app.command("run")
+def forecast_run(
+    last: LastDay = None,
+    horizon: Horizon = 56,
+    seed: Seed = 0,
+    run_id: Annotated[int | None, typer.Option("--run", help="Go on with this run, which was begun already.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """Forecast the demand of everything from the store's history. One that was interrupted goes on where it was."""
+    from dashboard.jobs.forecast_run import make, yesterday
+    from dashboard.settings import settings
+    from data_access.commands.forecasts import RunDraft, begin
+
+    with current_store() as engine, bar("Forecasting") as progress:
+        if run_id is None:
+            draft = RunDraft(yesterday() if last is None else last.date(), horizon, seed)
+            run_id = begin(engine, draft, today(), _typist())
+        told = make(engine, settings().mirror_dir, settings().forecasts_dir, run_id, progress)
+    if as_json:
+        say(json.dumps({"run": run_id, **asdict(told)}))
+        return
+    trained = f"Trained anew ({told.reason})" if told.learned_by == run_id else f"Not trained anew ({told.reason})"
+    back = f"; {told.fell_back:,} of them could not be forecast and got their average" if told.fell_back else ""
+    say(f"Forecast {run_id} is there: {told.series:,} SKUs on channels{back}. {trained}.")
+
+
+@forecast_app.command("backtest")
+def forecast_backtest(last: LastDay = None, horizon: Horizon = 56, seed: Seed = 0, as_json: Json = False) -> None:
+    """How far forecasts of the last weeks would have been off, made from what was known before them. Nothing is kept."""
+    from dashboard.jobs.forecast_run import backtest, yesterday
+    from dashboard.settings import settings
+
+    with current_store() as engine, bar("Forecasting the past") as progress:
+        day = yesterday() if last is None else last.date()
+        found = backtest(engine, settings().mirror_dir, day, horizon, seed, progress)
+    if as_json:
+        say(json.dumps(found.to_dicts(), default=str))
+        return
+    for row in found.iter_rows(named=True):
+        say(
+            f"{row['level']}, known up to {row['cutoff']}: {row['y']:,.0f} units came, {row['mean']:,.0f} were expected "
+            f"({row['bias']:+.1%}); "
+            f"absolute error {row['wape']:.1%} of units; the 80 % interval held {row['inside_80']:.1%} of days ({row['series']:,} series)"
+        )
 
 
 @import_app.command("orders")

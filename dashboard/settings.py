@@ -27,6 +27,11 @@ class Settings(BaseSettings):
         """Folder of the columnar mirror of history."""
         return self.var_dir / "mirror"
 
+    @property
+    def forecasts_dir(self) -> Path:
+        """Folder of the files of forecast runs."""
+        return self.var_dir / "forecasts"
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -2,11 +2,12 @@
 
 from typing import Final, Literal
 
-Permission = Literal["change buffers", "work the inbox", "set metrics", "manage users"]
+Permission = Literal["change buffers", "work the inbox", "set metrics", "run forecasts", "manage users"]
 GRANTED: Final[dict[Permission, tuple[str, ...]]] = {
     "change buffers": ("ops", "manager", "admin"),
     "work the inbox": ("ops", "planner", "manager", "admin"),
     "set metrics": ("manager", "admin"),
+    "run forecasts": ("planner", "manager", "admin"),
     "manage users": ("admin",),
 }
 

@@ -97,3 +97,11 @@ def channel_locations(bind: Connection | Engine) -> pl.DataFrame:
         sa.select(own.channel_id, own.location_id, own.priority).order_by(own.channel_id, own.priority, own.location_id),
         CHANNEL_LOCATIONS,
     )
+
+
+def main_country(bind: Connection | Engine) -> str | None:
+    """The home market of most channels, as a two-letter code; None if no channel tells one."""
+    c = channel.c
+    query = sa.select(c.country).where(c.country.is_not(None)).group_by(c.country).order_by(sa.func.count().desc(), c.country).limit(1)
+    found = read(bind, query, pl.Schema({"country": pl.String}))
+    return None if found.is_empty() else str(found["country"][0])

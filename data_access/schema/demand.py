@@ -1,8 +1,12 @@
-"""What moves demand: promotions and prices."""
+"""What moves demand, promotions and prices; and the runs that forecast it."""
 
-from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, String, Table, TypedColumns
+from typing import Final
 
-from data_access.schema.base import Money, metadata
+from sqlalchemy import CheckConstraint, Column, Float, ForeignKey, Index, Integer, String, Table, TypedColumns
+
+from data_access.schema.base import Id, Micros, Money, metadata, one_of
+
+RUN_STATES: Final = ("running", "finished", "failed", "left")
 
 
 class _Promotion(TypedColumns):
@@ -34,4 +38,32 @@ class _ChannelPrice(TypedColumns):
 
 channel_price = Table("channel_price", metadata, _ChannelPrice, comment="Prices by channel and SKU, by their first day.")
 
-__all__ = ["channel_price", "promotion"]
+
+class _ForecastRun(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`; names the folder of the run's files.")
+    state = Column(String, nullable=False, comment="running, finished, failed or left (another was begun instead).")
+    asked_by = Column(String, nullable=False, comment="Who asked for it.")
+    asked_at = Column(Micros, nullable=False, comment="When.")
+    finished_at = Column(Micros, nullable=True, comment="When it finished or failed.")
+    last_on = Column(String(10), nullable=False, comment="The last day of the history that it knows; the first day ahead follows.")
+    horizon = Column(Integer, nullable=False, comment="Days ahead.")
+    seed = Column(Integer, nullable=False, comment="Seed of all that is drawn.")
+    inputs_version = Column(String, nullable=True, comment="State of the mirror that the history was read from.")
+    learned_by = Column(Id, nullable=True, comment="The run whose models it used: its own id if it trained them.")
+    reason = Column(String, nullable=True, comment="Why it trained anew, or that it did not.")
+    series = Column(Integer, nullable=True, comment="SKUs on channels that it forecast.")
+    fell_back = Column(Integer, nullable=True, comment="How many of them could not be forecast and got their average.")
+    problem = Column(String, nullable=True, comment="Why it failed.")
+
+
+forecast_run = Table(
+    "forecast_run",
+    metadata,
+    _ForecastRun,
+    Index(None, "state", "last_on"),
+    CheckConstraint(one_of("state", RUN_STATES), name="state"),
+    CheckConstraint("horizon > 0", name="horizon"),
+    comment="Runs of the demand forecast. Quantiles, models and the model of each series are in files beside the mirror, by the run's id.",
+)
+
+__all__ = ["RUN_STATES", "channel_price", "forecast_run", "promotion"]

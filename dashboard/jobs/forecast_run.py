@@ -1,0 +1,370 @@
+"""A run of the demand forecast: history from the mirror, models from last week or trained anew, forecasts of everything.
+
+Each step leaves its files in the run's folder; a run that was killed goes on from there and ends up the same. Nothing of it shows until it
+is recorded as finished.
+"""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from sqlalchemy.engine import Engine
+
+from data_access.commands.forecasts import RunTold, fail, finish
+from data_access.errors import InvalidInput, OnHandError
+from data_access.forecasts.files import AHEAD, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
+from data_access.mirror.scan import Mirror
+from data_access.mirror.writing import catch_up
+from data_access.queries import forecasts as queries
+from data_access.queries.catalog import main_country
+from data_access.queries.demand import demand_history
+from forecasting import hierarchy, rolling
+from forecasting.engine import MODELS, Predicted
+from forecasting.engine import quantiles as quantiles_of
+from forecasting.hierarchy import CHUNK
+from forecasting.panel import LEAST_AVAILABLE, Panel
+from forecasting.rolling import FULL, LATE_PERIODS, Effort, Learned, Scene, Settled
+
+DAYS: Final = 730
+"""Days of history."""
+
+TRAINED_DAYS: Final = 7
+"""Days after which models are trained anew."""
+
+DRIFT_DAYS: Final = 5
+"""Of the last 7 days, on how many the total must have left its 80 % interval for models to be trained anew before (assumed)."""
+
+NOTHING: Final = "Nothing was ordered yet, so there is nothing to forecast from: load orders with `onhand import orders`."
+SERIES: Final = "series"
+_SHARES: Final = {"history": 0.1, "training": 0.65, "series": 0.85, "writing": 1.0}
+"""The share of a run that is done when a stage ends."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How far a run is, for whoever waits and for the pages."""
+
+    folder: RunFolder
+    progress: Progress
+
+    def __call__(self, stage: str, share: float) -> None:
+        ends = list(_SHARES.values())
+        place = list(_SHARES).index(stage)
+        began = ends[place - 1] if place else 0.0
+        done = began + (ends[place] - began) * share
+        self.folder.tell("progress.json", {"stage": stage, "share": done})
+        self.progress(round(done * 1_000), 1_000)
+
+
+def make(
+    engine: Engine,
+    mirror_dir: Path,
+    root: Path,
+    run_id: int,
+    progress: Progress = lambda _done, _total: None,
+    effort: Effort = FULL,
+) -> RunTold:
+    """Make a run that was begun, or go on with it.
+
+    Raises:
+        InvalidInput: there is no such run, it has ended, or there is no history to forecast from.
+        OnHandError, StoreUnavailable: another process is forecasting, or the store or a folder cannot be used.
+
+    """
+    with one_run(root):
+        found = queries.run(engine, run_id)
+        if found.is_empty() or found["state"][0] != "running":
+            raise InvalidInput(f"Forecast {run_id} is not one that is running: start a new one with `onhand forecast run`.")
+        row = found.row(0, named=True)
+        try:
+            return _make(engine, mirror_dir, root, run_id, row["last_on"], row["horizon"], row["seed"], progress, effort)
+        except OnHandError as error:
+            fail(engine, run_id, str(error))
+            raise
+
+
+def _make(
+    engine: Engine, mirror_dir: Path, root: Path, run_id: int, last: date, horizon: int, seed: int, progress: Progress, effort: Effort
+) -> RunTold:
+    folder = RunFolder(root, run_id)
+    folder.make()
+    told = Told(folder, progress)
+    if not folder.has("history.json"):
+        _put_history(engine, mirror_dir, folder, last, horizon, told)
+    panel = _panel(folder, horizon)
+    learned_by, reason, learned = _learned(engine, root, folder, run_id, panel, horizon, seed, effort, told)
+    scene = Scene.of(panel)
+    found, fallbacks = _means(folder, learned, scene, told)
+    settled = rolling.settle(learned, scene, found)
+    _put_forecasts(folder, learned, scene, settled, told)
+    _put_nodes(folder, scene, settled, fallbacks)
+    version = str(folder.told("history.json")["version"])
+    start = panel.start.isoformat()
+    folder.tell("run.json", {"start": start, "last": last.isoformat(), "horizon": horizon, "part": CHUNK, "learned_by": learned_by})
+    made = RunTold(version, learned_by, reason, len(panel), len(fallbacks))
+    finish(engine, run_id, made)
+    folder.drop("mean.*")
+    for older in queries.runs(engine).filter((pl.col("state") != "running") & (pl.col("run_id") != run_id))["run_id"]:
+        RunFolder(root, older).drop_history()
+    return made
+
+
+def yesterday() -> date:
+    """The last day that is over in all time zones."""
+    return (datetime.now(UTC) - timedelta(hours=12)).date() - timedelta(days=1)
+
+
+def backtest(
+    engine: Engine, mirror_dir: Path, last: date, horizon: int, seed: int, progress: Progress, effort: Effort = FULL
+) -> pl.DataFrame:
+    """How far forecasts would have been off on the past, by `level` and `cutoff`; nothing is kept.
+
+    `series`, `y` and `mean` (units that came and were expected), `bias` and `wape` (shares of the units), `scaled_pinball` (mean over
+    series), `inside_50`, `inside_80`, `inside_95` (shares of the days).
+    """
+    with TemporaryDirectory() as place:
+        folder = RunFolder(Path(place), 0)
+        folder.make()
+        told = Told(folder, progress)
+        _put_history(engine, mirror_dir, folder, last, horizon, told)
+        panel = _panel(folder, horizon)
+        _, errors = rolling.learn(panel, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
+        told("writing", 1.0)
+    return errors.group_by("level", "cutoff", maintain_order=True).agg(
+        pl.len().alias("series"),
+        pl.col("y").sum(),
+        pl.col("mean").sum(),
+        (pl.col("mean").sum() / pl.col("y").sum() - 1.0).alias("bias"),
+        (pl.col("absolute_error").sum() / pl.col("y").sum()).alias("wape"),
+        pl.col("scaled_pinball").mean(),
+        *(pl.col(name).dot("periods") / pl.col("periods").sum() for name in ("inside_50", "inside_80", "inside_95")),
+    )
+
+
+# ---- history -------------------------------------------------------------------------------------------------------
+
+
+def _put_history(engine: Engine, mirror_dir: Path, folder: RunFolder, last: date, horizon: int, told: Told) -> None:
+    """Keep what the run starts from, so that what is sold meanwhile does not change it."""
+    told("history", 0.0)
+    done = catch_up(engine, mirror_dir)
+    told("history", 0.3)
+    mirror = Mirror(mirror_dir, done.manifest)
+    if not mirror.count("line"):
+        raise InvalidInput(NOTHING)
+    history = demand_history(engine, mirror, last, DAYS, horizon + LATE_PERIODS)
+    if history.series.is_empty():
+        raise InvalidInput(NOTHING)
+    promoted = np.flatnonzero(history.discount.any(axis=1))
+    folder.put_frame("series.parquet", history.series)
+    folder.put_array("units.npy", history.units)
+    folder.put_array("available.npy", np.round(history.available * 100.0).astype(np.uint8))
+    folder.put_array("discount_rows.npy", promoted)
+    folder.put_array("discount.npy", history.discount[promoted])
+    folder.put_frame("regions.parquet", history.regions)
+    folder.tell("history.json", {"start": history.start.isoformat(), "last": history.last.isoformat(), "version": history.version})
+    told("history", 1.0)
+
+
+def _panel(folder: RunFolder, horizon: int) -> Panel:
+    """The panel of the history that was kept: what was sold while a SKU was out of stock says little of demand."""
+    series = folder.frame("series.parquet")
+    units, share = np.asarray(folder.array("units.npy")), folder.array("available.npy")
+    first = series["first"].cast(pl.Int32).to_numpy()
+    y = units.copy()
+    for begins in range(0, len(y), CHUNK):
+        part = slice(begins, begins + CHUNK)
+        available = share[part].astype(np.float32) / 100.0
+        y[part] = np.where(available >= LEAST_AVAILABLE, y[part] / np.maximum(available, LEAST_AVAILABLE), np.nan)
+        y[part][np.arange(y.shape[1])[None, :] < first[part, None]] = np.nan
+    promoted = np.asarray(folder.array("discount_rows.npy"))
+    known = {}
+    if len(promoted):
+        discount = np.zeros((len(y), y.shape[1] + horizon + LATE_PERIODS), np.float32)
+        discount[promoted] = folder.array("discount.npy")
+        known["discount"] = discount
+    statics, labels = {}, {}
+    for name, column in (("sku", "sku"), ("channel", "channel_id"), ("category", "category")):
+        values = series[column].fill_null("")
+        names = values.unique().sort()
+        statics[name] = values.replace_strict(names, pl.int_range(len(names), eager=True), return_dtype=pl.Int32).to_numpy()
+        labels[name] = names.to_list()
+    ids = series.select(pl.concat_str("sku", "channel_id", separator="\t").alias("unique_id"))["unique_id"]
+    start = date.fromisoformat(str(folder.told("history.json")["start"]))
+    return Panel(ids, start, 1, y, first, horizon + LATE_PERIODS, known, {}, statics, labels)
+
+
+# ---- training ------------------------------------------------------------------------------------------------------
+
+
+def _learned(
+    engine: Engine, root: Path, folder: RunFolder, run_id: int, panel: Panel, horizon: int, seed: int, effort: Effort, told: Told
+) -> tuple[int, str, Learned]:
+    """The models of this run: those of the last that trained, unless there is a reason to train anew."""
+    if not folder.has("learned.json"):
+        earlier = queries.runs(engine).filter(pl.col("state") == "finished")
+        why = _why_train(root, earlier, panel, horizon)
+        if why is None:
+            learned_by = int(earlier["learned_by"][0])
+            trained = earlier.filter(pl.col("run_id") == learned_by)["last_on"]
+            reason = f"trained on history up to {trained[0].isoformat()}" if len(trained) else "trained before"
+        else:
+            learned_by, reason = run_id, why
+            learned, errors = rolling.learn(panel, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
+            folder.put_frame("errors.parquet", errors.sort("level", "unique_id", "cutoff"), 4_096)
+            folder.put_frame("components.parquet", learned.components)
+            folder.put_bytes("learned.bin", pickle.dumps((learned, _labels(panel))))
+        folder.tell("learned.json", {"run": learned_by, "reason": reason})
+    chosen = folder.told("learned.json")
+    return int(chosen["run"]), str(chosen["reason"]), _load(root, int(chosen["run"]))[0]
+
+
+def _why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) -> str | None:
+    """The reason to train anew; None if last week's models will do. `earlier`: finished runs, the newest first."""
+    if earlier.is_empty() or not RunFolder(root, int(earlier["learned_by"][0])).has("learned.bin"):
+        return "nothing was trained before"
+    learned, labels = _load(root, int(earlier["learned_by"][0]))
+    if learned.horizon != horizon:
+        return f"trained for {learned.horizon} days ahead before"
+    if labels != _labels(panel):
+        return "there are other channels or categories"
+    next_day = panel.day(panel.periods)
+    if not timedelta() <= next_day - learned.day < timedelta(days=TRAINED_DAYS):
+        return f"trained on history up to {(learned.day - timedelta(days=1)).isoformat()} before"
+    outside = _days_outside(root, earlier, panel)
+    return f"drift: on {outside} of the last 7 days the total left its 80 % interval" if outside >= DRIFT_DAYS else None
+
+
+def _days_outside(root: Path, earlier: pl.DataFrame, panel: Panel) -> int:
+    """On how many of the last 7 days the total was outside the 80 % interval that the newest run before them gave."""
+    before = earlier.filter(pl.col("last_on") <= panel.day(panel.periods - 8)).head(1)
+    if before.is_empty():
+        return 0
+    folder = RunFolder(root, int(before["run_id"][0]))
+    if not folder.has("forecast.above.parquet"):
+        return 0
+    late = (panel.day(panel.periods - 7) - before["last_on"][0]).days
+    told = pl.scan_parquet(folder.path / "forecast.above.parquet").filter((pl.col("node") == 0) & (pl.col("ahead") >= late)).sort("ahead")
+    interval = told.head(7).select("q0.1", "q0.9").collect()
+    if len(interval) < 7:
+        return 0
+    total = hierarchy.filled(panel)[:, -7:].sum(axis=0, dtype=np.float64)
+    return int(((total < interval["q0.1"].to_numpy()) | (total > interval["q0.9"].to_numpy())).sum())
+
+
+def _labels(panel: Panel) -> dict[str, list[str]]:
+    """What the numbers of channels and categories in models mean."""
+    return {name: panel.labels[name] for name in ("channel", "category")}
+
+
+def _load(root: Path, run_id: int) -> tuple[Learned, dict[str, list[str]]]:
+    content = (RunFolder(root, run_id).path / "learned.bin").read_bytes()
+    found: tuple[Learned, dict[str, list[str]]] = pickle.loads(content)  # noqa: S301 - written by this module alone
+    return found
+
+
+# ---- forecasts -----------------------------------------------------------------------------------------------------
+
+
+def _means(folder: RunFolder, learned: Learned, scene: Scene, told: Told) -> tuple[Predicted, dict[int, str]]:
+    """What is expected of all series, part by part; and why some got their average, by row."""
+    parts, found = scene.parts(), []
+    fallbacks: dict[int, str] = {}
+    for number, rows in enumerate(parts):
+        name = f"mean.{number}.npz"
+        if not folder.has(name):
+            one, reasons = rolling.ahead(learned, scene, rows)
+            folder.put_arrays(
+                name,
+                mean=one.mean,
+                alpha=one.alpha,
+                segment=one.segment.astype(np.int16),
+                model=one.model.astype(np.int8),
+                wrong=np.array(list(reasons), np.int64),
+                reasons=np.array(list(reasons.values()), np.str_),
+            )
+        with np.load(folder.path / name, allow_pickle=False) as kept:
+            found.append(Predicted(kept["mean"], kept["alpha"], kept["segment"].astype(np.int64), kept["model"].astype(np.int64)))
+            fallbacks.update(zip(kept["wrong"].tolist(), kept["reasons"].tolist(), strict=True))
+        told("series", (number + 1) / len(parts))
+    return rolling.join(found), fallbacks
+
+
+def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: Settled, told: Told) -> None:
+    above = [_ahead(settled.above, quantiles_of(learned.above, settled.above, QUANTILES), 0)]
+    offset = len(settled.above.mean)
+    if settled.skus is not None and learned.skus is not None:
+        above.append(_ahead(settled.skus, quantiles_of(learned.skus, settled.skus, QUANTILES), offset))
+        offset += len(settled.skus.mean)
+    folder.put_frame("forecast.above.parquet", pl.concat(above), ROW_GROUP * learned.horizon)
+    parts = scene.parts()
+    for number, rows in enumerate(parts):
+        name = f"forecast.{number}.parquet"
+        if not folder.has(name):
+            found = rolling.take(settled.series, rows)
+            frame = _ahead(found, quantiles_of(learned.series, found, QUANTILES), offset + int(rows[0]))
+            folder.put_frame(name, frame, ROW_GROUP * learned.horizon)
+        told("writing", (number + 1) / (len(parts) + 1))
+
+
+def _ahead(found: Predicted, spread: NDArray[np.float64], offset: int) -> pl.DataFrame:
+    """`AHEAD` of nodes in order, numbered from `offset`."""
+    count, horizon = found.mean.shape
+    return pl.DataFrame(
+        {
+            "node": np.repeat(np.arange(offset, offset + count, dtype=np.int32), horizon),
+            "ahead": np.tile(np.arange(1, horizon + 1, dtype=np.int16), count),
+            "mean": found.mean.ravel(),
+            **{f"q{quantile:g}": spread[:, :, number].ravel() for number, quantile in enumerate(QUANTILES)},
+        },
+        AHEAD,
+        strict=False,
+    )
+
+
+def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dict[int, str]) -> None:
+    """What the nodes are, and the history of those above the series."""
+    units, share = folder.array("units.npy"), folder.array("available.npy")
+    tree, panel = scene.tree, scene.panel
+    cells = hierarchy.sums(units, tree.cell, tree.cells.shape[1])
+    above = [(tree.cells.astype(np.float64) @ cells).astype(np.float32)]
+    available = [np.full(above[0].shape, 100, np.uint8)]
+    names = tree.nodes.rename({"channel": "channel_id"}).with_columns(
+        unique_id=scene.above.ids, sku=pl.lit(None, pl.String), first=scene.above.first, model=_models(settled.above)
+    )
+    parts = [_nodes(names, {})]
+    if scene.skus is not None and settled.skus is not None:
+        above.append(hierarchy.sums(units, tree.sku, len(tree.skus)).astype(np.float32))
+        order = np.argsort(tree.sku, kind="stable")  # every SKU has a series
+        available.append(np.maximum.reduceat(np.asarray(share)[order], np.flatnonzero(np.diff(tree.sku[order], prepend=-1)), axis=0))
+        category = pl.Series([panel.labels["category"][code] for code in scene.skus.statics["category"]])
+        one = pl.DataFrame({"sku": tree.skus, "category": category, "first": scene.skus.first, "model": _models(settled.skus)})
+        parts.append(_nodes(one.with_columns(level=pl.lit(hierarchy.SKU), unique_id="sku", channel_id=pl.lit(None, pl.String)), {}))
+    series = folder.frame("series.parquet").with_columns(
+        level=pl.lit(SERIES), unique_id=panel.ids, category=pl.col("category").fill_null(""), model=_models(settled.series)
+    )
+    parts.append(_nodes(series, fallbacks))
+    folder.put_array("above.npy", np.concatenate(above))
+    folder.put_array("above_available.npy", np.concatenate(available))
+    folder.put_frame("nodes.parquet", pl.concat(parts).with_columns(node=pl.int_range(pl.len(), dtype=pl.Int32)).select(NODES.names()))
+
+
+def _nodes(rows: pl.DataFrame, fallbacks: dict[int, str]) -> pl.DataFrame:
+    reasons = pl.DataFrame({"row": list(fallbacks), "fallback": list(fallbacks.values())}, {"row": pl.UInt32, "fallback": pl.String})
+    found = rows.with_row_index("row").join(reasons, on="row", how="left", maintain_order="left").with_columns(node=pl.lit(0))
+    return found.select(pl.col(name).cast(kind) for name, kind in NODES.items())
+
+
+def _models(found: Predicted) -> pl.Series:
+    """The model that most of each row's days were forecast by."""
+    counts = np.stack([(found.model == number).sum(axis=1) for number in range(len(MODELS))])
+    return pl.Series(list(MODELS)).gather(counts.argmax(axis=0))

@@ -1,0 +1,1 @@
+"""The files of forecast runs, beside the mirror: written part by part, read node by node."""

@@ -1,0 +1,212 @@
+"""Forecast runs of the demo company: what they leave, that they train only when they must, and that a kill changes nothing."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from filelock import FileLock
+from sqlalchemy.engine import Engine
+
+from dashboard.jobs import forecast_run
+from dashboard.jobs.forecast_run import make
+from data_access.commands.forecasts import RunDraft, RunTold, begin
+from data_access.commands.people import COMMAND_LINE
+from data_access.engine import open_engine
+from data_access.errors import InvalidInput, OnHandError
+from data_access.forecasts.files import NODES, is_running, progress
+from data_access.forecasts.reading import Forecast
+from data_access.mirror.scan import open_mirror
+from data_access.queries.forecasts import runs
+from forecasting.rolling import Effort
+from tests.conftest import DEMO_AS_OF, ROOT
+
+EFFORT = Effort(4_000, 3_000, 8)
+HORIZON = 14
+TODAY = DEMO_AS_OF
+LAST = TODAY - timedelta(days=9)
+
+
+def run(engine: Engine, place: Path, last: object = LAST) -> tuple[int, RunTold]:
+    """Begin a run and make it."""
+    run_id = begin(engine, RunDraft(last, HORIZON), TODAY, COMMAND_LINE)  # type: ignore[arg-type]
+    return run_id, make(engine, place / "mirror", place / "forecasts", run_id, effort=EFFORT)
+
+
+@pytest.fixture(scope="module")
+def place(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo company with a finished run."""
+    folder = tmp_path_factory.mktemp("forecast")
+    (folder / "store.db").write_bytes((demo_folder / "onhand.db").read_bytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(place: Path) -> Iterator[Engine]:
+    found = open_engine(f"sqlite:///{place / 'store.db'}")
+    yield found
+    found.dispose()
+
+
+@pytest.fixture(scope="module")
+def first(engine: Engine, place: Path) -> tuple[int, RunTold]:
+    return run(engine, place)
+
+
+def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: tuple[int, RunTold]) -> None:
+    run_id, told = first
+    found = Forecast(place / "forecasts", run_id)
+    assert dict(found.nodes.schema) == dict(NODES)
+    counts = dict(found.nodes.group_by("level").len().iter_rows())
+    channels = found.nodes.filter(pl.col("level") == "channel")["channel_id"]
+    assert counts["total"] == 1
+    assert counts["series"] == told.series
+    assert counts["sku"] == found.nodes.filter(pl.col("level") == "series")["sku"].n_unique()
+    assert told == RunTold(told.inputs_version, run_id, "nothing was trained before", told.series, 0)
+
+    def expected(nodes: pl.DataFrame) -> np.ndarray:
+        return np.sum([found.ahead(node)["mean"].to_numpy() for node in nodes["node"]], axis=0)
+
+    total = found.ahead(0)
+    assert total["ds"].to_list() == [LAST + timedelta(days=day) for day in range(1, HORIZON + 1)]
+    for level in ("channel", "category", "sku"):
+        assert expected(found.nodes.filter(pl.col("level") == level)) == pytest.approx(total["mean"].to_numpy(), rel=1e-4)
+    for channel_id in channels[:2]:
+        of_channel = found.nodes.filter((pl.col("level") == "series") & (pl.col("channel_id") == channel_id))
+        node = found.nodes.filter((pl.col("level") == "channel") & (pl.col("channel_id") == channel_id))
+        assert expected(of_channel) == pytest.approx(expected(node), rel=1e-4)
+    bands = total.select("q0.025", "q0.1", "q0.25", "q0.5", "q0.75", "q0.9", "q0.975").to_numpy()
+    assert (np.diff(bands, axis=1) >= 0).all()
+    assert np.isfinite(bands).all()
+
+
+def test_the_history_is_that_of_the_orders(engine: Engine, place: Path, first: tuple[int, RunTold]) -> None:
+    found = Forecast(place / "forecasts", first[0])
+    total = found.history(0)
+    mirror = open_mirror(place / "mirror")
+    assert mirror is not None
+    placed = mirror.scan("line").select(pl.col("placed_at").min()).collect().item()
+    assert (placed - timedelta(hours=12)).date() <= total["ds"][0] <= (placed + timedelta(hours=14)).date()  # the channel's own day
+    assert (total["ds"][-1], total["available"].null_count()) == (LAST, len(total))
+    node = int(found.nodes.filter(pl.col("level") == "sku")["node"][3])
+    sku = found.nodes["sku"][node]
+    own = found.history(node)
+    series = [found.history(one) for one in found.nodes.filter((pl.col("level") == "series") & (pl.col("sku") == sku))["node"]]
+    by_day = pl.concat(series).group_by("ds").agg(pl.col("units").sum(), pl.col("available").max()).sort("ds")
+    both = own.join(by_day, on="ds", suffix="_of_series")
+    assert both["units"].to_list() == both["units_of_series"].to_list()
+    assert both["available"].to_list() == pytest.approx(both["available_of_series"].to_list())
+    errors = found.errors(node)
+    assert errors["cutoff"].to_list() == [LAST - timedelta(days=2 * HORIZON), LAST - timedelta(days=HORIZON)]
+    came = own.filter(pl.col("ds") > LAST - timedelta(days=HORIZON))["units"].sum()
+    assert errors["y"][1] >= came  # days out of stock count with what is usual around them
+    assert not found.components(0).is_empty()
+
+
+def test_the_next_day_uses_what_was_trained_and_a_week_later_it_is_trained_anew(
+    engine: Engine, place: Path, first: tuple[int, RunTold]
+) -> None:
+    run_id, told = run(engine, place, LAST + timedelta(days=1))
+    assert (told.learned_by, told.reason) == (first[0], f"trained on history up to {LAST.isoformat()}")
+    assert not (place / "forecasts" / f"{run_id:08d}" / "learned.bin").exists()
+    assert not (place / "forecasts" / f"{first[0]:08d}" / "units.npy").exists()
+    assert Forecast(place / "forecasts", first[0]).history(0).is_empty()
+    assert Forecast(place / "forecasts", first[0]).ahead(0).height == HORIZON  # forecasts are kept
+    assert Forecast(place / "forecasts", run_id).errors(0).height == 2
+    weekly, its = run(engine, place, LAST + timedelta(days=7))
+    assert (its.learned_by, its.reason) == (weekly, f"trained on history up to {LAST.isoformat()} before")
+    assert runs(engine)["state"].to_list() == ["finished"] * 3
+
+
+def frames(place: Path, run_id: int) -> dict[str, pl.DataFrame]:
+    """All frames that a run left."""
+    folder = place / "forecasts" / f"{run_id:08d}"
+    return {path.name: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
+
+
+def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(demo_url: str, tmp_path: Path, engine: Engine, place: Path) -> None:
+    own = open_engine(demo_url)
+    run_id = begin(own, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
+    command = [sys.executable, "-m", "tests.dashboard.jobs.killed_run", demo_url, str(tmp_path), str(run_id)]
+    killed = []
+    for stage in ("training", "series"):
+        process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        for _ in range(1_200):
+            if progress(tmp_path / "forecasts", run_id)[0] == stage or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.kill()
+        killed.append(process.wait() != 0)
+        assert runs(own)["state"].to_list() == ["running"]
+        assert not is_running(tmp_path / "forecasts")
+    assert killed == [True, True]
+    assert begin(own, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE) == run_id
+    make(own, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT)
+    assert runs(own)["state"].to_list() == ["finished"]
+    own.dispose()
+    reference = runs(engine).filter(pl.col("last_on") == LAST)["run_id"][0]
+    expected, found = frames(place, reference), frames(tmp_path, run_id)
+    assert list(found) == list(expected)
+    for name, frame in found.items():
+        assert frame.equals(expected[name]), name
+
+
+def test_another_run_leaves_one_that_was_interrupted(demo_store: Engine) -> None:
+    first = begin(demo_store, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
+    second = begin(demo_store, RunDraft(LAST, HORIZON + 1), TODAY, COMMAND_LINE)
+    assert dict(runs(demo_store).select("run_id", "state").iter_rows()) == {first: "left", second: "running"}
+
+
+def test_what_cannot_be_run_is_refused_and_changes_nothing(demo_store: Engine, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=f"The day {TODAY} is not over everywhere: let the history end before {TODAY}"):
+        begin(demo_store, RunDraft(TODAY, HORIZON), TODAY, COMMAND_LINE)
+    with pytest.raises(InvalidInput, match="A forecast of 0 days ahead cannot be made: choose 1 to 365"):
+        begin(demo_store, RunDraft(LAST, 0), TODAY, COMMAND_LINE)
+    with pytest.raises(OnHandError, match="Somebody is viewer and may not run forecasts: ask someone who is planner, manager or admin"):
+        begin(demo_store, RunDraft(LAST, HORIZON), TODAY, "Somebody")
+    assert runs(demo_store).is_empty()
+    with pytest.raises(InvalidInput, match="Forecast 12 is not one that is running"):
+        make(demo_store, tmp_path / "mirror", tmp_path / "forecasts", 12)
+    run_id = begin(demo_store, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
+    (tmp_path / "forecasts").mkdir(exist_ok=True)
+    with FileLock(tmp_path / "forecasts" / "run.lock"):
+        assert is_running(tmp_path / "forecasts")
+        with pytest.raises(OnHandError, match="A forecast is being made already: wait until it is done"):
+            make(demo_store, tmp_path / "mirror", tmp_path / "forecasts", run_id)
+    assert runs(demo_store)["state"].to_list() == ["running"]
+
+
+def test_a_store_without_orders_fails_in_a_sentence(store: Engine, tmp_path: Path) -> None:
+    run_id = begin(store, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
+    with pytest.raises(InvalidInput, match="Nothing was ordered yet, so there is nothing to forecast from"):
+        make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id)
+    found = runs(store)
+    assert found["state"].to_list() == ["failed"]
+    assert found["problem"][0].startswith("Nothing was ordered yet")
+
+
+def test_the_command_line_tells_what_it_did(demo_url: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "ONHAND_DATABASE_URL": demo_url, "ONHAND_VAR_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--last", TODAY.isoformat(), "--horizon", "400"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 2
+    assert told.stderr.strip().endswith("Invalid value for '--horizon': Input should be less than or equal to 365")
+    command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--run", "7", "--json"]
+    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr.strip() == "Forecast 7 is not one that is running: start a new one with `onhand forecast run`."
+
+
+def test_the_past_is_told_without_keeping_anything(engine: Engine, place: Path, first: tuple[int, RunTold]) -> None:
+    before = sorted(path.name for path in (place / "forecasts").iterdir())
+    found = forecast_run.backtest(engine, place / "mirror", LAST, HORIZON, 0, lambda _done, _total: None, EFFORT)
+    assert found.group_by("level").len()["len"].to_list() == [2] * 6
+    kept = Forecast(place / "forecasts", first[0])
+    assert found.filter(pl.col("level") == "total")["mean"].to_list() == kept.errors(0)["mean"].to_list()
+    assert sorted(path.name for path in (place / "forecasts").iterdir()) == before
