@@ -1,8 +1,9 @@
 """How demand follows what is known ahead (price, discount, holiday, event): a multiplier for each series and period.
 
-A ridge regression of log(1 + y) on the covariates, within series, by category and drawn to that of all: common slopes say more of a price
-than one series' few changes. The multiplier is 1 at a series' mean covariates; levels are measured in units per multiplier, so that the
-mean of promoted weeks is not taken for an ordinary level.
+Promotions have a model of their own where it can be learned (`forecasting.promotions`). Of all else, a ridge regression of log(1 + y) on
+the covariates, within series, by category and drawn to that of all: common slopes say more of a price than one series' few changes. The
+multiplier is 1 without promotions and at a series' mean covariates; levels are measured in units per multiplier, so that the mean of
+promoted weeks is not taken for an ordinary level.
 """
 
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting import promotions
 from forecasting.panel import Floats, Panel
 
 DRAWN: Final = 200.0
@@ -20,14 +22,28 @@ MOST: Final = 20.0
 
 
 def multipliers(panel: Panel, until: int | None = None) -> Floats | None:
-    """Series x (periods + ahead); None without covariates that are known ahead. `until`: periods that the slopes are learned from."""
+    """Series x (periods + ahead); None without covariates that are known ahead. `until`: periods that are learned from."""
+    periods = panel.periods if until is None else until
     names = [name for name, values in panel.known.items() if np.nanstd(values[:, : panel.periods]) > 0]
     if not names:
         return None
-    periods = panel.periods if until is None else until
-    known = ~np.isnan(panel.y[:, :periods])
+    y, effect = panel.y[:, :periods], np.zeros((len(panel), panel.periods + panel.ahead))
+    learned = promotions.learn(panel, periods)
+    if learned is not None:
+        of_promotions = promotions.multipliers(panel, learned, periods)
+        y, effect = y / of_promotions[:, :periods], effect + np.log(of_promotions)
+        names = [name for name in names if name != "discount"]
+    if names:
+        effect += _slopes(panel, names, y)
+    return np.exp(np.clip(effect, -np.log(MOST), np.log(MOST))).astype(np.float32)
+
+
+def _slopes(panel: Panel, names: list[str], y: Floats) -> NDArray[np.float64]:
+    """What the covariates `names` add to the logarithm of demand, learned from its first periods `y`: series x (periods + ahead)."""
+    periods = y.shape[1]
+    known = ~np.isnan(y)
     count = np.maximum(known.sum(axis=1, keepdims=True), 1)
-    logs = np.where(known, np.log1p(np.where(known, panel.y[:, :periods], 0.0)), 0.0)
+    logs = np.where(known, np.log1p(np.where(known, y, 0.0)), 0.0)
     logs = np.where(known, logs - logs.sum(axis=1, keepdims=True) / count, 0.0)
     deviations = []
     for name in names:
@@ -57,4 +73,4 @@ def multipliers(panel: Panel, until: int | None = None) -> Floats | None:
     effect: NDArray[np.float64] = np.zeros(panel.known[names[0]].shape)
     for a, values in enumerate(deviations):
         effect += slopes[group, a][:, None] * values
-    return np.exp(np.clip(effect, -np.log(MOST), np.log(MOST))).astype(np.float32)
+    return effect

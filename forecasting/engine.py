@@ -121,14 +121,16 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     if panel.periods < LEAST_PERIODS or len(known) < LEAST_ROWS:
         return _unlearned(horizon, whole)
     context = Context.of(panel)
+    periods = panel.periods
+    cut = periods - max(min(horizon, periods // 3), periods // 4)
+    drivers = multipliers(panel, cut)
     if len(panel) > MOST_SERIES:
         chosen = np.sort(rng.choice(len(panel), MOST_SERIES, replace=False))
         panel, context = panel.take(chosen), context.take(chosen)
+        drivers = None if drivers is None else drivers[chosen]
     rows = min(rows, ROWS_A_POINT * len(known))
-    periods = panel.periods
-    cut = periods - max(min(horizon, periods // 3), periods // 4)
     first = max(2, periods // 8)
-    features = Features(panel, context.groups, multipliers(panel, cut))
+    features = Features(panel, context.groups, drivers)
     before, held = pooled.sample(panel, horizon, rows, rng, first, cut), _held(panel, horizon, cut, rng)
     if not (panel.y[before.series, before.target].sum() > 0 and len(held)):
         return _unlearned(horizon, whole)

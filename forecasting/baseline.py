@@ -1,0 +1,129 @@
+"""What each series would be expected to sell without any promotion: the base that the effects of promotions are measured from.
+
+From *ordinary* days alone: known, without a promotion of the SKU on any channel, and no rush. The base is
+
+    rate x weekday of the channel x season of the category x level of the SKU x level of the series
+
+where the rate is the series' mean over its whole past, and the two levels are what the SKU, and the series beside its SKU, sold within
+`AROUND` days of the day against what the terms before let expect, drawn to 1 by `PRIOR` units (the mean of a gamma posterior). Channels of
+a SKU that sells slowly so follow their SKU, and one that sells fast follows itself.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from forecasting.features import YEAR
+from forecasting.panel import Panel
+
+AROUND: Final = 28
+"""Days on either side that a level is measured on."""
+
+PRIOR: Final = 10.0
+"""Units that a level is drawn to 1 with."""
+
+SMOOTHED: Final = 7
+"""Days on either side that a season is the mean of."""
+
+RUSH: Final = (3.0, 5.0)
+"""A day on which more sells than so many units and so many times what is expected is a rush: it tells nothing of the ordinary."""
+
+ROUNDS: Final = 3
+"""Rates and seasons are measured in turn, and rushes left out, so many times."""
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Index = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The base of some series. `expected`: units, series x (periods + ahead), 0 before a series began; `spread`: variance of how good a
+    day is for a SKU, against a mean of 1, shared by its channels.
+    """
+
+    expected: Array
+    spread: float
+
+
+def baseline(panel: Panel, sku: Index, week: Array, promoted: Flags, until: int) -> Baseline:
+    """The base of the series of one category.
+
+    Args:
+        panel: they alone, daily, with the static `channel`, sorted by SKU.
+        sku: the number of each series' SKU.
+        week: demand of each weekday, Monday first, against the mean of all: series x 7.
+        promoted: series x (periods + ahead): its SKU is promoted somewhere.
+        until: periods that are looked at; the base of those from there on rests on the last levels and last year's season.
+
+    """
+    days = np.arange(panel.periods + panel.ahead)
+    week = np.where(days >= panel.first[:, None], week[:, (days + panel.start.weekday()) % 7], 0.0)
+    starts = np.flatnonzero(np.diff(sku, prepend=-1))
+    known = ~np.isnan(panel.y[:, :until]) & ~promoted[:, :until]
+    y = np.where(known, panel.y[:, :until], 0.0).astype(np.float64)
+    ordinary = known
+    for _ in range(ROUNDS):
+        expected = _expected(np.where(ordinary, y, 0.0), ordinary, week, panel.statics["channel"], starts)
+        ordinary = known & ~rush(y, expected[:, :until])
+    return Baseline(expected, _spread(np.where(ordinary, y, 0.0), np.where(ordinary, expected[:, :until], 0.0), starts))
+
+
+def rush(y: Array, expected: Array) -> Flags:
+    """Where more was sold than promotions and luck explain."""
+    return y > RUSH[0] + RUSH[1] * expected
+
+
+def _expected(y: Array, ordinary: Flags, week: Array, channel: NDArray[np.int32], starts: Index) -> Array:
+    """The base from demand on ordinary days (0 elsewhere)."""
+    until = y.shape[1]
+    season = np.ones(week.shape[1])
+    of_channel = np.bincount(channel, y.sum(axis=1)) + 0.5
+    days = np.bincount(channel, (week[:, :until] * ordinary).sum(axis=1)) + 0.5
+    usual = (of_channel / days)[channel]
+    for _ in range(ROUNDS):
+        there = (week[:, :until] * season[:until] * ordinary).sum(axis=1)
+        # half a unit more, at the mean rate of the category on the channel: nothing is impossible
+        rate = np.where(there > 0, (y.sum(axis=1) + 0.5) / (there + 0.5 / usual), 0.0)
+        season = _season(y, rate[:, None] * week[:, :until] * ordinary, week.shape[1])
+    expected = rate[:, None] * week * season
+    sold, awaited = _around(y, week.shape[1]), _around(expected[:, :until] * ordinary, week.shape[1])
+    count = np.diff(starts, append=len(y))
+    of_sku = (np.add.reduceat(sold, starts) + PRIOR) / (np.add.reduceat(awaited, starts) + PRIOR)
+    levels = np.repeat(of_sku, count, axis=0)
+    found: Array = expected * levels * (sold + PRIOR) / (levels * awaited + PRIOR)
+    return found
+
+
+def _season(y: Array, awaited: Array, periods: int) -> Array:
+    """Demand of all series together against what their rates let expect, smoothed; ahead as a year before, at the height of now."""
+    until = y.shape[1]
+    past = (_sums(y.sum(axis=0), SMOOTHED, until) + 1.0) / (_sums(awaited.sum(axis=0), SMOOTHED, until) + 1.0)
+    now, year = past[-AROUND:].mean(), YEAR[1]
+    if until < year + AROUND:
+        return np.concatenate([past, np.full(periods - until, now)])
+    then = past[-year - AROUND : -year].mean()
+    return np.concatenate([past, np.resize(past[-year:], periods - until) * now / then])
+
+
+def _around(values: Array, periods: int) -> Array:
+    """Sums of each row within `AROUND` days of each day; of days after the last column, as of that."""
+    return _sums(values, AROUND, periods)
+
+
+def _sums(values: Array, reach: int, periods: int) -> Array:
+    last = values.shape[-1]
+    running = np.zeros((*values.shape[:-1], last + 1))
+    np.cumsum(values, axis=-1, out=running[..., 1:])
+    middle = np.minimum(np.arange(periods), last - 1)
+    found: Array = running[..., np.minimum(middle + reach + 1, last)] - running[..., np.maximum(middle - reach, 0)]
+    return found
+
+
+def _spread(y: Array, expected: Array, starts: Index) -> float:
+    """Variance of the SKUs' days beyond that of counts, from squared errors of their sums over channels."""
+    sold, awaited = np.add.reduceat(y, starts), np.add.reduceat(expected, starts)
+    beyond = ((sold - awaited) ** 2 - sold).sum()
+    return float(np.clip(beyond / max((awaited**2).sum(), 1e-9), 0.01, 2.0))
