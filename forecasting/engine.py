@@ -5,7 +5,7 @@ demand around the pooled model is learned, each model's quantiles are calibrated
 loss is chosen. Then the pooled model is trained anew on all of the history.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -137,7 +137,7 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     past = pooled.train(features, before, seed, rounds)
     scale = features.scale(held)
     table, _ = features.table(held, scale)
-    means = _means(panel, context, held, past.of_table(table, scale))
+    means = _means(panel, context, held, past.of_table(table, scale), drivers)
     y = panel.y[held.series, held.target].astype(np.float64)
     corrections = np.array([_correction(y, mean) for mean in means])
     means = [mean * factor for mean, factor in zip(means, corrections, strict=True)]
@@ -195,12 +195,15 @@ def _held(panel: Panel, horizon: int, cut: int, rng: np.random.Generator) -> Row
     return rows if len(rows) <= HELD_ROWS else rows.take(np.sort(rng.choice(len(rows), HELD_ROWS, replace=False)))
 
 
-def _means(panel: Panel, context: Context, rows: Rows, learned: Array | None) -> list[Array]:
-    """The mean of each row by each of `MODELS`."""
+def _means(panel: Panel, context: Context, rows: Rows, learned: Array | None, drivers: Floats | None) -> list[Array]:
+    """The mean of each row by each of `MODELS`. `drivers`: multipliers by which levels are measured and carried ahead."""
     origins = np.unique(rows.origin)
-    levels = smoothing.levels(panel, context.shares, origins.tolist())
+    driven = panel if drivers is None else replace(panel, y=panel.y / drivers[:, : panel.periods])
+    levels = smoothing.levels(driven, context.shares, origins.tolist())
     weekday = (rows.target + panel.start.weekday()) % 7 if panel.step == 1 else np.zeros(len(rows), np.int64)
     share = context.shares[rows.series, weekday]
+    if drivers is not None:
+        share = share * drivers[rows.series, rows.target]
     place = np.searchsorted(origins, rows.origin)
     flat = {name: np.stack([levels[name][int(origin)] for origin in origins])[place, rows.series] * share for name in LEVELS}
     season = SEASON[panel.step]
@@ -261,13 +264,13 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
     code = segment(context.kinds[rows.series], rows.horizon, fitted.horizon)
     model = fitted.choice[code] if only is None else np.full(len(rows), only)
     if fitted.mean is None:
-        mean = np.choose(model, _means(panel, context, rows, None))
+        mean = np.choose(model, _means(panel, context, rows, None, context.multipliers))
         alpha = _own_alpha(panel)[rows.series]
     else:
         features = Features(panel, context.groups, context.multipliers)
         scale = features.scale(rows)
         table, _ = features.table(rows, scale)
-        mean = np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale))) * fitted.corrections[model]
+        mean = np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale), context.multipliers)) * fitted.corrections[model]
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
     known = ~np.isnan(panel.y)
