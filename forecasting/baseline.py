@@ -89,7 +89,7 @@ def _expected(y: Array, ordinary: Flags, week: Array, channel: NDArray[np.int32]
         rate = np.where(there > 0, (y.sum(axis=1) + 0.5) / (there + 0.5 / usual), 0.0)
         season = _season(y, rate[:, None] * week[:, :until] * ordinary, week.shape[1])
     expected = rate[:, None] * week * season
-    sold, awaited = _around(y, week.shape[1]), _around(expected[:, :until] * ordinary, week.shape[1])
+    sold, awaited = (_sums(units, AROUND, week.shape[1]) for units in (y, expected[:, :until] * ordinary))
     count = np.diff(starts, append=len(y))
     of_sku = (np.add.reduceat(sold, starts) + PRIOR) / (np.add.reduceat(awaited, starts) + PRIOR)
     levels = np.repeat(of_sku, count, axis=0)
@@ -108,12 +108,8 @@ def _season(y: Array, awaited: Array, periods: int) -> Array:
     return np.concatenate([past, np.resize(past[-year:], periods - until) * now / then])
 
 
-def _around(values: Array, periods: int) -> Array:
-    """Sums of each row within `AROUND` days of each day; of days after the last column, as of that."""
-    return _sums(values, AROUND, periods)
-
-
 def _sums(values: Array, reach: int, periods: int) -> Array:
+    """Sums along the last axis within `reach` days of each day; of days after the last one, as of that."""
     last = values.shape[-1]
     running = np.zeros((*values.shape[:-1], last + 1))
     np.cumsum(values, axis=-1, out=running[..., 1:])

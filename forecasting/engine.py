@@ -270,7 +270,10 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
         features = Features(panel, context.groups, context.multipliers)
         scale = features.scale(rows)
         table, _ = features.table(rows, scale)
-        mean = np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale), context.multipliers)) * fitted.corrections[model]
+        mean = (
+            np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale), context.multipliers))
+            * fitted.corrections[model]
+        )
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
     known = ~np.isnan(panel.y)

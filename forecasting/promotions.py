@@ -188,7 +188,7 @@ def _usable(panel: Panel) -> bool:
     if panel.step != 1 or "discount" not in panel.known or not {"sku", "channel", "category"} <= panel.statics.keys():
         return False
     pairs = np.stack([panel.statics["sku"], panel.statics["channel"]])
-    return np.unique(pairs, axis=1).shape[1] == len(panel)
+    return len(np.unique(pairs, axis=1).T) == len(panel)
 
 
 def _promoted(panel: Panel, until: int | None) -> Iterator[_Days]:
@@ -210,7 +210,7 @@ def _promoted(panel: Panel, until: int | None) -> Iterator[_Days]:
         at, sold = series[:, one], series[:, one] >= 0
         yield _Days(
             category=int(category),
-            sku=codes[one],
+            sku=codes[one].astype(np.int64),
             day=day,
             series=np.where(sold, mine[at], -1),
             discount=np.where(sold, np.nan_to_num(discount[at, day]), 0.0),
@@ -273,8 +273,8 @@ def _fit(spells: _Spells, channels: int, categories: int) -> Promotions:
     """The most likely pulls and gains, drawn to what channels and categories have in common."""
     from scipy.optimize import minimize
 
-    pulls = [(1, 1, 1), (channels, channels, 1), (1, 1, categories), (channels, channels, categories)]
-    gains = [(1, 1), (channels, 1), (1, categories), (channels, categories)]
+    pulls: list[tuple[int, ...]] = [(1, 1, 1), (channels, channels, 1), (1, 1, categories), (channels, channels, categories)]
+    gains: list[tuple[int, ...]] = [(1, 1), (channels, 1), (1, categories), (channels, categories)]
     sizes = [int(np.prod(shape)) for shape in [*pulls, *gains]]
     spread = np.repeat([*PULL_SPREADS, *GAIN_SPREADS], sizes)
     starts = np.flatnonzero(np.diff(spells.category, prepend=-1))
