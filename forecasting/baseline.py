@@ -31,7 +31,7 @@ RUSH: Final = (3.0, 5.0)
 """A day on which more sells than so many units and so many times what is expected is a rush: it tells nothing of the ordinary."""
 
 ROUNDS: Final = 3
-"""Rates and seasons are measured in turn, and rushes left out, so many times."""
+"""Rates and seasons are measured in turn so many times."""
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -64,11 +64,11 @@ def baseline(panel: Panel, sku: Index, week: Array, promoted: Flags, until: int)
     starts = np.flatnonzero(np.diff(sku, prepend=-1))
     known = ~np.isnan(panel.y[:, :until]) & ~promoted[:, :until]
     y = np.where(known, panel.y[:, :until], 0.0).astype(np.float64)
-    ordinary = known
-    for _ in range(ROUNDS):
-        expected = _expected(np.where(ordinary, y, 0.0), ordinary, week, panel.statics["channel"], starts)
-        ordinary = known & ~rush(y, expected[:, :until])
-    return Baseline(expected, _spread(np.where(ordinary, y, 0.0), np.where(ordinary, expected[:, :until], 0.0), starts))
+    channel = panel.statics["channel"]
+    ordinary = known & ~rush(y, _expected(y, known, week, channel, starts)[:, :until])
+    y[~ordinary] = 0.0
+    expected = _expected(y, ordinary, week, channel, starts)
+    return Baseline(expected, _spread(y, expected[:, :until] * ordinary, starts))
 
 
 def rush(y: Array, expected: Array) -> Flags:
@@ -78,29 +78,27 @@ def rush(y: Array, expected: Array) -> Flags:
 
 def _expected(y: Array, ordinary: Flags, week: Array, channel: NDArray[np.int32], starts: Index) -> Array:
     """The base from demand on ordinary days (0 elsewhere)."""
-    until = y.shape[1]
-    season = np.ones(week.shape[1])
-    of_channel = np.bincount(channel, y.sum(axis=1)) + 0.5
-    days = np.bincount(channel, (week[:, :until] * ordinary).sum(axis=1)) + 0.5
-    usual = (of_channel / days)[channel]
+    until, periods = y.shape[1], week.shape[1]
+    open_days = week[:, :until] * ordinary
+    units, units_a_day, season = y.sum(axis=1), y.sum(axis=0), np.ones(periods)
+    of_channel = (np.bincount(channel, units) + 0.5) / (np.bincount(channel, open_days.sum(axis=1)) + 0.5)
     for _ in range(ROUNDS):
-        there = (week[:, :until] * season[:until] * ordinary).sum(axis=1)
+        there = open_days @ season[:until]
         # half a unit more, at the mean rate of the category on the channel: nothing is impossible
-        rate = np.where(there > 0, (y.sum(axis=1) + 0.5) / (there + 0.5 / usual), 0.0)
-        season = _season(y, rate[:, None] * week[:, :until] * ordinary, week.shape[1])
-    expected = rate[:, None] * week * season
-    sold, awaited = (_sums(units, AROUND, week.shape[1]) for units in (y, expected[:, :until] * ordinary))
+        rate = np.where(there > 0, (units + 0.5) / (there + 0.5 / of_channel[channel]), 0.0)
+        season = _season(units_a_day, rate @ open_days, periods)
+    open_days *= rate[:, None] * season[:until]
+    sold, awaited = _sums(y, AROUND, periods), _sums(open_days, AROUND, periods)
     count = np.diff(starts, append=len(y))
-    of_sku = (np.add.reduceat(sold, starts) + PRIOR) / (np.add.reduceat(awaited, starts) + PRIOR)
-    levels = np.repeat(of_sku, count, axis=0)
-    found: Array = expected * levels * (sold + PRIOR) / (levels * awaited + PRIOR)
+    levels = np.repeat((np.add.reduceat(sold, starts) + PRIOR) / (np.add.reduceat(awaited, starts) + PRIOR), count, axis=0)
+    found: Array = week * (rate[:, None] * season) * levels * (sold + PRIOR) / (levels * awaited + PRIOR)
     return found
 
 
 def _season(y: Array, awaited: Array, periods: int) -> Array:
-    """Demand of all series together against what their rates let expect, smoothed; ahead as a year before, at the height of now."""
-    until = y.shape[1]
-    past = (_sums(y.sum(axis=0), SMOOTHED, until) + 1.0) / (_sums(awaited.sum(axis=0), SMOOTHED, until) + 1.0)
+    """Demand of all series together by day against what their rates let expect, smoothed; ahead as a year before, at the height of now."""
+    until = len(y)
+    past = (_sums(y, SMOOTHED, until) + 1.0) / (_sums(awaited, SMOOTHED, until) + 1.0)
     now, year = past[-AROUND:].mean(), YEAR[1]
     if until < year + AROUND:
         return np.concatenate([past, np.full(periods - until, now)])
@@ -111,10 +109,12 @@ def _season(y: Array, awaited: Array, periods: int) -> Array:
 def _sums(values: Array, reach: int, periods: int) -> Array:
     """Sums along the last axis within `reach` days of each day; of days after the last one, as of that."""
     last = values.shape[-1]
-    running = np.zeros((*values.shape[:-1], last + 1))
-    np.cumsum(values, axis=-1, out=running[..., 1:])
-    middle = np.minimum(np.arange(periods), last - 1)
-    found: Array = running[..., np.minimum(middle + reach + 1, last)] - running[..., np.maximum(middle - reach, 0)]
+    running = np.zeros((*values.shape[:-1], last + 2 * reach + 1))
+    running[..., reach + 1 : reach + 1 + last] = values
+    np.cumsum(running, axis=-1, out=running)
+    found = np.empty((*values.shape[:-1], periods))
+    np.subtract(running[..., 2 * reach + 1 :], running[..., :last], out=found[..., :last])
+    found[..., last:] = found[..., last - 1, None]
     return found
 
 

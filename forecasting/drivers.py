@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from forecasting import promotions
 from forecasting.panel import Floats, Panel
+from forecasting.promotions import learned_multipliers
 
 DRAWN: Final = 200.0
 """Periods of all series that a category's slopes are mixed with."""
@@ -28,9 +28,8 @@ def multipliers(panel: Panel, until: int | None = None) -> Floats | None:
     if not names:
         return None
     y, effect = panel.y[:, :periods], np.zeros((len(panel), panel.periods + panel.ahead))
-    learned = promotions.learn(panel, periods)
-    if learned is not None:
-        of_promotions = promotions.multipliers(panel, learned, periods)
+    of_promotions = learned_multipliers(panel, periods)
+    if of_promotions is not None:
         y, effect = y / of_promotions[:, :periods], effect + np.log(of_promotions)
         names = [name for name in names if name != "discount"]
     if names:

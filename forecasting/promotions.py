@@ -14,7 +14,7 @@ days are negative multinomial around the law. Logarithms of pulls and gains are 
 add, each drawn to 0: a category with few promotions has the pulls of all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,7 +28,7 @@ from forecasting.panel import Floats, Panel
 LEAST: Final = 20
 """Spells of promotions that must have been, for something to be learned."""
 
-MOST: Final = 40_000
+MOST: Final = 20_000
 """Spells that are learned from; of more, so many, evenly."""
 
 START: Final = (1.0, 2.0)
@@ -123,15 +123,7 @@ def learn(panel: Panel, until: int | None = None) -> Promotions | None:
     None if the panel is not daily, has no statics `sku`, `channel` and `category` or no covariate `discount` that is known ahead, has a
     SKU twice on a channel, or fewer than `LEAST` spells of promotions.
     """
-    if not _usable(panel):
-        return None
-    parts = list(_promoted(panel, until))
-    spells = _spells(parts)
-    if len(spells.category) < LEAST:
-        return None
-    shape = (len(panel.labels["channel"]), len(panel.labels["category"]))
-    first = _fit(spells, *shape)
-    return _fit(_spells([_without_rushes(days, first) for days in parts]), *shape)
+    return _learned(panel, list(_promoted(panel, until))) if _usable(panel) else None
 
 
 def multipliers(panel: Panel, learned: Promotions, until: int | None = None) -> Floats:
@@ -140,12 +132,16 @@ def multipliers(panel: Panel, learned: Promotions, until: int | None = None) -> 
     Times the base, and summed over the channels of a SKU, it is the base and the arrivals: promoted channels gain what the others lose.
     `until`: as for `learn`.
     """
-    found = np.ones((len(panel), panel.periods + panel.ahead), np.float32)
-    for days in _promoted(panel, until):
-        sold = days.base > 0
-        _, at = np.nonzero(sold)
-        found[days.series[sold], days.day[at]] = _after(days, learned)[sold] / days.base[sold]
-    return found
+    return _multiplied(panel, _promoted(panel, until), learned)
+
+
+def learned_multipliers(panel: Panel, until: int | None = None) -> Floats | None:
+    """`multipliers` by what is learned of the same panel; None where `learn` gives none. The base is measured once for both."""
+    if not _usable(panel):
+        return None
+    parts = list(_promoted(panel, until))
+    learned = _learned(panel, parts)
+    return None if learned is None else _multiplied(panel, parts, learned)
 
 
 def effects(panel: Panel, learned: Promotions, until: int | None = None) -> pl.DataFrame:
@@ -218,6 +214,24 @@ def _promoted(panel: Panel, until: int | None) -> Iterator[_Days]:
             base=np.where(sold, base.expected[at, day], 0.0),
             spread=base.spread,
         )
+
+
+def _learned(panel: Panel, parts: list[_Days]) -> Promotions | None:
+    spells = _spells(parts)
+    if len(spells.category) < LEAST:
+        return None
+    shape = (len(panel.labels["channel"]), len(panel.labels["category"]))
+    first = _fit(spells, *shape)
+    return _fit(_spells([_without_rushes(days, first) for days in parts]), *shape)
+
+
+def _multiplied(panel: Panel, parts: Iterable[_Days], learned: Promotions) -> Floats:
+    found = np.ones((len(panel), panel.periods + panel.ahead), np.float32)
+    for days in parts:
+        sold = days.base > 0
+        _, at = np.nonzero(sold)
+        found[days.series[sold], days.day[at]] = _after(days, learned)[sold] / days.base[sold]
+    return found
 
 
 def _moves(days: _Days, learned: Promotions) -> tuple[Array, Array]:
