@@ -22,8 +22,8 @@ LEAST_ALPHA, MOST_ALPHA = 5e-3, 60.0
 SCORES: Final = np.linspace(-3.6, 3.6, 97)
 """Normal scores of the probabilities that are tabulated."""
 
-SHRINK: Final = 300.0
-"""Rows of the whole that a segment's own distribution is mixed with."""
+SHRINK: Final = 300.0, 10_000.0
+"""Rows of all that a kind's own distribution is mixed with, and rows of its kind that a segment's is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +103,33 @@ def uncalibrated(segments: int) -> Calibration:
     return Calibration(np.tile(SCORES, (segments, 1)))
 
 
-def calibrate(values: Array, segment: Codes, segments: int, shrink: float = SHRINK) -> Calibration:
-    """A calibration from transforms of what came, by segment; a small segment borrows from all together."""
+def calibrate(values: Array, segment: Codes, segments: int, each: int) -> Calibration:
+    """A calibration from transforms of what came, by segment. `each`: how many segments in a row make a kind.
+
+    A segment with few rows borrows from its kind, and that from all together (`SHRINK`).
+    """
     from scipy.special import ndtr, ndtri
 
     grid = ndtr(SCORES)
-    pooled = _shares(values, grid) if len(values) else grid
     order = np.argsort(segment, kind="stable")
     bounds = np.searchsorted(segment[order], np.arange(segments + 1))
+    pooled = _shares(values, grid)
     levels = np.empty((segments, len(SCORES)))
-    for number in range(segments):
-        own = values[order[bounds[number] : bounds[number + 1]]]
-        weight = len(own) / (len(own) + shrink)
-        shares = weight * (_shares(own, grid) if len(own) else grid) + (1.0 - weight) * pooled
-        strict = np.maximum.accumulate(np.clip(shares, 1e-9, 1.0 - 1e-9)) + np.arange(len(grid)) * 1e-12
-        levels[number] = np.interp(SCORES, ndtri(np.clip(strict, 1e-9, 1 - 1e-9)), SCORES)
+    for start in range(0, segments, each):
+        kind = _mixed(values[order[bounds[start] : bounds[start + each]]], pooled, SHRINK[0])
+        for number in range(start, start + each):
+            shares = _mixed(values[order[bounds[number] : bounds[number + 1]]], kind, SHRINK[1])
+            strict = np.maximum.accumulate(np.clip(shares, 1e-9, 1.0 - 1e-9)) + np.arange(len(grid)) * 1e-12
+            levels[number] = np.interp(SCORES, ndtri(np.clip(strict, 1e-9, 1 - 1e-9)), SCORES)
     return Calibration(levels)
+
+
+def _mixed(own: Array, others: Array, weight: float) -> Array:
+    """Shares of some values up to each of `SCORES`, mixed with those of others as if these were so many."""
+    from scipy.special import ndtr
+
+    share = len(own) / (len(own) + weight)
+    return share * _shares(own, ndtr(SCORES)) + (1.0 - share) * others
 
 
 def _shares(values: Array, grid: Array) -> Array:

@@ -120,43 +120,42 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     whole = bool((np.abs(known - np.round(known)) < 1e-4).mean() > 0.98) if len(known) else True
     if panel.periods < LEAST_PERIODS or len(known) < LEAST_ROWS:
         return _unlearned(horizon, whole)
-    context = Context.of(panel)
     periods = panel.periods
     cut = periods - max(min(horizon, periods // 3), periods // 4)
-    drivers = multipliers(panel, cut)
+    groups, then, driven = Groups(panel), multipliers(panel, cut), multipliers(panel)
     if len(panel) > MOST_SERIES:
         chosen = np.sort(rng.choice(len(panel), MOST_SERIES, replace=False))
-        panel, context = panel.take(chosen), context.take(chosen)
-        drivers = None if drivers is None else drivers[chosen]
+        panel, then, driven = panel.take(chosen), _some(then, chosen), _some(driven, chosen)
     rows = min(rows, ROWS_A_POINT * len(known))
     first = max(2, periods // 8)
-    features = Features(panel, context.groups, drivers)
+    features = Features(panel, groups, then)
     before, held = pooled.sample(panel, horizon, rows, rng, first, cut), _held(panel, horizon, cut, rng)
     if not (panel.y[before.series, before.target].sum() > 0 and len(held)):
         return _unlearned(horizon, whole)
     past = pooled.train(features, before, seed, rounds)
     scale = features.scale(held)
     table, _ = features.table(held, scale)
-    means = _means(panel, context, held, past.of_table(table, scale), drivers)
+    shares = smoothing.weekday_shares(panel.take(np.arange(len(panel)), cut))
+    means = _means(panel, shares, held, past.of_table(table, scale), then)
     y = panel.y[held.series, held.target].astype(np.float64)
     corrections = np.array([_correction(y, mean) for mean in means])
     means = [mean * factor for mean, factor in zip(means, corrections, strict=True)]
     spread, alphas = _spread(table, scale, means, y, seed)
-    code = segment(context.kinds[held.series], held.horizon, horizon)
+    code = segment(kinds_then(panel, held), held.horizon, horizon)
     luck = rng.random(len(y))
     naive = naive_scale(panel.y[:, :cut], SEASON[panel.step])[held.series]
     losses = np.full((len(MODELS), SEGMENTS), np.nan)
     calibrations = []
     for number, mean in enumerate(means):
-        calibration = calibrate(transform(y, mean, alphas[number], luck), code, SEGMENTS)
+        calibration = calibrate(transform(y, mean, alphas[number], luck), code, SEGMENTS, THIRDS)
         calibrations.append(calibration)
         forecasts = quantiles_of(mean, alphas[number], code, calibration.at(QUANTILES), whole)
         loss = pinball(y, forecasts) / naive
         sums, counts = np.bincount(code, loss, SEGMENTS), np.bincount(code, minlength=SEGMENTS)
         losses[number] = np.divide(sums, counts, out=np.full(SEGMENTS, np.nan), where=counts > 0)
     choice = _chosen(losses, np.bincount(code, minlength=SEGMENTS))
-    if context.multipliers is not None:
-        features = Features(panel, context.groups, context.multipliers)  # what drives demand is learned of all of it now
+    if driven is not None:
+        features = Features(panel, groups, driven)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
     return Fitted(horizon, final, spread, choice, calibrations, corrections, losses, whole)
 
@@ -195,13 +194,26 @@ def _held(panel: Panel, horizon: int, cut: int, rng: np.random.Generator) -> Row
     return rows if len(rows) <= HELD_ROWS else rows.take(np.sort(rng.choice(len(rows), HELD_ROWS, replace=False)))
 
 
-def _means(panel: Panel, context: Context, rows: Rows, learned: Array | None, drivers: Floats | None) -> list[Array]:
+def kinds_then(panel: Panel, rows: Rows) -> Index:
+    """The kind that each row's series was of at the row's origin: kinds of today would tell what came after it."""
+    found = np.empty(len(rows), np.int64)
+    for origin in np.unique(rows.origin):
+        mine = rows.origin == origin
+        found[mine] = kinds(panel.take(np.arange(len(panel)), int(origin)))[rows.series[mine]]
+    return found
+
+
+def _some(drivers: Floats | None, rows: Index) -> Floats | None:
+    return None if drivers is None else drivers[rows]
+
+
+def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drivers: Floats | None) -> list[Array]:
     """The mean of each row by each of `MODELS`. `drivers`: multipliers by which levels are measured and carried ahead."""
     origins = np.unique(rows.origin)
-    driven = panel if drivers is None else replace(panel, y=panel.y / drivers[:, : panel.periods])
-    levels = smoothing.levels(driven, context.shares, origins.tolist())
+    free = panel if drivers is None else replace(panel, y=panel.y / drivers[:, : panel.periods])
+    levels = smoothing.levels(free, shares, origins.tolist())
     weekday = (rows.target + panel.start.weekday()) % 7 if panel.step == 1 else np.zeros(len(rows), np.int64)
-    share = context.shares[rows.series, weekday]
+    share = shares[rows.series, weekday]
     if drivers is not None:
         share = share * drivers[rows.series, rows.target]
     place = np.searchsorted(origins, rows.origin)
@@ -264,16 +276,14 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
     code = segment(context.kinds[rows.series], rows.horizon, fitted.horizon)
     model = fitted.choice[code] if only is None else np.full(len(rows), only)
     if fitted.mean is None:
-        mean = np.choose(model, _means(panel, context, rows, None, context.multipliers))
+        mean = np.choose(model, _means(panel, context.shares, rows, None, context.multipliers))
         alpha = _own_alpha(panel)[rows.series]
     else:
         features = Features(panel, context.groups, context.multipliers)
         scale = features.scale(rows)
         table, _ = features.table(rows, scale)
-        mean = (
-            np.choose(model, _means(panel, context, rows, fitted.mean.of_table(table, scale), context.multipliers))
-            * fitted.corrections[model]
-        )
+        learned = fitted.mean.of_table(table, scale)
+        mean = np.choose(model, _means(panel, context.shares, rows, learned, context.multipliers)) * fitted.corrections[model]
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
     known = ~np.isnan(panel.y)
