@@ -232,25 +232,28 @@ def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drive
 def _spread(table: NDArray[np.float32], scale: Array, means: list[Array], y: Array, seed: int) -> tuple[list[Any], list[Array]]:
     """Two models of squared error against mu + mu^2, each trained on half of the rows; and alpha of each mean, from the other half's."""
     lightgbm = pooled.library()
-    half = np.arange(len(y)) % 2
+    sides = slice(0, None, 2), slice(1, None, 2)
     learned = means[0]
     target = np.minimum((y - learned) ** 2 / (learned + learned**2), MOST_SPREAD) + 1e-3
     inputs = _inputs(table, learned, scale)
     params = {**SPREAD, **pooled.COMMON, "seed": seed}
     boosters = []
-    for side in (0, 1):
-        data = lightgbm.Dataset(inputs[half == side], target[half == side], params={"verbosity": -1})
+    for side in sides:
+        data = lightgbm.Dataset(inputs[side], target[side], params={"verbosity": -1})
         boosters.append(lightgbm.train(params, data, num_boost_round=SPREAD_ROUNDS))
     alphas = []
     for mean in means:
         inputs = _inputs(table, mean, scale)
-        found = np.where(half == 0, boosters[1].predict(inputs), boosters[0].predict(inputs))
+        found = np.empty(len(y))
+        found[sides[0]], found[sides[1]] = boosters[1].predict(inputs[sides[0]]), boosters[0].predict(inputs[sides[1]])
         alphas.append(_alpha(found, mean))
     return boosters, alphas
 
 
 def _inputs(table: NDArray[np.float32], mean: Array, scale: Array) -> NDArray[np.float32]:
-    return np.column_stack([table, np.log(mean), np.log(mean / scale)]).astype(np.float32)
+    found = np.empty((len(table), table.shape[1] + 2), np.float32)
+    found[:, :-2], found[:, -2], found[:, -1] = table, np.log(mean), np.log(mean / scale)
+    return found
 
 
 def _alpha(spread: Array, mean: Array) -> Array:
