@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from forecasting.cumulative import Cumulative, learn
+from forecasting.cumulative import quantiles as cumulative_at
 from forecasting.engine import MODELS, SEASON, Array, Context, Fitted, fit, predict
 from forecasting.engine import quantiles as quantiles_at
 from forecasting.errors import InvalidPanel
@@ -45,6 +47,7 @@ def forecast(
     covariates: pl.DataFrame | None = None,
     quantiles: Sequence[float] = QUANTILES,
     seed: int = 0,
+    cumulative: bool = False,
 ) -> pl.DataFrame:
     """Expected demand and its quantiles for the periods after the panel's last.
 
@@ -55,6 +58,7 @@ def forecast(
         covariates: what is known ahead (price, discount, holiday, event), for all periods ahead.
         quantiles: between 0 and 1, rising.
         seed: the same seed, data and thread count give the same forecast.
+        cumulative: also tell of demand from the first period ahead to each, as `cumulative_mean`, `cumulative_q0.1` and so on.
 
     Returns:
         `unique_id`, `ds`, `model` (its name), `mean` and a column for each quantile, such as `q0.1`; units, never negative, missing or
@@ -67,7 +71,8 @@ def forecast(
     check_horizon(horizon, freq, least=1)
     levels = check_quantiles(quantiles)
     whole = panel(history, freq, covariates, horizon)
-    return forecast_panel(whole, fit(whole, horizon, seed), horizon, levels)
+    sums = learn(whole, horizon, seed) if cumulative else None
+    return forecast_panel(whole, fit(whole, horizon, seed), horizon, levels, sums)
 
 
 def backtest(
@@ -161,8 +166,10 @@ def errors_of(ids: pl.Series, cutoff: date, model: str, y: Array, mean: Array, f
     ).filter(pl.col("periods") > 0)
 
 
-def forecast_panel(whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[float, ...]) -> pl.DataFrame:
-    """The forecast of a panel by models that were fitted, on this panel or an earlier one."""
+def forecast_panel(
+    whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[float, ...], sums: Cumulative | None = None
+) -> pl.DataFrame:
+    """The forecast of a panel by models that were fitted, on this panel or an earlier one; of sums too where they were learned."""
     context = Context.of(whole)
     days = pl.Series("ds", [whole.day(whole.periods + ahead) for ahead in range(horizon)], dtype=pl.Date)
     names = pl.Series(list(MODELS))
@@ -171,6 +178,11 @@ def forecast_panel(whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[
         rows = np.arange(start, min(start + CHUNK, len(whole)))
         found = predict(fitted, whole.take(rows), context.take(rows), horizon)
         spread = quantiles_at(fitted, found, quantiles)
+        added: dict[str, Array] = {}
+        if sums is not None:
+            mean, of_sums = cumulative_at(sums, found, context.kinds[rows], quantiles)
+            added = {"cumulative_mean": mean.ravel()}
+            added |= {f"cumulative_q{level:g}": of_sums[:, :, number].ravel() for number, level in enumerate(quantiles)}
         parts.append(
             pl.DataFrame(
                 {
@@ -179,6 +191,7 @@ def forecast_panel(whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[
                     "model": names.gather(found.model.ravel()),
                     "mean": found.mean.ravel(),
                     **{f"q{level:g}": spread[:, :, number].ravel() for number, level in enumerate(quantiles)},
+                    **added,
                 }
             )
         )

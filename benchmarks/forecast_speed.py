@@ -1,0 +1,139 @@
+"""How long forecasts take and how much memory, by size, beside a Prophet of each series.
+
+    python -m benchmarks.forecast_speed [--skus 20000] [--channels 6]
+
+First 2,000 daily series of 730 days, 56 days ahead, by `forecasting.forecast`'s engine. Then whole runs of the job, everything but reading
+the history (see `forecast_history`): the first, which tries itself on the past and trains, and the next day's. Histories are drawn: levels
+log-normal, seasons, weekdays, promotions, a twentieth of the days out of stock. Prophet is timed on a few series in two processes and
+extrapolated, which is said. Imports are not counted. Prints one JSON object a step.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import date, timedelta
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.forecast_baselines import _one_prophet
+from dashboard.jobs.forecast_run import DAYS, make
+from data_access.commands.forecasts import RunDraft, begin
+from data_access.commands.people import COMMAND_LINE
+from data_access.commands.store import create_store
+from data_access.engine import open_engine
+from data_access.forecasts.files import RunFolder
+from forecasting.api import forecast_panel
+from forecasting.engine import fit
+from forecasting.metrics import QUANTILES
+from forecasting.models import pooled
+from forecasting.panel import Panel
+from forecasting.rolling import LATE_PERIODS
+
+HORIZON = 56
+LAST = date(2026, 9, 30)
+CATEGORIES = 20
+SAMPLE = 60
+
+
+def told(**values: object) -> None:
+    """Print a step, with the peak memory up to now."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sys.stdout.write(json.dumps({**values, "peak_mb": round(peak)}) + "\n")
+    sys.stdout.flush()
+
+
+def history(skus: int, channels: int, days: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Units, share in stock in percent, and discount ahead too, of each SKU on each channel."""
+    rng = np.random.default_rng(7)
+    count = skus * channels
+    level = np.exp(rng.normal(-1.5, 1.3, count)).astype(np.float32)
+    season = 1.0 + 0.3 * np.sin(2 * np.pi * (np.arange(days)[None, :] / 365.0 + rng.random((CATEGORIES, 1))))
+    week = np.array([1.0, 1.0, 1.0, 1.1, 1.3, 0.9, 0.7])[np.arange(days) % 7]
+    discount = np.zeros((count, days + HORIZON + LATE_PERIODS), np.float32)
+    for row in rng.choice(count, count // 4, replace=False):
+        start = int(rng.integers(0, days))
+        discount[row, start : start + 10] = rng.choice([0.1, 0.2, 0.3])
+    units = np.empty((count, days), np.float32)
+    category = np.repeat(np.arange(skus) % CATEGORIES, channels)
+    for part in range(0, count, 10_000):
+        rows = slice(part, part + 10_000)
+        mean = level[rows, None] * season[category[rows]] * week * (1.0 + 2.0 * discount[rows, :days])
+        units[rows] = rng.poisson(mean)
+    available = np.full(units.shape, 100, np.uint8)
+    out = rng.random(units.shape, np.float32) < 0.05
+    available[out], units[out] = 0, 0.0
+    return units, available, discount
+
+
+def engine_alone() -> None:
+    """2,000 series in one call."""
+    units, available, _ = history(2_000, 1, DAYS)
+    y = np.where(available == 0, np.nan, units).astype(np.float32)
+    ids = pl.Series("unique_id", [f"{number:05d}" for number in range(len(y))])
+    panel = Panel(ids, LAST - timedelta(days=DAYS - 1), 1, y, np.zeros(len(y), np.int32))
+    pooled.library()
+    start = time.perf_counter()
+    found = forecast_panel(panel, fit(panel, HORIZON, 0), HORIZON, QUANTILES)
+    told(step="2,000 series x 730 days x 56 ahead", seconds=round(time.perf_counter() - start, 1), rows=found.height)
+    jobs: list[tuple[np.ndarray, list[date], dict[str, np.ndarray], int]] = [
+        (y[row], [panel.day(day) for day in range(DAYS + HORIZON)], {}, HORIZON) for row in range(SAMPLE + 2)
+    ]
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        list(pool.map(_one_prophet, jobs[:2]))  # its imports are not counted
+        start = time.perf_counter()
+        list(pool.map(_one_prophet, jobs[2:]))
+    a_series = (time.perf_counter() - start) / SAMPLE
+    told(step="Prophet, extrapolated from 60 series", two_thousand_seconds=round(2_000 * a_series), whole_seconds=round(120_000 * a_series))
+
+
+def runs(skus: int, channels: int) -> None:
+    """The first run and the next day's, as the job makes them."""
+    units, available, discount = history(skus, channels, DAYS + 1)
+    names = pl.DataFrame({"sku": [f"SKU-{number:06d}" for number in range(skus)], "at": range(skus)})
+    series = names.join(pl.DataFrame({"channel_id": [f"channel-{number}" for number in range(channels)]}), how="cross").select(
+        "sku", "channel_id", category=pl.format("category {}", pl.col("at") % CATEGORIES), first=pl.lit(0, pl.Int32)
+    )
+    with tempfile.TemporaryDirectory() as place:
+        url, root = f"sqlite:///{place}/store.db", Path(place) / "forecasts"
+        engine = open_engine(url)
+        create_store(engine)
+        for day, name in ((0, "first run, training"), (1, "next day's run")):
+            last = LAST + timedelta(days=day)
+            run_id = begin(engine, RunDraft(last, HORIZON), last + timedelta(days=2), COMMAND_LINE)
+            folder = RunFolder(root, run_id)
+            folder.make()
+            promoted = np.flatnonzero(discount.any(axis=1))
+            folder.put_frame("series.parquet", series)
+            folder.put_array("units.npy", units[:, day : day + DAYS])
+            folder.put_array("available.npy", available[:, day : day + DAYS])
+            folder.put_array("discount_rows.npy", promoted)
+            folder.put_array("discount.npy", discount[promoted, day : day + DAYS + HORIZON + LATE_PERIODS])
+            folder.put_frame("regions.parquet", pl.DataFrame(schema={"channel_id": pl.String}))
+            start = (last - timedelta(days=DAYS - 1)).isoformat()
+            folder.tell("history.json", {"start": start, "last": last.isoformat(), "version": "drawn"})
+            began = time.perf_counter()
+            made = make(engine, Path(place) / "mirror", root, run_id)
+            size = sum(path.stat().st_size for path in folder.path.glob("forecast*")) / 1e6
+            told(step=name, series=made.series, seconds=round(time.perf_counter() - began, 1), trained=made.reason, forecast_mb=round(size))
+        engine.dispose()
+
+
+def main() -> None:
+    """Run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--skus", type=int, default=20_000)
+    parser.add_argument("--channels", type=int, default=6)
+    given = parser.parse_args()
+    engine_alone()
+    runs(given.skus, given.channels)
+
+
+if __name__ == "__main__":
+    main()
