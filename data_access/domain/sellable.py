@@ -149,8 +149,8 @@ def unlimited(units: Shares, available: Shares, first: Numbers) -> NDArray[np.bo
     """Which series sell as well without stock as with it: their stock is not kept, or customers order what is yet to come.
 
     Of a day without stock on which something was ordered nobody knows what more would have been: most often only some customers wait. So
-    it stays a day of unknown demand, unless on all such days of the series together at least `AS_WELL` of its demand with stock was
-    ordered, `LEAST_UNITS` or more; or it never had stock at all. `first`: the day that each series begins on.
+    it stays a day of unknown demand, unless on all such days of a series together, or of all series, at least `AS_WELL` of what sells in as
+    many days with stock was ordered, `LEAST_UNITS` or more; or it never had stock at all. `first`: the day that each series begins on.
     """
     begun = np.arange(units.shape[1])[None, :] >= first[:, None]
     without, known = begun & (available == 0), begun & (available >= KNOWN)
@@ -159,4 +159,5 @@ def unlimited(units: Shares, available: Shares, first: Numbers) -> NDArray[np.bo
     with_stock = np.where(known, units, 0).sum(axis=1)
     usual = with_stock / np.maximum(known.sum(axis=1), 1) * without.sum(axis=1)
     found: NDArray[np.bool_] = (never & (ordered > 0)) | ((ordered >= LEAST_UNITS) & (ordered >= AS_WELL * usual))
-    return found
+    everything = ordered.sum()
+    return found | bool(everything >= LEAST_UNITS and everything >= AS_WELL * usual.sum())

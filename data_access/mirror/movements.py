@@ -6,6 +6,7 @@ time, and everything once in `KEPT_DAYS`.
 """
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from data_access.errors import StoreUnavailable
 from data_access.mirror.manifest import sync
+from data_access.mirror.reading import CHUNK
 from data_access.queries.frames import read
 from data_access.schema.stock import stock_movement
 
@@ -35,35 +37,40 @@ def moves(connection: Connection, folder: Path, store_id: str) -> pl.DataFrame:
         StoreUnavailable: the folder cannot be written.
 
     """
-    now = datetime.now(UTC)
-    newest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(stock_movement.c.id), 0))).scalar_one()
-    known, since = _kept(folder, store_id, now)
-    after = -1 if known.is_empty() else max(int(since["newest"]) - OVERLAP, -1)
-    move = stock_movement.c
-    query = sa.select(move.id, move.sku, move.location_id, move.occurred_at, move.quantity).where(
-        move.id > after, move.state == "sellable", move.kind != "shipment"
-    )
-    fresh = read(connection, query.order_by(move.id), MOVES)
-    found = pl.concat([known.filter(pl.col("id") <= after), fresh])
-    if found.height != known.height or int(since["newest"]) != newest:
-        _keep(folder, found, {**since, "newest": str(newest)})
+    newest = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(stock_movement.c.id), 0))).scalar_one())
+    known, about = _kept(folder, store_id, newest, datetime.now(UTC))
+    after = int(about["newest"]) - OVERLAP
+    found = pl.concat([known.filter(pl.col("id") <= after), *_read(connection, after)])
+    if found.height != known.height or int(about["newest"]) != newest:
+        _keep(folder, found, {**about, "newest": str(newest)})
     return found
 
 
-def _kept(folder: Path, store_id: str, now: datetime) -> tuple[pl.DataFrame, dict[str, str]]:
-    """What was kept, and since when; nothing, if it is of another store or too long ago."""
+def _read(connection: Connection, after: int) -> Iterator[pl.DataFrame]:
+    """Those with greater ids, some at a time."""
+    move = stock_movement.c
+    query = sa.select(move.id, move.sku, move.location_id, move.occurred_at, move.quantity).order_by(move.id).limit(CHUNK)
+    while True:
+        rows = read(connection, query.where(move.id > after, move.state == "sellable", move.kind != "shipment"), MOVES)
+        yield rows
+        if rows.height < CHUNK:
+            return
+        after = int(rows["id"][-1])
+
+
+def _kept(folder: Path, store_id: str, newest: int, now: datetime) -> tuple[pl.DataFrame, dict[str, str]]:
+    """What was kept, and since when; nothing, if it is too old, or of another store or a later state of it."""
     path = folder / _FILE
     anew = {"format": _FORMAT, "store_id": store_id, "read_at": now.isoformat(), "newest": "0"}
     try:
         about = pl.read_parquet_metadata(path)
         told = {name: about[name] for name in anew}
-        if (told["format"], told["store_id"]) != (_FORMAT, store_id) or now - datetime.fromisoformat(told["read_at"]) > timedelta(
-            KEPT_DAYS
-        ):
-            return MOVES.to_frame(), anew
-        return pl.read_parquet(path), told
+        is_ours = (told["format"], told["store_id"]) == (_FORMAT, store_id) and int(told["newest"]) <= newest
+        if is_ours and now - datetime.fromisoformat(told["read_at"]) <= timedelta(KEPT_DAYS):
+            return pl.read_parquet(path), told
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
-        return MOVES.to_frame(), anew
+        pass
+    return MOVES.to_frame(), anew
 
 
 def _keep(folder: Path, found: pl.DataFrame, about: dict[str, str]) -> None:

@@ -77,3 +77,9 @@ def test_kits_need_all_parts_at_one_location() -> None:
 def test_what_sells_as_well_without_stock(units: list[float], available: list[float], first: int, expected: bool) -> None:
     found = unlimited(np.array([units], np.float32), np.array([available], np.float32), np.array([first], np.int32))
     assert found.tolist() == [expected]
+
+
+def test_what_sells_as_well_without_stock_on_the_whole_channel() -> None:
+    available, first = np.array([[1, 0, 0, 0]] * 2, np.float32), np.zeros(2, np.int32)
+    assert unlimited(np.array([[8, 8, 8, 8], [1, 0, 0, 1]], np.float32), available, first).tolist() == [True, True]
+    assert unlimited(np.array([[8, 8, 8, 8], [4, 1, 1, 0]], np.float32), available, first).tolist() == [True, False]

@@ -45,7 +45,9 @@ def add(engine: Engine, movement_id: int, units: int) -> None:
         connection.execute(sa.insert(stock_movement), row)
 
 
-def test_only_sellable_stock_and_no_shipments(store: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("chunk", [1, 2, 1_000])
+def test_only_sellable_stock_and_no_shipments(store: Engine, tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(movements, "CHUNK", chunk)
     make_busy_company(store)
     shipped = ev.OrderUnits(line_ref="1", quantity=1)
     to = {"channel_id": "web", "order_ref": "o3", "shipment_ref": "p1", "location_id": "north"}
@@ -97,6 +99,11 @@ def test_what_cannot_be_used_is_read_anew(store: Engine, tmp_path: Path) -> None
     (tmp_path / "moves.parquet").write_bytes(b"half a file")
     assert kept(store, tmp_path).equals(stored(store))
     MOVES.to_frame().write_parquet(tmp_path / "moves.parquet")
+    assert kept(store, tmp_path).equals(stored(store))
+    (tmp_path / "moves.parquet").unlink()
+    kept(store, tmp_path)
+    with writing(store) as connection:  # as if it had been put back to an earlier state
+        connection.execute(sa.delete(stock_movement).where(stock_movement.c.id == stored(store)["id"].max()))
     assert kept(store, tmp_path).equals(stored(store))
     other = {"format": "1", "store_id": "other", "read_at": "2999-01-01T00:00:00+00:00", "newest": "999999999"}
     MOVES.to_frame().write_parquet(tmp_path / "moves.parquet", metadata=other)
