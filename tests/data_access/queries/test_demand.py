@@ -342,6 +342,30 @@ def test_an_earlier_last_day_is_as_if_nothing_had_come_after(store: Engine, tmp_
         assert units(part, "A", "web") == units(whole, "A", "web")[:days]
 
 
+def test_what_comes_in_after_the_mirror_was_caught_up_changes_nothing_before(store: Engine, tmp_path: Path) -> None:
+    make_company(store)
+    happened(
+        store,
+        opening(1, at(-1, 0), "south", A=3),
+        sale(2, at(0, 12), "market", "A"),
+        sale(3, at(2, 12), "market", "A"),
+        sale(4, at(4, 12), "market", "A"),
+    )
+    mirror = Mirror(tmp_path, catch_up(store, tmp_path).manifest)
+    before = demand_history(store, mirror, LAST, DAYS)
+    assert available(before, "A", "market") == [1, 1, 1, 1, 0.5]
+    happened(
+        store,
+        ship(5, at(6, 1), 2, "market", "south"),
+        cancel(6, at(6, 2), 3, "market", 1, "seller"),
+        receipt(7, at(6, 3), "south", A=9),
+        sale(8, at(6, 4), "web", "A", 4),
+    )
+    after = demand_history(store, mirror, LAST, DAYS)
+    assert (after.units == before.units).all()
+    assert (after.available == before.available).all()
+
+
 # ---- what is known -------------------------------------------------------------------------------------------------
 
 
