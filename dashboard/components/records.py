@@ -1,7 +1,7 @@
 """Things that people look up and change: their names, a table to choose one from, who changed it, and what another changed meanwhile."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 import streamlit as st
@@ -27,7 +27,7 @@ def names() -> dict[str, dict[str, str]]:
     }
 
 
-def ask_channel(placeholder: str = "All channels", key: str = "channel", width: int = 220) -> str | None:
+def ask_channel(placeholder: str = "All channels", key: str = "channel", width: int | Literal["stretch"] = 220) -> str | None:
     """Draw the choice of a channel, which is in the address; None for none."""
     named = names()["channel_id"]
     chosen: str | None = st.selectbox(

@@ -37,6 +37,13 @@ def units(count: int | None) -> str:
     return "—" if count is None else f"{count:,}"
 
 
+def amount(expected: float) -> str:
+    """Expected units, which need not be whole: to a tenth where there are few."""
+    if 0 < expected < 0.05:
+        return "under 0.1"
+    return f"{expected:.1f}" if 0 < expected < 9.95 else f"{expected:,.0f}"
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """`3 units`, `1 unit`: a number with its noun."""
     return f"{units(count)} {one if count == 1 else many or one + 's'}"

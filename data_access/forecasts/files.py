@@ -143,7 +143,7 @@ def one_run(root: Path) -> Iterator[None]:
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(root / "run.lock", timeout=0)
+        lock = FileLock(root / "run.lock", timeout=1)  # `is_running` holds it for a moment
         lock.acquire()
     except Timeout as error:
         raise OnHandError("A forecast is being made already: wait until it is done.") from error

@@ -25,8 +25,8 @@ class Forecast:
     """
 
     def __init__(self, root: Path, run_id: int) -> None:
-        self.run_id = run_id
-        self._folder, self._root = RunFolder(root, run_id), root
+        self.run_id, self.root = run_id, root
+        self._folder = RunFolder(root, run_id)
         try:
             told = self._folder.told("run.json")
             self.nodes = self._folder.frame("nodes.parquet")
@@ -60,15 +60,20 @@ class Forecast:
         day = pl.lit(self.last) + pl.duration(days=pl.col("ahead").cast(pl.Int64))
         return rows.select(day.alias("ds"), *FORECAST.names()[1:])
 
+    def expected(self, nodes: pl.Series, days: int) -> pl.DataFrame:
+        """`node`, `units`: what is expected in the first days ahead of nodes above the series, each in one read with the others."""
+        rows = pl.scan_parquet(self._folder.path / "forecast.above.parquet").filter(pl.col("node").is_in(nodes.implode()))
+        return rows.filter(pl.col("ahead") <= days).group_by("node").agg(units=pl.col("mean").sum()).sort("node").collect()
+
     def errors(self, node: int) -> pl.DataFrame:
         """How far forecasts of a node were off when its models were trained: `cutoff` and more, as `forecasting.api.ERRORS`."""
         level, unique_id = self.nodes.select("level", "unique_id").row(node)
-        path = RunFolder(self._root, self._learned_by).path / "errors.parquet"
+        path = RunFolder(self.root, self._learned_by).path / "errors.parquet"
         return pl.scan_parquet(path).filter((pl.col("unique_id") == unique_id) & (pl.col("level") == level)).sort("cutoff").collect()
 
     def components(self, node: int) -> pl.DataFrame:
         """What Prophet tells apart of a node, if it was tried on it: `ds`, `trend` (units), `weekly`, `yearly`, `holidays`, `discount`."""
-        path = RunFolder(self._root, self._learned_by).path / "components.parquet"
+        path = RunFolder(self.root, self._learned_by).path / "components.parquet"
         return pl.scan_parquet(path).filter(pl.col("unique_id") == self.nodes["unique_id"][node]).drop("unique_id").sort("ds").collect()
 
     def regions(self) -> pl.DataFrame:

@@ -92,11 +92,17 @@ class DemandHistory:
     version: str
 
 
-def promotions(bind: Connection | Engine) -> pl.DataFrame:
-    """`PROMOTIONS`, those to come too, by their first day, id, SKU and channel."""
+def promotions(bind: Connection | Engine, sku: str | None = None) -> pl.DataFrame:
+    """`PROMOTIONS`, of one SKU or of all, those to come too, by their first day, id, SKU and channel."""
     c = promotion.c
     query = sa.select(*(c[name] for name in PROMOTIONS)).order_by(c.starts_on, c.promotion_id, c.sku, c.channel_id)
-    return read(bind, query, PROMOTIONS)
+    return read(bind, query if sku is None else query.where(c.sku == sku), PROMOTIONS)
+
+
+def last_over(engine: Engine) -> date:
+    """The last day that is over in every channel's time zone, by what is known: what a history may end with."""
+    with reading(engine) as connection:
+        return _last_over(_channels(connection))
 
 
 def demand_history(

@@ -38,10 +38,12 @@ def lab(colour: str, seen: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("colour", [*colours.CHANNELS, colours.AVAILABLE, colours.UNSELLABLE, colours.TAKEN])
+@pytest.mark.parametrize(
+    "colour", [*colours.CHANNELS, colours.AVAILABLE, colours.UNSELLABLE, colours.TAKEN, colours.TOTAL, colours.PROMOTION]
+)
 def test_a_colour_stands_out_from_the_background(colour: str, theme: str) -> None:
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
-    floor = 3.0 if colour in colours.CHANNELS else 2.5  # neutral areas are always labelled beside them
+    floor = 3.0 if colour in (*colours.CHANNELS, colours.TOTAL) else 2.5  # neutral areas are always labelled beside them
     assert contrast(colour, config["theme"][theme]["backgroundColor"]) >= floor
 
 
@@ -53,3 +55,7 @@ def test_channels_stay_apart(eyes: str) -> None:
 
 def test_a_colour_goes_with_the_position() -> None:
     assert [colours.channel(position) for position in (1, 8, 9)] == [colours.CHANNELS[0], colours.CHANNELS[7], colours.CHANNELS[0]]
+
+
+def test_a_colour_can_be_seen_through() -> None:
+    assert colours.see_through("#0072B2", 0.25) == "rgba(0, 114, 178, 0.25)"
