@@ -457,7 +457,7 @@ def _forecast_skus(_run: Forecast, root: Path, run_id: int, catalogue: Catalogue
     skus = _run.nodes.select(pl.col("sku").drop_nulls().unique().sort())
     known = catalog.PRODUCTS.to_frame() if catalogue is None else catalogue.products
     named = skus.join(known.select("sku", "name"), on="sku", how="left", maintain_order="left")
-    labels = named.select("sku", pl.when(pl.col("name").is_null()).then("sku").otherwise(pl.format("{} · {}", "sku", "name")))
+    labels = named.select("sku", label=pl.when(pl.col("name").is_null()).then("sku").otherwise(pl.format("{} · {}", "sku", "name")))
     return dict(labels.iter_rows())
 
 

@@ -81,6 +81,7 @@ def forecast(history: pl.DataFrame, ahead: pl.DataFrame, promoted: pl.DataFrame,
     figure.update_layout(
         showlegend=False,
         shapes=[_shade(*run) for run in stock_outs(history)] + ([_divider(days[0])] if days else []),
+        annotations=[_begins(days[0])] if days else [],
         yaxis={"title": "Units a day", "rangemode": "tozero", "gridcolor": colours.GRID},
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False},
         hovermode="closest",
@@ -137,7 +138,20 @@ def _divider(first: date) -> dict[str, Any]:
         "x0": at,
         "x1": at,
         "line": {"color": colours.TAKEN, "dash": "dot", "width": 1.5},
-        "label": {"text": "forecast", "textposition": "end", "xanchor": "left", "textangle": 0, "padding": 4},
+    }
+
+
+def _begins(first: date) -> dict[str, Any]:
+    at = f"{first - timedelta(days=1)}T12:00:00"
+    return {
+        "text": "forecast",
+        "showarrow": False,
+        "x": at,
+        "xanchor": "left",
+        "xshift": 3,
+        "y": 0.95,
+        "yref": "paper",
+        "yanchor": "top",
     }
 
 
@@ -162,5 +176,5 @@ def components(parts: pl.DataFrame, until: date) -> go.Figure:
             col=1,
         )
         figure.update_yaxes(title=PARTS[name], tickformat=",~r" if name == "trend" else "+.0%", nticks=4, row=row, col=1)
-    figure.update_layout(showlegend=False, shapes=[{**_divider(until + timedelta(days=1)), "label": {"text": ""}}])
+    figure.update_layout(showlegend=False, shapes=[_divider(until + timedelta(days=1))])
     return layout.finish(figure, height=110 * len(shown) + 40)

@@ -34,11 +34,14 @@ _BACK_TEST_COLUMNS: Final[dict[str, Any]] = {
     "expected": st.column_config.NumberColumn("Expected (units)", format="localized"),
     "bias": st.column_config.NumberColumn("Bias (%)", format="%+.1f", help="Expected over what came, less 100 %."),
     "absolute": st.column_config.NumberColumn(
-        "Absolute error (% of units)", format="%.1f", help="By day; what is too high offsets nothing."
+        "Error (%)", format="%.1f", help="What was expected and came, apart by day, as a share of the units."
     ),
-    "inside_50": st.column_config.NumberColumn("In the 50 % interval (% of days)", format="%.1f"),
-    "inside_80": st.column_config.NumberColumn("In the 80 % interval (% of days)", format="%.1f"),
-    "inside_95": st.column_config.NumberColumn("In the 95 % interval (% of days)", format="%.1f"),
+    **{
+        f"inside_{cases}": st.column_config.NumberColumn(
+            f"In {cases} % (%)", format="%.1f", help=f"Share of the days that came inside the interval of {cases} of 100 cases."
+        )
+        for cases in (50, 80, 95)
+    },
 }
 
 
@@ -295,6 +298,4 @@ def _components(found: NodeForecast, run: Forecast) -> None:
 
 
 def _table(rows: pl.DataFrame, columns: dict[str, Any], key: str, alt: str) -> None:
-    st.container(key=key).dataframe(
-        rows, hide_index=True, height=(min(rows.height, 9) + 1) * 35 + 3, column_config=columns, placeholder="—", alt=alt
-    )
+    st.container(key=key).dataframe(rows, hide_index=True, column_config=columns, placeholder="—", alt=alt)

@@ -105,13 +105,13 @@ def comparison(one: Period) -> str:
         return f"its history is shorter than {words.counted(one.days, 'day')}"
     change = f", {one.expected / one.before - 1:+.0%}" if one.before > 0 else ""
     out = f"; {words.counted(one.out, 'day')} of it without stock" if one.out else ""
-    return f"{words.amount(one.before)} in the last {one.days} days{change}{out}"
+    return f"{words.units(round(one.before))} in the last {one.days} days{change}{out}"
 
 
 def finding(called: str, one: Period) -> str:
     """What a forecast says, as the title of its chart."""
-    told = f"{called}: about {words.amount(one.expected)} units expected in the next {words.counted(one.days, 'day')}"
-    return told if one.before is None else f"{told}, {words.amount(one.before)} were ordered in the last {one.days}"
+    told = f"{called}: {words.amount(one.expected)} units expected in the next {words.counted(one.days, 'day')}"
+    return told if one.before is None else f"{told}, {words.units(round(one.before))} ordered in the last {one.days}"
 
 
 def described(called: str, history: pl.DataFrame, ahead: pl.DataFrame, promoted: int) -> str:

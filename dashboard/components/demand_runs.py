@@ -105,11 +105,11 @@ def first() -> None:
     with st.container(border=True):
         st.subheader("There is no forecast yet", anchor=False)
         st.markdown(
-            "A forecast says how many units will be ordered on each of the next 56 days: of everything, by channel, by category, of each "
-            "SKU, and of each SKU on each channel, with intervals that say how sure that is. It learns from two years of orders, leaves out "
-            "days without stock, knows promotions, and is tried on the past before it is shown.\n\nThe first one trains all models: minutes "
-            "for a few hundred SKUs, longer the more there are. Later ones train anew once a week. It is made beside the app, so the pages "
-            "go on meanwhile."
+            "A forecast says how many units will be ordered on each of the next 56 days: of everything, by channel, by category, of "
+            "each SKU, and of each SKU on each channel, with intervals that say how sure that is. It learns from two years of orders, "
+            "leaves out days without stock, knows promotions, and is tried on the past before it is shown.\n\nThe first one trains all "
+            "models: minutes for a few hundred SKUs, longer the more there are. Later ones train anew once a week. It is made beside the "
+            "app, so the pages go on meanwhile."
         )
 
 
@@ -140,11 +140,10 @@ def _table(runs: pl.DataFrame, on: bool) -> None:
         models=pl.Series([models(row) for row in runs.iter_rows(named=True)], dtype=pl.String),
     )
     minutes = (pl.col("finished_at") - pl.col("asked_at")).dt.total_seconds() / 60
-    shown = shown.with_columns(pl.col("asked_at").dt.replace_time_zone(None), took=minutes).select(_COLUMNS)
+    shown = shown.with_columns(pl.col("asked_at").dt.replace_time_zone(None), took=minutes).select(list(_COLUMNS))
     st.container(key="demand-runs").dataframe(
         shown,
         hide_index=True,
-        height=(min(shown.height, 6) + 1) * 35 + 3,
         column_config=_COLUMNS,
         placeholder="—",
         alt="All forecasts, the newest first",
