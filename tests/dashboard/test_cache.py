@@ -1,7 +1,10 @@
 """What pages call, on a busy company, an empty store and one that is not there."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,15 +13,20 @@ from sqlalchemy.engine import Engine
 
 from dashboard import cache
 from dashboard.settings import settings
+from data_access.commands.forecasts import RunDraft, RunTold, begin, finish
 from data_access.commands.ingest import ingest
 from data_access.commands.listings import MaximumChange, set_maximum
-from data_access.commands.people import COMMAND_LINE
+from data_access.commands.people import COMMAND_LINE, add_user
 from data_access.commands.reservations import save
 from data_access.domain.availability import caps
 from data_access.domain.buffers import RESERVATIONS
 from data_access.domain.reservation_rules import ReservationDraft
+from data_access.engine import writing
+from data_access.errors import StoreUnavailable
 from data_access.queries import buffers, freshness, overview, stock, withheld
 from data_access.queries.stock import StockFilter
+from data_access.schema.demand import promotion
+from tests.dashboard import made_forecast
 from tests.dashboard.test_live import until
 from tests.data_access.queries.busy_company import make_busy_company, sale
 from tests.data_access.small_company import DAY, T0
@@ -123,3 +131,94 @@ def test_reservations_and_maxima_are_read_once_for_each_change(company: Engine) 
     assert cache.reservation_table().select("reservation_id", "kept", "withheld").rows() == [(key, 0, 0)]  # all are in its own orders
     assert cache.effect(reservations=RESERVATIONS.to_frame()).is_empty()
     assert cache.history("reservation", key)["action"].to_list() == ["add_reservation"]
+
+
+# ---- forecasts -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def forecasting(company: Engine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+    monkeypatch.setenv("ONHAND_VAR_DIR", str(tmp_path))
+    settings.cache_clear()
+    add_user(company, "Ann", "planner", COMMAND_LINE)
+    return company
+
+
+def finished(store: Engine, **wanted: int) -> int:
+    """A run of Ann's that has finished, its files in place."""
+    run_id = begin(store, RunDraft(made_forecast.LAST, **wanted), date(2026, 11, 26), "Ann")
+    made_forecast.write(settings().forecasts_dir, run_id)
+    finish(store, run_id, RunTold("1", run_id, "nothing was trained before", 3, 1))
+    return run_id
+
+
+def test_there_is_no_forecast_until_one_has_finished(forecasting: Engine) -> None:
+    assert cache.forecast() is None
+    assert cache.forecast_runs().is_empty()
+    begun = begin(forecasting, RunDraft(made_forecast.LAST), date(2026, 11, 26), "Ann")
+    until(lambda: not cache.forecast_runs().is_empty())
+    assert cache.forecast() is None
+    assert cache.forecast_run(begun)["state"].to_list() == ["running"]
+
+
+def test_the_newest_finished_forecast_is_read_node_by_node(forecasting: Engine) -> None:
+    first = finished(forecasting)
+    until(lambda: cache.forecast() is not None)
+    run = cache.forecast()
+    assert run is not None
+    assert (run.run_id, cache.forecast() is run) == (first, True)
+    assert cache.forecast_skus(run) == {"A": "A · Apple", "KIT": "KIT · Fruit basket"}
+    one = cache.node_forecast(run, 9)
+    assert (one.level, one.model, one.fallback) == ("series", "blend", None)
+    assert one.history.rows()[-1] == (made_forecast.LAST, 929.0, 0.4)
+    assert one.history["ds"][0] == date(2026, 10, 21)
+    assert one.ahead["mean"].to_list() == [10.0] * 35
+    assert one.errors["mean"].to_list() == [55.0]
+    assert one.components.is_empty()
+    assert one.cells.rows() == [("market", "fruit", 280.0)]
+    assert cache.node_forecast(run, 9) is one
+    assert cache.node_forecast(run, 11).fallback == "the forecast was not finite"
+    second = finished(forecasting, seed=1)
+    until(lambda: cache.forecast() is not run)
+    assert [cache.forecast_runs()["run_id"].to_list(), cache.forecast().run_id] == [[second, first], second]  # type: ignore[union-attr]
+
+
+def test_a_node_is_split_by_region_over_the_cells_below_it(forecasting: Engine) -> None:
+    finished(forecasting)
+    until(lambda: cache.forecast() is not None)
+    run = cache.forecast()
+    assert run is not None
+    assert cache.node_forecast(run, 0).cells.rows() == [
+        ("market", "fruit", 28 * 6.0),
+        ("web", "baskets", 28 * 7.0),
+        ("web", "fruit", 28 * 8.0),
+    ]
+    assert cache.node_forecast(run, 4).cells["channel_id"].to_list() == ["market", "web"]
+    assert cache.node_forecast(run, 7).cells.rows() == [("web", "fruit", 28 * 8.0)]
+    assert cache.node_forecast(run, 8).cells.is_empty()
+    assert cache.forecast_regions(run)["category"].to_list() == ["fruit", "fruit", ""]
+    assert cache.node_forecast(run, 0).components["trend"].to_list() == [4.0]
+
+
+def test_a_forecast_without_its_files_says_so(forecasting: Engine) -> None:
+    run_id = finished(forecasting)
+    shutil.rmtree(settings().forecasts_dir)
+    until(lambda: not cache.forecast_runs().is_empty())
+    with pytest.raises(StoreUnavailable, match=f"The files of forecast {run_id} in .* cannot be read: start a new forecast"):
+        cache.forecast()
+    made_forecast.write(settings().forecasts_dir, run_id)
+    run = cache.forecast()
+    assert run is not None
+    shutil.rmtree(settings().forecasts_dir)
+    with pytest.raises(StoreUnavailable, match=f"The files of forecast {run_id} cannot be read any more"):
+        cache.node_forecast(run, 9)
+
+
+def test_promotions_of_a_sku(forecasting: Engine) -> None:
+    with writing(forecasting) as connection:
+        days = {"starts_on": "2026-11-01", "ends_on": "2026-11-03", "discount": 0.2}
+        for name, channel, sku in [("P1", "web", "A"), ("P2", "market", "A"), ("P3", "web", "B")]:
+            connection.execute(promotion.insert().values(promotion_id=name, channel_id=channel, sku=sku, **days))
+    assert cache.promotions("A", None)["promotion_id"].to_list() == ["P1", "P2"]
+    assert cache.promotions("A", "web")["promotion_id"].to_list() == ["P1"]
+    assert cache.promotions("NONE", None).is_empty()
