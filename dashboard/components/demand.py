@@ -185,14 +185,14 @@ def _picture(found: NodeForecast, choice: Choice, called: str) -> None:
     names = records.names()["channel_id"]
     promoted = charts.promoted_days(cache.promotions(choice.sku, choice.channel_id), names) if choice.sku else charts.NO_PROMOTIONS
     shown = promoted.filter(pl.col("ds").is_between(history["ds"].min(), found.ahead["ds"].max()))
-    channels = cache.channels().filter(pl.col("channel_id") == choice.channel_id)
+    position = dict(cache.channels().select("channel_id", "position").iter_rows()).get(choice.channel_id)
     st.plotly_chart(
-        charts.forecast(history, found.ahead, shown, None if channels.is_empty() else int(channels["position"][0])),
+        charts.forecast(history, found.ahead, shown, position),
         key=f"{PAGE}.picture",
         config={"displayModeBar": False},
         alt=figures.described(called, history, found.ahead, shown.height),
     )
-    st.html(legend_html(colours.TOTAL if channels.is_empty() else colours.channel(int(channels["position"][0])), history, shown))
+    st.html(legend_html(colours.TOTAL if position is None else colours.channel(position), history, shown))
     if found.history.is_empty():
         st.caption("The history that this forecast started from is not kept any more: start a new forecast to see it.")
 

@@ -108,6 +108,12 @@ def _product(typed: str) -> dict[str, Any] | None:
 def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     sku = product["sku"]
     st.subheader(f"{sku} · {product['name']}: what may each channel sell, and why?", anchor=False)
+    st.page_link(
+        links.DEMAND.path,
+        label=f"Demand forecast of {words.plain(sku)}",
+        icon=":material/query_stats:",
+        query_params={"sku": sku, **({} if channel_id is None else {"channel": channel_id})},
+    )
     if product["is_assumed"]:
         st.info("These figures rest on an assumed opening stock: count the SKU to replace it.", icon=":material/help:")
     channels = {row["channel_id"]: row for row in cache.channels().iter_rows(named=True)}

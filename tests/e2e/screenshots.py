@@ -3,7 +3,9 @@
 All go to var/pictures, to be looked at; the few that the README shows are copied to docs/pictures.
 """
 
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -50,11 +52,21 @@ VIEWS = {
         "scorecards": "/scorecards",
         "scorecard-metric": "/scorecards?metric=amazon:amazon-late-shipment-30d",
         "scorecards-bad-link": "/scorecards?metric=amazon:no-such&channel=Nowhere",
+        "demand": "/demand",
+        "demand-sku": "/demand?sku=TEX-0069&channel=amazon",
+        "demand-bad-link": "/demand?sku=NO-SUCH&channel=Nowhere",
         "live-stock-nothing": "/stock?q=zzzz",
         "live-stock-bad-link": "/stock?channel=Nowhere&sku=NO-SUCH&page=77",
     },
-    "scene": {"overview": "/", "live-stock-explained": "/stock?sku=CHAIR-000", **INBOX},
-    "empty": {"overview": "/", "live-stock": "/stock", "buffers": "/buffers", "scorecards": "/scorecards", "inbox": "/inbox"},
+    "scene": {"overview": "/", "demand": "/demand", "live-stock-explained": "/stock?sku=CHAIR-000", **INBOX},
+    "empty": {
+        "overview": "/",
+        "live-stock": "/stock",
+        "demand": "/demand",
+        "buffers": "/buffers",
+        "scorecards": "/scorecards",
+        "inbox": "/inbox",
+    },
 }
 
 
@@ -69,6 +81,12 @@ def stores(folder: Path) -> dict[str, str]:
             scene.build(engine)
         engine.dispose()
     return urls
+
+
+def forecast(url: str, folder: Path) -> None:
+    """A finished forecast of a store, where the app that serves it from `folder` looks for it."""
+    environment = {**os.environ, "ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(folder / "var")}
+    subprocess.run([sys.executable, "-m", "dashboard.cli", "forecast", "run"], env=environment, cwd=ROOT, check=True)
 
 
 def take(page: Page, address: str, path: Path) -> None:
@@ -90,6 +108,8 @@ def take_all(browser: Browser, folder: Path) -> None:
     """All pictures of all stores."""
     for name, url in stores(folder).items():
         (folder / name).mkdir()
+        if name == "demo":
+            forecast(url, folder / name)
         with serving(url, folder / name) as address:
             for size, viewport in (("desktop", DESKTOP), ("phone", PHONE)):
                 for scheme in ("light", "dark"):
