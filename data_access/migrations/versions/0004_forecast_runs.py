@@ -50,7 +50,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_forecast_run")),
         comment="Runs of the demand forecast. Quantiles, models and the model of each series are in files beside the mirror, by the run's id.",
     )
-    op.create_index(op.f("ix_forecast_run_state"), "forecast_run", ["state", "last_on"], unique=False)
+    op.create_index(op.f("ix_forecast_run_state_last_on"), "forecast_run", ["state", "last_on"], unique=False)
 
 
 def downgrade() -> None:
