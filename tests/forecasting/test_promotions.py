@@ -340,3 +340,14 @@ def test_the_demos_promotions_are_recovered_though_its_law_is_another() -> None:
     median = pools.group_by("is_lift").agg((pl.col("units") / pl.col("true") - 1).abs().median(), pl.len())
     assert sorted(median["len"]) == [48, 48]
     assert median["units"].max() < 0.12
+
+
+def test_promotions_that_do_nothing_are_found_to() -> None:
+    chance = np.random.default_rng(9)
+    discount = planned(chance, 80, 3, 420)
+    panel = panel_of(chance.poisson(4.0, (80, 3, 420)), discount)
+    learned = learn(panel)
+    assert learned is not None
+    found = effects(panel, learned)
+    own = found.filter(pl.col("channel") == pl.col("promoted_channel"))
+    assert own["units"].sum() < 0.05 * own["base"].sum()
