@@ -137,7 +137,7 @@ def _table(runs: pl.DataFrame, on: bool) -> None:
         "run_id",
         pl.col("state").replace(STATES if on else {**STATES, "running": _INTERRUPTED}),
         *("asked_by", "asked_at", "finished_at", "last_on", "horizon", "series", "fell_back", "problem"),
-        models=pl.Series([models(row) for row in runs.iter_rows(named=True)], dtype=pl.String),
+        models=pl.Series([models(row) or None for row in runs.iter_rows(named=True)], dtype=pl.String),
     )
     minutes = (pl.col("finished_at") - pl.col("asked_at")).dt.total_seconds() / 60
     shown = shown.with_columns(pl.col("asked_at").dt.replace_time_zone(None), took=minutes).select(list(_COLUMNS))

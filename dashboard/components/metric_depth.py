@@ -241,5 +241,5 @@ def _order(found: pl.DataFrame) -> None:
 
 
 def _facts(rows: pl.DataFrame, columns: dict[str, Any], alt: str) -> None:
-    shown = rows.select(columns).with_columns(pl.selectors.datetime().dt.replace_time_zone(None))
+    shown = rows.select(list(columns)).with_columns(pl.selectors.datetime().dt.replace_time_zone(None))
     st.dataframe(shown, hide_index=True, column_config=columns, placeholder="—", alt=alt)

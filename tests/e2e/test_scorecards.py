@@ -67,6 +67,7 @@ def test_from_the_overview_to_the_order(page: Page, address: str, store: Engine,
     expect(page).to_have_url(re.compile("order_ref="))
     expect(page.get_by_text(re.compile(f"{re.escape(orders[0]['Order'])}.*: missed, counts on"))).to_be_visible()
     expect(page.locator("[data-testid=stDataFrame]").nth(-1)).to_be_visible()
+    expect(page.get_by_text("could not be shown")).to_have_count(0)
     back = page.url
     open_page(page, back)
     expect(page.get_by_text(re.compile(f"{re.escape(orders[0]['Order'])}.*: missed, counts on"))).to_be_visible()
