@@ -22,7 +22,7 @@ LEAST_ALPHA, MOST_ALPHA = 5e-3, 60.0
 SCORES: Final = np.linspace(-3.6, 3.6, 97)
 """Normal scores of the probabilities that are tabulated."""
 
-SHRINK: Final = 300.0, 10_000.0
+SHRINK: Final = 100.0, 10_000.0
 """Rows of all that a kind's own distribution is mixed with, and rows of its kind that a segment's is."""
 
 

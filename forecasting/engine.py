@@ -49,7 +49,6 @@ SEASON: Final = {1: 7, 7: 1}
 MOST_RATIO: Final = 5.0
 """A mean is at most so many times the most that a series ever sold in a period: no explosions."""
 
-CORRECTIONS: Final = (0.9, 1.2)
 SPREAD: Final[dict[str, Any]] = {
     "objective": "gamma",
     "learning_rate": 0.05,
@@ -66,8 +65,7 @@ MOST_SPREAD: Final = 30.0
 
 @dataclass(slots=True)
 class Fitted:
-    """All that predictions need. `choice`: the number of the model of each segment; `losses`: models x segments, NaN where not tried;
-    `corrections`: what each model's means are multiplied by.
+    """All that predictions need. `choice`: the number of the model of each segment; `losses`: models x segments, NaN where not tried.
 
     Without a `mean` nothing was learned.
     """
@@ -77,7 +75,6 @@ class Fitted:
     spread: list[Any]
     choice: Index
     calibrations: list[Calibration]
-    corrections: Array
     losses: Array
     whole: bool
 
@@ -121,7 +118,7 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     if panel.periods < LEAST_PERIODS or len(known) < LEAST_ROWS:
         return _unlearned(horizon, whole)
     periods = panel.periods
-    cut = periods - max(min(horizon, periods // 3), periods // 4)
+    cut = periods - max(min(horizon, periods // 3), periods // 6)
     groups, then, driven = Groups(panel), multipliers(panel, cut), multipliers(panel)
     if len(panel) > MOST_SERIES:
         chosen = np.sort(rng.choice(len(panel), MOST_SERIES, replace=False))
@@ -138,8 +135,6 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     shares = smoothing.weekday_shares(panel.take(np.arange(len(panel)), cut))
     means = _means(panel, shares, held, past.of_table(table, scale), then)
     y = panel.y[held.series, held.target].astype(np.float64)
-    corrections = np.array([_correction(y, mean) for mean in means])
-    means = [mean * factor for mean, factor in zip(means, corrections, strict=True)]
     spread, alphas = _spread(table, scale, means, y, seed)
     code = segment(kinds_then(panel, held), held.horizon, horizon)
     luck = rng.random(len(y))
@@ -157,19 +152,14 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     if driven is not None:
         features = Features(panel, groups, driven)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
-    return Fitted(horizon, final, spread, choice, calibrations, corrections, losses, whole)
+    return Fitted(horizon, final, spread, choice, calibrations, losses, whole)
 
 
 def _unlearned(horizon: int, whole: bool) -> Fitted:
     """Where there is nothing to learn from: each series' average, spread as its own past is."""
     untried = np.full((len(MODELS), SEGMENTS), np.nan)
     choice, calibrations = np.full(SEGMENTS, AVERAGE), [uncalibrated(SEGMENTS)] * len(MODELS)
-    return Fitted(horizon, None, [], choice, calibrations, np.ones(len(MODELS)), untried, whole)
-
-
-def _correction(y: Array, mean: Array) -> float:
-    """Half, in logs, of what the means fell short by on the part that was held out: the other half may have been that part's own."""
-    return float(np.clip(np.sqrt(max(y.sum(), 1e-9) / mean.sum()), *CORRECTIONS))
+    return Fitted(horizon, None, [], choice, calibrations, untried, whole)
 
 
 def _chosen(losses: Array, counts: Index) -> Index:
@@ -286,7 +276,7 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
         scale = features.scale(rows)
         table, _ = features.table(rows, scale)
         learned = fitted.mean.of_table(table, scale)
-        mean = np.choose(model, _means(panel, context.shares, rows, learned, context.multipliers)) * fitted.corrections[model]
+        mean = np.choose(model, _means(panel, context.shares, rows, learned, context.multipliers))
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
     known = ~np.isnan(panel.y)
