@@ -86,7 +86,7 @@ def forecast(history: pl.DataFrame, ahead: pl.DataFrame, promoted: pl.DataFrame,
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False},
         hovermode="closest",
     )
-    return layout.finish(figure, height=400)
+    return layout.finish(figure, height=400).update_layout(margin_t=24)  # where the forecast begins is said above the bands
 
 
 def _promotions(promoted: pl.DataFrame, history: pl.DataFrame, ahead: pl.DataFrame) -> list[go.Scatter]:
@@ -148,10 +148,9 @@ def _begins(first: date) -> dict[str, Any]:
         "showarrow": False,
         "x": at,
         "xanchor": "left",
-        "xshift": 3,
-        "y": 0.95,
+        "y": 1,
         "yref": "paper",
-        "yanchor": "top",
+        "yanchor": "bottom",
     }
 
 
@@ -175,6 +174,12 @@ def components(parts: pl.DataFrame, until: date) -> go.Figure:
             row=row,
             col=1,
         )
-        figure.update_yaxes(title=PARTS[name], tickformat=",~r" if name == "trend" else "+.0%", nticks=4, row=row, col=1)
+        figure.update_yaxes(
+            title=f"{PARTS[name]} (units)" if name == "trend" else PARTS[name],
+            tickformat=",~r" if name == "trend" else "+.0%",
+            nticks=4,
+            row=row,
+            col=1,
+        )
     figure.update_layout(showlegend=False, shapes=[_divider(until + timedelta(days=1))])
     return layout.finish(figure, height=110 * len(shown) + 40)

@@ -267,6 +267,9 @@ def _regions(run: Forecast, found: NodeForecast) -> None:
         return
     with st.expander("By region"):
         split = figures.by_region(found.cells, cache.forecast_regions(run))
+        if split["region"].null_count() == split.height:
+            st.caption("Orders of the last year name no region, so there is nothing to split it by.")
+            return
         shown = split.select(pl.col("region").fill_null("Not told"), pl.col("units").round(1))
         st.caption(
             f"Expected units of the next {cache.REGION_DAYS} days, split by where orders of the last year were sent: by the shares of each "
