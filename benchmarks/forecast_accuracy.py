@@ -3,7 +3,7 @@
     python -m benchmarks.forecast_accuracy [CASE...] [--origins N] [--final]
 
 Without `--final` the last two origins of each case are left untouched: settle everything on the others first. AutoETS and Prophet are read
-from what `forecast_baselines` kept; without it only our own figures are printed. Scaled pinball loss: mean over the quantiles .025 .1 .25
+from what `forecast_baselines` kept; one that is not kept for all of the origins is left out. Scaled pinball loss: mean over the quantiles .025 .1 .25
 .5 .75 .9 .975, in units of the seasonal naive error before the origin, at least 1 unit. All models are clipped at 0 and at the same cap.
 Prints one JSON object a case.
 """
@@ -43,6 +43,7 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
     sums: dict[str, np.ndarray] = {}
     inside, levels, codes, widths, chosen = [], [], [], [], np.zeros(len(MODELS), np.int64)
     chance, seconds = np.random.default_rng(0), 0.0
+    kept_for_all = [baseline for baseline in BASELINES if all(path_of(key, baseline, origin).exists() for origin in origins)]
     for origin in origins:
         known = whole.until(origin)
         start = time.perf_counter()
@@ -56,12 +57,10 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
         naive = naive_scale(known.y, case.season)
         most = np.nanmax(known.y, axis=1, keepdims=True).astype(np.float64) * MOST_RATIO
         found = {"ours": (mean, quantiles)}
-        for baseline in BASELINES:
-            path = path_of(key, baseline, origin)
-            if path.exists():
-                kept = pl.read_parquet(path)
-                its = np.stack([kept[f"q{number}"].to_numpy().reshape(y.shape) for number in range(len(QUANTILES))], axis=2)
-                found[baseline] = (np.clip(kept["mean"].to_numpy().reshape(y.shape), 0.0, most), np.clip(its, 0.0, most[:, :, None]))
+        for baseline in kept_for_all:
+            kept = pl.read_parquet(path_of(key, baseline, origin))
+            its = np.stack([kept[f"q{number}"].to_numpy().reshape(y.shape) for number in range(len(QUANTILES))], axis=2)
+            found[baseline] = (np.clip(kept["mean"].to_numpy().reshape(y.shape), 0.0, most), np.clip(its, 0.0, most[:, :, None]))
         for model_name, (middle, levels_of) in found.items():
             loss = pinball(y.ravel(), levels_of.reshape(-1, len(QUANTILES))).reshape(y.shape) / naive[:, None]
             losses.setdefault(model_name, []).append(pl.DataFrame({"id": known.ids, "loss": loss.sum(axis=1), "n": y.shape[1]}))
