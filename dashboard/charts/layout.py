@@ -1,5 +1,6 @@
 """What all charts share. Fonts, text and grid colours come from the app's theme, light or dark, when the chart is drawn."""
 
+import pandas  # noqa: F401 - plotly looks into it once any thread has begun to import it: it must be whole before the first figure
 import plotly.graph_objects as go
 
 from dashboard.charts import colours
