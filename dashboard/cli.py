@@ -39,7 +39,6 @@ app = typer.Typer(
 )
 import_app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
 forecast_app = typer.Typer(no_args_is_help=True, help="Forecast demand, and say how far forecasts were off.")
-forecast_app = typer.Typer(no_args_is_help=True, help="Forecast demand, and say how far forecasts were off.")
 inbox_app = typer.Typer(no_args_is_help=True, help="Rows and events that could not be taken in: list, map, mend, retry, dismiss.")
 users_app = typer.Typer(no_args_is_help=True, help="Who may change what: list, add, role, remove.")
 app.add_typer(import_app, name="import")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Engine
 
 from data_access.commands.forecasts import RunTold, fail, finish
-from data_access.errors import InvalidInput, OnHandError
+from data_access.errors import InvalidInput, OnHandError, StoreUnavailable
 from data_access.forecasts.files import AHEAD, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up
@@ -87,8 +87,10 @@ def make(
         row = found.row(0, named=True)
         try:
             return _make(engine, mirror_dir, root, run_id, row["last_on"], row["horizon"], row["seed"], progress, effort)
-        except OnHandError as error:
-            fail(engine, run_id, str(error))
+        except StoreUnavailable:
+            raise  # it can go on when the store is there again
+        except Exception as error:
+            fail(engine, run_id, str(error) if isinstance(error, OnHandError) else f"{type(error).__name__}: {error}")
             raise
 
 
