@@ -3,8 +3,9 @@
     python -m benchmarks.forecast_accuracy [CASE...] [--origins N] [--final]
 
 Without `--final` the last two origins of each case are left untouched: settle everything on the others first. AutoETS and Prophet are read
-from what `forecast_baselines` kept; one that is not kept for all of the origins is left out. Scaled pinball loss: mean over the quantiles .025 .1 .25
-.5 .75 .9 .975, in units of the seasonal naive error before the origin, at least 1 unit. All models are clipped at 0 and at the same cap.
+from what `forecast_baselines` kept; one that is not kept for all of the origins is left out. Scaled pinball loss: mean over the quantiles
+.025 .1 .25 .5 .75 .9 .975, in units of the seasonal naive error before the origin, at least 1 unit. All models are clipped at 0 and at the
+same cap.
 Prints one JSON object a case.
 """
 
