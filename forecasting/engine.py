@@ -59,7 +59,8 @@ SPREAD: Final[dict[str, Any]] = {
     "bagging_freq": 1,
     "lambda_l2": 1.0,
 }
-SPREAD_ROUNDS: Final = 100
+SPREAD_SHARE: Final = 0.5
+"""Boosting rounds of the dispersion, as a share of those of the mean."""
 MOST_SPREAD: Final = 30.0
 
 
@@ -135,7 +136,7 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
     shares = smoothing.weekday_shares(panel.take(np.arange(len(panel)), cut))
     means = _means(panel, shares, held, past.of_table(table, scale), then)
     y = panel.y[held.series, held.target].astype(np.float64)
-    spread, alphas = _spread(table, scale, means, y, seed)
+    spread, alphas = _spread(table, scale, means, y, seed, rounds)
     code = segment(kinds_then(panel, held), held.horizon, horizon)
     luck = rng.random(len(y))
     naive = naive_scale(panel.y[:, :cut], SEASON[panel.step])[held.series]
@@ -219,7 +220,9 @@ def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drive
     return [np.clip(by_name[name], LEAST_MEAN, np.maximum(most, LEAST_MEAN)) for name in MODELS]
 
 
-def _spread(table: NDArray[np.float32], scale: Array, means: list[Array], y: Array, seed: int) -> tuple[list[Any], list[Array]]:
+def _spread(
+    table: NDArray[np.float32], scale: Array, means: list[Array], y: Array, seed: int, rounds: int
+) -> tuple[list[Any], list[Array]]:
     """Two models of squared error against mu + mu^2, each trained on half of the rows; and alpha of each mean, from the other half's."""
     lightgbm = pooled.library()
     sides = slice(0, None, 2), slice(1, None, 2)
@@ -230,7 +233,7 @@ def _spread(table: NDArray[np.float32], scale: Array, means: list[Array], y: Arr
     boosters = []
     for side in sides:
         data = lightgbm.Dataset(inputs[side], target[side], params={"verbosity": -1})
-        boosters.append(lightgbm.train(params, data, num_boost_round=SPREAD_ROUNDS))
+        boosters.append(lightgbm.train(params, data, num_boost_round=max(1, round(SPREAD_SHARE * rounds))))
     alphas = []
     for mean in means:
         inputs = _inputs(table, mean, scale)

@@ -347,7 +347,9 @@ def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dic
     if scene.skus is not None and settled.skus is not None:
         above.append(hierarchy.sums(units, tree.sku, len(tree.skus)).astype(np.float32))
         order = np.argsort(tree.sku, kind="stable")  # every SKU has a series
-        available.append(np.maximum.reduceat(np.asarray(share)[order], np.flatnonzero(np.diff(tree.sku[order], prepend=-1)), axis=0))
+        begun = np.arange(panel.periods)[None, :] >= panel.first[:, None]
+        sold = np.where(begun, share, np.uint8(0))[order]
+        available.append(np.maximum.reduceat(sold, np.flatnonzero(np.diff(tree.sku[order], prepend=-1)), axis=0))
         category = pl.Series([panel.labels["category"][code] for code in scene.skus.statics["category"]])
         one = pl.DataFrame({"sku": tree.skus, "category": category, "first": scene.skus.first, "model": _models(settled.skus)})
         parts.append(_nodes(one.with_columns(level=pl.lit(hierarchy.SKU), unique_id="sku", channel_id=pl.lit(None, pl.String)), {}))

@@ -80,7 +80,7 @@ def test_an_unknown_option_is_refused(onhand: Call) -> None:
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
     made = onhand("migrate", url=empty_url)
     assert made.code == 0
-    assert made.out.endswith("is at revision 0003.\n")
+    assert made.out.endswith("is at revision 0004.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0
