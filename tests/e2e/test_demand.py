@@ -159,8 +159,7 @@ def test_a_link_to_what_is_not_there_says_so(page: Page, address: str, store: En
     expect(page.get_by_text("Everything on all channels:")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), [("desktop", "light"), ("phone", "dark")])
 def test_the_page_is_accessible_and_fits(browser: Browser, address: str, scheme: str, size: str) -> None:
     viewport = DESKTOP if size == "desktop" else PHONE
     context = browser.new_context(viewport=viewport, color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]

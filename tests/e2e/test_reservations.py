@@ -365,8 +365,7 @@ def is_well_made(page: Page) -> bool:
     return overflow(page) == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
 def test_the_views_are_accessible_and_fit_a_phone(browser: Browser, address: str, size: dict[str, int], scheme: str) -> None:
     page = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion="reduce").new_page()  # type: ignore[arg-type]
     open_page(page, f"{address}/{RESERVATIONS}")
