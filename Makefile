@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PORT ?=
 DEMO ?= 1
 SIZE ?= small
-PYTEST_ARGS ?= -n 3 --dist worksteal
+PYTEST_ARGS ?= -n 2 --dist worksteal
 
 .DELETE_ON_ERROR:
 .PHONY: run test check docs screenshots bench clean
