@@ -51,7 +51,7 @@ File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", s
 LastDay = Annotated[
     datetime | None,
     typer.Option(
-        "--last", formats=["%Y-%m-%d"], help="Last day of the history; the last that is over everywhere by default.", show_default=False
+        "--last", formats=["%Y-%m-%d"], help="Last day of the history; the last that is known whole by default.", show_default=False
     ),
 ]
 Horizon = Annotated[int, typer.Option(min=1, max=365, help="Days ahead.")]
@@ -302,13 +302,13 @@ def forecast_run(
     as_json: Json = False,
 ) -> None:
     """Forecast the demand of everything from the store's history. One that was interrupted goes on where it was."""
-    from dashboard.jobs.forecast_run import make, yesterday
+    from dashboard.jobs.forecast_run import last_day, make
     from dashboard.settings import settings
     from data_access.commands.forecasts import RunDraft, begin
 
     with current_store() as engine, bar("Forecasting") as progress:
         if run_id is None:
-            draft = RunDraft(yesterday() if last is None else last.date(), horizon, seed)
+            draft = RunDraft(last_day(engine) if last is None else last.date(), horizon, seed)
             run_id = begin(engine, draft, today(), _typist())
         told = make(engine, settings().mirror_dir, settings().forecasts_dir, run_id, progress)
     if as_json:
@@ -322,11 +322,11 @@ def forecast_run(
 @forecast_app.command("backtest")
 def forecast_backtest(last: LastDay = None, horizon: Horizon = 56, seed: Seed = 0, as_json: Json = False) -> None:
     """How far forecasts of the last weeks would have been off, made from what was known before them. Nothing is kept."""
-    from dashboard.jobs.forecast_run import backtest, yesterday
+    from dashboard.jobs.forecast_run import backtest, last_day
     from dashboard.settings import settings
 
     with current_store() as engine, bar("Forecasting the past") as progress:
-        day = yesterday() if last is None else last.date()
+        day = last_day(engine) if last is None else last.date()
         found = backtest(engine, settings().mirror_dir, day, horizon, seed, progress)
     if as_json:
         say(json.dumps(found.to_dicts(), default=str))
@@ -334,8 +334,8 @@ def forecast_backtest(last: LastDay = None, horizon: Horizon = 56, seed: Seed = 
     for row in found.iter_rows(named=True):
         say(
             f"{row['level']}, known up to {row['cutoff']}: {row['y']:,.0f} units came, {row['mean']:,.0f} were expected "
-            f"({row['bias']:+.1%}); "
-            f"absolute error {row['wape']:.1%} of units; the 80 % interval held {row['inside_80']:.1%} of days ({row['series']:,} series)"
+            f"({row['bias']:+.1%}); absolute error {row['wape']:.1%} of units; the 80 % interval held {row['inside_80']:.1%} of days "
+            f"({row['series']:,} series)"
         )
 
 

@@ -24,7 +24,7 @@ from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up
 from data_access.queries import forecasts as queries
 from data_access.queries.catalog import main_country
-from data_access.queries.demand import demand_history
+from data_access.queries.demand import demand_history, last_over
 from forecasting import hierarchy, rolling
 from forecasting.engine import MODELS, Predicted
 from forecasting.engine import quantiles as quantiles_of
@@ -123,6 +123,11 @@ def _make(
 def yesterday() -> date:
     """The last day that is over in all time zones."""
     return (datetime.now(UTC) - timedelta(hours=12)).date() - timedelta(days=1)
+
+
+def last_day(engine: Engine) -> date:
+    """The last day that a history may end with: it is over everywhere, and not after what was heard from the channels."""
+    return min(yesterday(), last_over(engine))
 
 
 def backtest(

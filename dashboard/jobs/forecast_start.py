@@ -8,13 +8,12 @@ from typing import Final
 
 from sqlalchemy.engine import Engine
 
-from dashboard.jobs.forecast_run import yesterday
+from dashboard.jobs.forecast_run import last_day
 from dashboard.run import ROOT, child_environment
 from dashboard.settings import Settings
 from data_access.commands.forecasts import RunDraft, begin
 from data_access.errors import OnHandError
 from data_access.forecasts.files import RunFolder, is_running
-from data_access.queries.demand import last_over
 
 LOG: Final = "run.log"
 """What the process writes, in the run's folder."""
@@ -25,7 +24,7 @@ _children: dict[int, subprocess.Popen[bytes]] = {}  # by run: those that this pr
 
 def next_draft(engine: Engine) -> RunDraft:
     """A forecast from all of the history that there is by now."""
-    return RunDraft(min(yesterday(), last_over(engine)))
+    return RunDraft(last_day(engine))
 
 
 def start(settings: Settings, engine: Engine, draft: RunDraft, actor: str) -> int:

@@ -90,8 +90,7 @@ def _one(job: _Job) -> tuple[Array, dict[str, Any]]:
 def _fitted(days: list[date], y: Array, off: Array | None, country: str | None) -> dict[str, Array]:
     import pandas as pd
 
-    for name, level in (("prophet", logging.WARNING), ("prophet.plot", logging.CRITICAL), ("cmdstanpy", logging.CRITICAL)):
-        logging.getLogger(name).setLevel(level)
+    logging.getLogger("prophet.plot").disabled = True  # it asks for another plotly than ours
     frame = pd.DataFrame({"ds": pd.to_datetime(pd.Series(days))})
     with_discount = off is not None and np.std(off[: len(y)]) > 0
     if with_discount:
@@ -100,6 +99,8 @@ def _fitted(days: list[date], y: Array, off: Array | None, country: str | None) 
         warnings.simplefilter("ignore")
         from prophet import Prophet
 
+        for name in ("prophet", "cmdstanpy"):  # they set their own levels, one of them only when it is used
+            logging.getLogger(name).disabled = True
         model = Prophet(seasonality_mode="multiplicative", uncertainty_samples=0)
         if country is not None:
             model.add_country_holidays(country_name=country)

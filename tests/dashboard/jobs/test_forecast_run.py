@@ -182,6 +182,11 @@ def test_what_cannot_be_run_is_refused_and_changes_nothing(demo_store: Engine, t
     assert runs(demo_store)["state"].to_list() == ["running"]
 
 
+def test_a_history_that_ended_long_ago_is_forecast_from_its_end(demo_store: Engine) -> None:
+    assert forecast_run.last_day(demo_store) == DEMO_AS_OF - timedelta(days=1)
+    assert forecast_run.last_day(demo_store) < forecast_run.yesterday()
+
+
 def test_a_store_without_orders_fails_in_a_sentence(store: Engine, tmp_path: Path) -> None:
     run_id = begin(store, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
     with pytest.raises(InvalidInput, match="Nothing was ordered yet, so there is nothing to forecast from"):
