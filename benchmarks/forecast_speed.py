@@ -29,6 +29,7 @@ from data_access.commands.people import COMMAND_LINE
 from data_access.commands.store import create_store
 from data_access.engine import open_engine
 from data_access.forecasts.files import RunFolder
+from data_access.queries import forecasts as queries
 from forecasting.api import forecast_panel
 from forecasting.engine import fit
 from forecasting.metrics import QUANTILES
@@ -108,7 +109,7 @@ def runs(skus: int, channels: int) -> None:
             last = LAST + timedelta(days=day)
             run_id = begin(engine, RunDraft(last, HORIZON), last + timedelta(days=2), COMMAND_LINE)
             folder = RunFolder(root, run_id)
-            folder.make()
+            folder.own(queries.run(engine, run_id)["asked_at"][0])
             promoted = np.flatnonzero(discount.any(axis=1))
             folder.put_frame("series.parquet", series)
             folder.put_array("units.npy", units[:, day : day + DAYS])

@@ -86,7 +86,11 @@ def make(
             raise InvalidInput(f"Forecast {run_id} is not one that is running: start a new one with `onhand forecast run`.")
         row = found.row(0, named=True)
         try:
-            return _make(engine, mirror_dir, root, run_id, row["last_on"], row["horizon"], row["seed"], progress, effort)
+            folder = RunFolder(root, run_id)
+            folder.own(row["asked_at"])
+            return _make(
+                engine, mirror_dir, root, folder, run_id, row["last_on"], row["horizon"], row["seed"], Told(folder, progress), effort
+            )
         except StoreUnavailable:
             raise  # it can go on when the store is there again
         except Exception as error:
@@ -95,11 +99,17 @@ def make(
 
 
 def _make(
-    engine: Engine, mirror_dir: Path, root: Path, run_id: int, last: date, horizon: int, seed: int, progress: Progress, effort: Effort
+    engine: Engine,
+    mirror_dir: Path,
+    root: Path,
+    folder: RunFolder,
+    run_id: int,
+    last: date,
+    horizon: int,
+    seed: int,
+    told: Told,
+    effort: Effort,
 ) -> RunTold:
-    folder = RunFolder(root, run_id)
-    folder.make()
-    told = Told(folder, progress)
     if not folder.has("history.json"):
         _put_history(engine, mirror_dir, folder, last, horizon, told)
     panel = _panel(folder, horizon)

@@ -8,7 +8,7 @@
 | `mean.N.npz` | means of a part of the series, until the run has finished |
 | `forecast.N.parquet`, `forecast.above.parquet` | `AHEAD` of a part of the series, and of all nodes above |
 | `nodes.parquet`, `above.npy`, `above_available.npy`, `run.json` | what the nodes are, and their history |
-| `progress.json` | how far the run is |
+| `asked.json`, `progress.json` | when the run was asked for, which tells it from one of another store; how far it is |
 
 Arrays of histories are kept for the newest finished run alone; forecasts are kept for good.
 """
@@ -17,6 +17,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -54,6 +55,7 @@ NODES: Final = pl.Schema(
 ROW_GROUP: Final = 64
 """Nodes of a row group: what is read to find one."""
 
+_ASKED: Final = "asked.json"
 _HISTORY: Final = ("units.npy", "available.npy", "discount.npy", "discount_rows.npy", "above.npy", "above_available.npy")
 
 
@@ -74,6 +76,20 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"The folder {self.path} cannot be written ({error.strerror}): give write permission on it.") from error
+
+    def own(self, asked_at: datetime) -> None:
+        """Make it, and delete what a run of another store left in it: a store that is made anew gives the same ids again.
+
+        Raises:
+            StoreUnavailable: it cannot be written.
+
+        """
+        self.make()
+        mine = {"asked_at": asked_at.isoformat()}
+        if not self.has(_ASKED) or self.told(_ASKED) != mine:
+            for pattern in ("*.json", "*.bin", "*.np?", "*.parquet", "*.new"):
+                self.drop(pattern)
+            self.tell(_ASKED, mine)
 
     def has(self, name: str) -> bool:
         """Whether a file is there, and so whole."""

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from data_access.commands.forecasts import RunDraft, RunTold, begin
 from data_access.commands.people import COMMAND_LINE
 from data_access.engine import open_engine
 from data_access.errors import InvalidInput, OnHandError
-from data_access.forecasts.files import NODES, is_running, progress
+from data_access.forecasts.files import NODES, RunFolder, is_running, progress
 from data_access.forecasts.reading import Forecast
 from data_access.mirror.scan import open_mirror
 from data_access.queries.forecasts import runs
@@ -130,7 +130,20 @@ def frames(place: Path, run_id: int) -> dict[str, pl.DataFrame]:
     return {path.name: pl.read_parquet(path) for path in sorted(folder.glob("*.parquet"))}
 
 
-def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(demo_url: str, tmp_path: Path, engine: Engine, place: Path) -> None:
+def test_what_another_store_s_run_of_the_same_id_left_is_not_taken_for_its_own(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, 7)
+    asked = datetime(2026, 9, 30, 12, tzinfo=UTC)
+    folder.own(asked)
+    folder.tell("history.json", {"last": "2026-09-21"})
+    folder.put_array("units.npy", np.zeros(3))
+    (folder.path / "run.log").write_text("begun")
+    folder.own(asked)
+    assert folder.has("history.json")
+    folder.own(asked + timedelta(microseconds=1))
+    assert sorted(path.name for path in folder.path.iterdir()) == ["asked.json", "run.log"]
+
+
+def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(demo_url: str, tmp_path: Path, place: Path, first: tuple[int, RunTold]) -> None:
     own = open_engine(demo_url)
     run_id = begin(own, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
     command = [sys.executable, "-m", "tests.dashboard.jobs.killed_run", demo_url, str(tmp_path), str(run_id)]
@@ -150,8 +163,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(demo_url: str, tmp_pa
     make(own, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT)
     assert runs(own)["state"].to_list() == ["finished"]
     own.dispose()
-    reference = runs(engine).filter(pl.col("last_on") == LAST)["run_id"][0]
-    expected, found = frames(place, reference), frames(tmp_path, run_id)
+    expected, found = frames(place, first[0]), frames(tmp_path, run_id)
     assert list(found) == list(expected)
     for name, frame in found.items():
         assert frame.equals(expected[name]), name
