@@ -48,7 +48,8 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
     for origin in origins:
         known = whole.until(origin)
         start = time.perf_counter()
-        fitted, context = fit(known, case.horizon, 0), Context.of(known)
+        context = Context.of(known)
+        fitted = fit(known, case.horizon, 0, context=context)
         predicted = predict(fitted, known, context, case.horizon)
         mean, quantiles = predicted.mean, quantiles_at(fitted, predicted, QUANTILES)
         seconds += time.perf_counter() - start

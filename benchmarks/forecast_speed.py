@@ -31,7 +31,7 @@ from data_access.engine import open_engine
 from data_access.forecasts.files import RunFolder
 from data_access.queries import forecasts as queries
 from forecasting.api import forecast_panel
-from forecasting.engine import fit
+from forecasting.engine import Context, fit
 from forecasting.metrics import QUANTILES
 from forecasting.models import pooled
 from forecasting.panel import Panel
@@ -73,6 +73,12 @@ def history(skus: int, channels: int, days: int) -> tuple[np.ndarray, np.ndarray
     return units, available, discount
 
 
+def on_disk(path: Path, values: np.ndarray) -> np.ndarray:
+    """An array out of memory: the job's own is what counts."""
+    np.save(path, values)
+    return np.load(path, mmap_mode="r")
+
+
 def engine_alone() -> None:
     """2,000 series in one call."""
     units, available, _ = history(2_000, 1, DAYS)
@@ -81,7 +87,8 @@ def engine_alone() -> None:
     panel = Panel(ids, LAST - timedelta(days=DAYS - 1), 1, y, np.zeros(len(y), np.int32))
     pooled.library()
     start = time.perf_counter()
-    found = forecast_panel(panel, fit(panel, HORIZON, 0), HORIZON, QUANTILES)
+    context = Context.of(panel)
+    found = forecast_panel(panel, fit(panel, HORIZON, 0, context=context), context, HORIZON, QUANTILES)
     told(step="2,000 series x 730 days x 56 ahead", seconds=round(time.perf_counter() - start, 1), rows=found.height)
     jobs: list[tuple[np.ndarray, list[date], dict[str, np.ndarray], int]] = [
         (y[row], [panel.day(day) for day in range(DAYS + HORIZON)], {}, HORIZON) for row in range(SAMPLE + 2)
@@ -96,7 +103,6 @@ def engine_alone() -> None:
 
 def runs(skus: int, channels: int) -> None:
     """The first run and the next day's, as the job makes them."""
-    units, available, discount = history(skus, channels, DAYS + 1)
     names = pl.DataFrame({"sku": [f"SKU-{number:06d}" for number in range(skus)], "at": range(skus)})
     series = names.join(pl.DataFrame({"channel_id": [f"channel-{number}" for number in range(channels)]}), how="cross").select(
         "sku", "channel_id", category=pl.format("category {}", pl.col("at") % CATEGORIES), first=pl.lit(0, pl.Int32)
@@ -105,6 +111,8 @@ def runs(skus: int, channels: int) -> None:
         url, root = f"sqlite:///{place}/store.db", Path(place) / "forecasts"
         engine = open_engine(url)
         create_store(engine)
+        drawn = zip(("units", "available", "discount"), history(skus, channels, DAYS + 1), strict=True)
+        units, available, discount = (on_disk(Path(place) / f"{name}.npy", values) for name, values in drawn)
         for day, name in ((0, "first run, training"), (1, "next day's run")):
             last = LAST + timedelta(days=day)
             run_id = begin(engine, RunDraft(last, HORIZON), last + timedelta(days=2), COMMAND_LINE)

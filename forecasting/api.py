@@ -14,6 +14,7 @@ from forecasting.engine import quantiles as quantiles_at
 from forecasting.errors import InvalidPanel
 from forecasting.metrics import QUANTILES, naive_scale, pinball
 from forecasting.panel import Panel, check_horizon, panel
+from forecasting.parallel import side_by_side
 
 CHUNK: Final = 4_000
 """Series that are predicted together: what is in memory at once."""
@@ -72,7 +73,8 @@ def forecast(
     levels = check_quantiles(quantiles)
     whole = panel(history, freq, covariates, horizon)
     sums = learn(whole, horizon, seed) if cumulative else None
-    return forecast_panel(whole, fit(whole, horizon, seed), horizon, levels, sums)
+    context = Context.of(whole)
+    return forecast_panel(whole, fit(whole, horizon, seed, context=context), context, horizon, levels, sums)
 
 
 def backtest(
@@ -107,7 +109,8 @@ def backtest(
     parts = [ERRORS.to_frame()]
     for origin in _origins(whole, horizon, origins):
         known = whole.until(origin)
-        fitted, context = fit(known, horizon, seed), Context.of(known)
+        context = Context.of(known)
+        fitted = fit(known, horizon, seed, context=context)
         began = np.flatnonzero(whole.first < origin)
         y = whole.y[began, origin : origin + horizon].astype(np.float64)
         naive = naive_scale(known.y, SEASON[whole.step])
@@ -167,14 +170,16 @@ def errors_of(ids: pl.Series, cutoff: date, model: str, y: Array, mean: Array, f
 
 
 def forecast_panel(
-    whole: Panel, fitted: Fitted, horizon: int, quantiles: tuple[float, ...], sums: Cumulative | None = None
+    whole: Panel, fitted: Fitted, context: Context, horizon: int, quantiles: tuple[float, ...], sums: Cumulative | None = None
 ) -> pl.DataFrame:
-    """The forecast of a panel by models that were fitted, on this panel or an earlier one; of sums too where they were learned."""
-    context = Context.of(whole)
+    """The forecast of a panel by models that were fitted, on this panel or an earlier one; of sums too where they were learned.
+
+    `context`: of this panel.
+    """
     days = pl.Series("ds", [whole.day(whole.periods + ahead) for ahead in range(horizon)], dtype=pl.Date)
     names = pl.Series(list(MODELS))
-    parts = []
-    for start in range(0, len(whole), CHUNK):
+
+    def part(start: int) -> pl.DataFrame:
         rows = np.arange(start, min(start + CHUNK, len(whole)))
         found = predict(fitted, whole.take(rows), context.take(rows), horizon)
         spread = quantiles_at(fitted, found, quantiles)
@@ -183,19 +188,18 @@ def forecast_panel(
             mean, of_sums = cumulative_at(sums, found, context.kinds[rows], quantiles)
             added = {"cumulative_mean": mean.ravel()}
             added |= {f"cumulative_q{level:g}": of_sums[:, :, number].ravel() for number, level in enumerate(quantiles)}
-        parts.append(
-            pl.DataFrame(
-                {
-                    "unique_id": whole.ids[rows].gather(np.repeat(np.arange(len(rows)), horizon)),
-                    "ds": days.gather(np.tile(np.arange(horizon), len(rows))),
-                    "model": names.gather(found.model.ravel()),
-                    "mean": found.mean.ravel(),
-                    **{f"q{level:g}": spread[:, :, number].ravel() for number, level in enumerate(quantiles)},
-                    **added,
-                }
-            )
+        return pl.DataFrame(
+            {
+                "unique_id": whole.ids[rows].gather(np.repeat(np.arange(len(rows)), horizon)),
+                "ds": days.gather(np.tile(np.arange(horizon), len(rows))),
+                "model": names.gather(found.model.ravel()),
+                "mean": found.mean.ravel(),
+                **{f"q{level:g}": spread[:, :, number].ravel() for number, level in enumerate(quantiles)},
+                **added,
+            }
         )
-    return pl.concat(parts)
+
+    return pl.concat(side_by_side(part, range(0, len(whole), CHUNK)))
 
 
 def check_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:

@@ -53,8 +53,9 @@ def learn(panel: Panel, horizon: int, seed: int) -> Cumulative:
     if len(began) > MOST_SERIES:
         began = np.sort(rng.choice(began, MOST_SERIES, replace=False))
     before = panel.take(began, cut)
-    fitted = fit(before, horizon, seed)
-    found = predict(fitted, before, Context.of(before), horizon)
+    context = Context.of(before)
+    fitted = fit(before, horizon, seed, context=context)
+    found = predict(fitted, before, context, horizon)
     y = panel.y[began, cut:].astype(np.float64)
     is_known = np.cumsum(np.isnan(y), axis=1) == 0
     came = np.cumsum(np.nan_to_num(y), axis=1)

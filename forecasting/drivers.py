@@ -20,21 +20,28 @@ DRAWN: Final = 200.0
 MOST: Final = 20.0
 """A multiplier is at most this and at least its inverse."""
 
+FARTHEST: Final = 10.0
+"""A logarithm beyond is taken for this."""
+
 
 def multipliers(panel: Panel, until: int | None = None) -> Floats | None:
     """Series x (periods + ahead); None without covariates that are known ahead. `until`: periods that are learned from."""
     periods = panel.periods if until is None else until
-    names = [name for name, values in panel.known.items() if np.nanstd(values[:, : panel.periods]) > 0]
+    names = [name for name, values in panel.known.items() if _changes(values[:, : panel.periods])]
     if not names:
         return None
-    y, effect = panel.y[:, :periods], np.zeros((len(panel), panel.periods + panel.ahead))
-    of_promotions = learned_multipliers(panel, periods)
-    if of_promotions is not None:
-        y, effect = y / of_promotions[:, :periods], effect + np.log(of_promotions)
+    y, found = panel.y[:, :periods], learned_multipliers(panel, periods)
+    if found is not None:
         names = [name for name in names if name != "discount"]
+        y = y / found[:, :periods] if names else y
     if names:
-        effect += _slopes(panel, names, y)
-    return np.exp(np.clip(effect, -np.log(MOST), np.log(MOST))).astype(np.float32)
+        others = np.exp(np.clip(_slopes(panel, names, y), -FARTHEST, FARTHEST)).astype(np.float32)
+        found = others if found is None else found * others
+    return None if found is None else np.clip(found, np.float32(1.0 / MOST), np.float32(MOST))
+
+
+def _changes(values: Floats) -> bool:
+    return bool(np.fmax.reduce(values, axis=None) > np.fmin.reduce(values, axis=None))
 
 
 def _slopes(panel: Panel, names: list[str], y: Floats) -> NDArray[np.float64]:

@@ -111,19 +111,25 @@ class Predicted:
     model: Index
 
 
-def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds: int = pooled.ROUNDS) -> Fitted:
-    """Train, choose and calibrate on a panel."""
+def fit(
+    panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds: int = pooled.ROUNDS, context: Context | None = None
+) -> Fitted:
+    """Train, choose and calibrate on a panel. `context`: of this panel, where it is there already."""
     rng = np.random.default_rng(seed)
+    context = Context.of(panel) if context is None else context
+    groups, driven = context.groups, context.multipliers
+    if len(panel) > MOST_SERIES:
+        chosen = _drawn(panel, rng)
+        panel, driven = panel.take(chosen), None if driven is None else driven[chosen]
     known = panel.y[~np.isnan(panel.y)]
     whole = bool((np.abs(known - np.round(known)) < 1e-4).mean() > 0.98) if len(known) else True
     if panel.periods < LEAST_PERIODS or len(known) < LEAST_ROWS:
         return _unlearned(horizon, whole)
     periods = panel.periods
     cut = periods - max(min(horizon, periods // 3), periods // 6)
-    groups, then, driven = Groups(panel), multipliers(panel, cut), multipliers(panel)
-    if len(panel) > MOST_SERIES:
-        chosen = np.sort(rng.choice(len(panel), MOST_SERIES, replace=False))
-        panel, then, driven = panel.take(chosen), _some(then, chosen), _some(driven, chosen)
+    then = multipliers(panel, cut)
+    if then is None and driven is not None:  # what drives demand does so in no series that was drawn
+        then = np.ones_like(driven)
     rows = min(rows, ROWS_A_POINT * len(known))
     first = max(2, periods // 8)
     features = Features(panel, groups, then)
@@ -151,9 +157,18 @@ def fit(panel: Panel, horizon: int, seed: int, rows: int = pooled.SAMPLE, rounds
         losses[number] = np.divide(sums, counts, out=np.full(SEGMENTS, np.nan), where=counts > 0)
     choice = _chosen(losses, np.bincount(code, minlength=SEGMENTS))
     if driven is not None:
+        del features  # two would be a gigabyte and a half
         features = Features(panel, groups, driven)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
     return Fitted(horizon, final, spread, choice, calibrations, losses, whole)
+
+
+def _drawn(panel: Panel, rng: np.random.Generator) -> Index:
+    """The series that are trained on, about `MOST_SERIES`: whole SKUs, for the channels of one share its customers."""
+    codes = panel.statics.get("sku", np.arange(len(panel)))
+    order = rng.permutation(int(codes.max()) + 1)[codes]  # a SKU's place in the draw
+    last = np.sort(order)[MOST_SERIES - 1]
+    return np.flatnonzero(order <= last)
 
 
 def _unlearned(horizon: int, whole: bool) -> Fitted:
@@ -192,10 +207,6 @@ def kinds_then(panel: Panel, rows: Rows) -> Index:
         mine = rows.origin == origin
         found[mine] = kinds(panel.take(np.arange(len(panel)), int(origin)))[rows.series[mine]]
     return found
-
-
-def _some(drivers: Floats | None, rows: Index) -> Floats | None:
-    return None if drivers is None else drivers[rows]
 
 
 def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drivers: Floats | None) -> list[Array]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from forecasting.grouping import sums
 from forecasting.panel import Floats, Panel
 
 WINDOWS: Final = {1: (7, 14, 28, 56, 91, 182, 364), 7: (1, 2, 4, 8, 13, 26, 52)}
@@ -58,7 +59,7 @@ class _Running:
     def __init__(self, values: NDArray[np.floating[Any]]) -> None:
         known = ~np.isnan(values)
         self.sums = _cumulated(np.where(known, values, 0.0))
-        self.counts = _cumulated(known)
+        self.counts = _cumulated(known, np.float32)
 
     def window(self, row: Index, start: Index, stop: Index) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sum and count in the columns from `start` to before `stop`; what lies outside is empty."""
@@ -72,9 +73,10 @@ class _Running:
         return _over(sums, counts)
 
 
-def _cumulated(values: NDArray[np.generic]) -> NDArray[np.float64]:
-    found = np.zeros((values.shape[0], values.shape[1] + 1))
-    np.cumsum(values, axis=1, dtype=np.float64, out=found[:, 1:])
+def _cumulated(values: NDArray[np.generic], kind: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+    """Running sums along rows, 0 first. Counts are exact in single precision, and half as large."""
+    found = np.zeros((values.shape[0], values.shape[1] + 1), kind)
+    np.cumsum(values, axis=1, dtype=kind, out=found[:, 1:])
     return found
 
 
@@ -217,7 +219,7 @@ class _Response:
         spread = np.nanstd(np.where(both, x, np.nan)) if both.any() else 0.0
         self.unit = float(spread) if spread > 0 else 1.0
         x = x / self.unit
-        self.n, self.x, self.l = _cumulated(both), _cumulated(x), _cumulated(logs)
+        self.n, self.x, self.l = _cumulated(both, np.float32), _cumulated(x), _cumulated(logs)
         self.xx, self.xl = _cumulated(x * x), _cumulated(x * logs)
 
     def at(self, row: Index, origin: Index, now: Floats, usual: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -270,12 +272,4 @@ class Groups:
 
 
 def _group_mean(panel: Panel, codes: NDArray[np.int32], count: int) -> Floats:
-    known = ~np.isnan(panel.y)
-    sums = np.zeros((count, panel.periods))
-    counts = np.zeros((count, panel.periods))
-    order = np.argsort(codes, kind="stable")
-    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
-    present = codes[order][starts]
-    sums[present] = np.add.reduceat(np.where(known, panel.y, 0.0)[order], starts, axis=0)
-    counts[present] = np.add.reduceat(known[order].astype(np.float32), starts, axis=0)
-    return _over(sums, counts).astype(np.float32)
+    return _over(sums(panel.y, codes, count), sums(~np.isnan(panel.y), codes, count)).astype(np.float32)

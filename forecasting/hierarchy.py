@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from forecasting.grouping import CHUNK, sums
 from forecasting.panel import Floats, Ints, Panel
 
 Array = NDArray[np.float64]
@@ -26,8 +27,6 @@ AROUND: Final = {1: 28, 7: 4}
 
 FACTORS: Final = (0.5, 2.0)
 """A series is changed by its SKU, and by its cell, at most so much."""
-
-CHUNK: Final = 4_000
 
 TOTAL: Final = "total"
 SKU: Final = "sku"
@@ -77,16 +76,6 @@ def tree(panel: Panel) -> Tree:
     return Tree(pl.concat(parts), np.concatenate(member), cell.ravel().astype(np.int64), skus, sku.astype(np.int64))
 
 
-def sums(values: NDArray[np.floating], group: Index, count: int) -> Array:
-    """Rows added up by group: groups x columns."""
-    found = np.zeros((count, values.shape[1]))
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    if len(starts):
-        found[group[order][starts]] = np.add.reduceat(values[order], starts, axis=0, dtype=np.float64)
-    return found
-
-
 def filled(panel: Panel) -> Floats:
     """Demand in which a period that is unknown is taken to be the mean of what is known around it; 0 before a series began."""
     reach, periods = AROUND[panel.step], panel.periods
@@ -115,31 +104,25 @@ def upper_panel(panel: Panel, above: Tree, values: Floats) -> Panel:
         pl.concat_str([pl.col("level"), *(pl.col(name).fill_null("") for name in keys)], separator="\t").alias("unique_id")
     )
     statics: dict[str, Ints] = {"category": levels.replace_strict(names, range(len(names)), return_dtype=pl.Int32).to_numpy()}
-    weights = values.sum(axis=1, dtype=np.float64)[:, None] + 1e-9
-    every = above.cells.astype(np.float64)
-    known = {name: _mean_of(column, weights, above, every).astype(np.float32) for name, column in panel.known.items()}
+    weights = values.sum(axis=1, dtype=np.float64) + 1e-9
+    every, count = above.cells.astype(np.float64), above.cells.shape[1]
+    below = every @ np.bincount(above.cell, weights, count)[:, None]
+    known = {name: (every @ sums(column, above.cell, count, weights) / below).astype(np.float32) for name, column in panel.known.items()}
     return _of_sums(panel, ids["unique_id"], every @ of_cells, known, statics, {"category": names})
 
 
 def sku_panel(panel: Panel, above: Tree, values: Floats) -> Panel:
     """The SKUs as series of their own, over all their channels and regions."""
-    weights = values.sum(axis=1, dtype=np.float64)[:, None] + 1e-9
+    weights = values.sum(axis=1, dtype=np.float64) + 1e-9
     count = len(above.skus)
-    below = sums(weights, above.sku, count)
-    known = {
-        name: (sums(np.nan_to_num(column) * weights, above.sku, count) / below).astype(np.float32) for name, column in panel.known.items()
-    }
+    below = np.bincount(above.sku, weights, count)[:, None]
+    known = {name: (sums(column, above.sku, count, weights) / below).astype(np.float32) for name, column in panel.known.items()}
     statics, labels = {}, {}
     if "category" in panel.statics:
         category = np.zeros(count, np.int32)
         category[above.sku] = panel.statics["category"]
         statics, labels = {"category": category}, {"category": panel.labels["category"]}
     return _of_sums(panel, pl.Series("unique_id", above.skus), sums(values, above.sku, count), known, statics, labels)
-
-
-def _mean_of(column: Floats, weights: Array, above: Tree, every: Array) -> Array:
-    count = above.cells.shape[1]
-    return every @ sums(np.nan_to_num(column) * weights, above.cell, count) / (every @ sums(weights, above.cell, count))
 
 
 def _of_sums(

@@ -24,6 +24,7 @@ import polars as pl
 from forecasting.baseline import AROUND, PRIOR, Array, Flags, Index, baseline, rush
 from forecasting.models.smoothing import weekday_shares
 from forecasting.panel import Floats, Panel
+from forecasting.parallel import side_by_side
 
 LEAST: Final = 20
 """Spells of promotions that must have been, for something to be learned."""
@@ -190,23 +191,24 @@ def _usable(panel: Panel) -> bool:
 def _promoted(panel: Panel, until: int | None) -> Iterator[_Days]:
     """The days with promotions, category by category."""
     known = panel.periods if until is None else until
-    week = weekday_shares(panel.take(np.arange(len(panel)), known))
-    for category in np.unique(panel.statics["category"]):
+    week = weekday_shares(replace(panel, y=panel.y[:, :known]))
+
+    def one(category: int) -> _Days:
         mine = np.flatnonzero(panel.statics["category"] == category)
         mine = mine[np.lexsort((panel.statics["channel"][mine], panel.statics["sku"][mine]))]
         part = panel.take(mine)
         codes, sku = np.unique(part.statics["sku"], return_inverse=True)
         discount = np.clip(part.known["discount"], 0.0, 1.0).astype(np.float64)
         starts = np.flatnonzero(np.diff(sku, prepend=-1))
-        one, day = np.nonzero(np.logical_or.reduceat(discount > 0, starts))
+        column, day = np.nonzero(np.logical_or.reduceat(discount > 0, starts))
         unclear = np.logical_or.reduceat(~(discount == 0), starts)  # where it is missing nobody knows whether there was a promotion
         base = baseline(part, sku, week[mine], unclear[sku], known)
         series = np.full((len(panel.labels["channel"]), len(codes)), -1)
         series[part.statics["channel"], sku] = np.arange(len(mine))
-        at, sold = series[:, one], series[:, one] >= 0
-        yield _Days(
-            category=int(category),
-            sku=codes[one].astype(np.int64),
+        at, sold = series[:, column], series[:, column] >= 0
+        return _Days(
+            category=category,
+            sku=codes[column].astype(np.int64),
             day=day,
             series=np.where(sold, mine[at], -1),
             discount=np.where(sold, np.nan_to_num(discount[at, day]), 0.0),
@@ -214,6 +216,8 @@ def _promoted(panel: Panel, until: int | None) -> Iterator[_Days]:
             base=np.where(sold, base.expected[at, day], 0.0),
             spread=base.spread,
         )
+
+    yield from side_by_side(one, np.unique(panel.statics["category"]).tolist())
 
 
 def _learned(panel: Panel, parts: list[_Days]) -> Promotions | None:

@@ -5,7 +5,7 @@ do what is done daily: the means of series from models that were trained before,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from forecasting import hierarchy
 from forecasting.api import CHOSEN, ERRORS, errors_of
 from forecasting.engine import AVERAGE, SEASON, Context, Fitted, Predicted, fit, predict, quantiles
-from forecasting.hierarchy import CHUNK, SKU, Errors, Tree
+from forecasting.grouping import CHUNK, sums
+from forecasting.hierarchy import SKU, Errors, Tree
 from forecasting.metrics import QUANTILES, naive_scale
 from forecasting.models import pooled, prophets
 from forecasting.panel import Panel
+from forecasting.parallel import side_by_side
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -72,38 +74,51 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A panel, what is above it, and what its parts must know of the whole."""
+    """A panel and what is above it, each with what its parts must know of the whole. `skus`: None where each SKU has one series."""
 
-    panel: Panel
     tree: Tree
+    panel: Panel
     context: Context
     above: Panel
+    above_context: Context
     skus: Panel | None
+    sku_context: Context | None
 
     @staticmethod
     def of(panel: Panel) -> "Scene":
         """The scene of a panel."""
         tree = hierarchy.tree(panel)
         values = hierarchy.filled(panel)
+        above = hierarchy.upper_panel(panel, tree, values)
         skus = hierarchy.sku_panel(panel, tree, values) if tree.skus else None
-        return Scene(panel, tree, Context.of(panel), hierarchy.upper_panel(panel, tree, values), skus)
+        del values
+        of_skus = None if skus is None else Context.of(skus)
+        return Scene(tree, panel, Context.of(panel), above, Context.of(above), skus, of_skus)
 
     def parts(self) -> list[Index]:
         """The series in parts of at most `CHUNK`."""
-        return [np.arange(start, min(start + CHUNK, len(self.panel))) for start in range(0, len(self.panel), CHUNK)]
+        return _parts(len(self.panel))
+
+
+def _parts(count: int) -> list[Index]:
+    return [np.arange(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """Predictions that add up: of series, SKUs (None where each has one series) and nodes above."""
+    """Predictions that add up: of series, SKUs (None where each has one series) and nodes above; and the means that the latter two had
+    before they were made to.
+    """
 
     series: Predicted
     skus: Predicted | None
     above: Predicted
+    own_skus: Array | None
+    own_above: Array
 
 
 def learn(
-    panel: Panel,
+    scene: Scene,
     horizon: int,
     seed: int,
     country: str | None = None,
@@ -113,7 +128,7 @@ def learn(
     """Train on a panel, after forecasting its last periods from what was known before them.
 
     Args:
-        panel: all series, with the statics that the nodes above are made of.
+        scene: of all series, with the statics that the nodes above are made of.
         horizon: periods ahead.
         seed: the same seed, panel and thread count give the same.
         country: two-letter code of the country whose holidays count.
@@ -124,20 +139,19 @@ def learn(
         What was learned, and `ERRORS` of the forecasts of the past with the `level` of each `unique_id`.
 
     """
-    errors, told = Errors(), [_with_level(ERRORS.to_frame(), SERIES)]
+    panel, errors, told = scene.panel, Errors(), [_with_level(ERRORS.to_frame(), SERIES)]
     origins = [panel.periods - horizon * back for back in range(CUTOFFS, 0, -1)]
     origins = [origin for origin in origins if origin >= LEAST_HISTORY * horizon]
     for number, origin in enumerate(origins):
         began = np.flatnonzero(panel.first < origin)
-        scene = Scene.of(panel.take(began, origin))
-        levels = scene.tree.nodes["level"]
-        learned = _trained(scene, horizon, seed, errors, country, levels.str.contains(" x ", literal=True).not_().to_numpy(), effort)
+        then = Scene.of(panel.take(began, origin))
+        levels = then.tree.nodes["level"]
+        learned = _trained(then, horizon, seed, errors, country, levels.str.contains(" x ", literal=True).not_().to_numpy(), effort)
         progress((number + 0.5) / (len(origins) + 1))
         came = panel.y[began, origin : origin + horizon].astype(np.float64)
         filled = hierarchy.filled(panel.take(began))[:, origin : origin + horizon]
-        told += _tried(scene, learned, came, filled, errors)
+        told += _tried(then, learned, came, filled, errors)
         progress((number + 1) / (len(origins) + 1))
-    scene = Scene.of(panel)
     levels = scene.tree.nodes["level"]
     wanted = np.array([level == hierarchy.TOTAL or errors.by_prophet(level) for level in levels])
     return _trained(scene, horizon, seed, errors, country, wanted, effort), pl.concat(told)
@@ -172,20 +186,25 @@ def join(parts: list[Predicted]) -> Predicted:
 
 def settle(learned: Learned, scene: Scene, found: Predicted) -> Settled:
     """Make the means of all series, SKUs and nodes add up."""
-    tree, mean, skus = scene.tree, found.mean.copy(), None
-    if scene.skus is not None and learned.skus is not None:
-        skus = predict(learned.skus, scene.skus, Context.of(scene.skus), learned.horizon)
-        below = hierarchy.sums(mean, tree.sku, len(tree.skus))
+    tree, mean, skus, own_skus = scene.tree, found.mean.copy(), None, None
+    if scene.skus is not None and scene.sku_context is not None and learned.skus is not None:
+        skus = _predicted(learned.skus, scene.skus, scene.sku_context, learned.horizon)
+        own_skus, below = skus.mean, sums(mean, tree.sku, len(tree.skus))
         mean *= hierarchy.sku_factors(learned.errors, skus.mean, below)[tree.sku]
-    above = predict(learned.above, scene.above, Context.of(scene.above), learned.horizon)
+    above = _predicted(learned.above, scene.above, scene.above_context, learned.horizon)
     every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
-    below = hierarchy.sums(mean, tree.cell, cells)
+    below = sums(mean, tree.cell, cells)
     wanted = hierarchy.combined(tree, learned.errors, _with_prophet(learned, scene, above.mean), every @ below)
     mean *= hierarchy.cell_factors(wanted, below)[tree.cell]
-    above = Predicted(every @ hierarchy.sums(mean, tree.cell, cells), above.alpha, above.segment, above.model)
     if skus is not None:
-        skus = Predicted(hierarchy.sums(mean, tree.sku, len(tree.skus)), skus.alpha, skus.segment, skus.model)
-    return Settled(Predicted(mean, found.alpha, found.segment, found.model), skus, above)
+        skus = replace(skus, mean=sums(mean, tree.sku, len(tree.skus)))
+    settled = replace(above, mean=every @ sums(mean, tree.cell, cells))
+    return Settled(replace(found, mean=mean), skus, settled, own_skus, above.mean)
+
+
+def _predicted(fitted: Fitted, panel: Panel, context: Context, horizon: int) -> Predicted:
+    """`predict` part by part."""
+    return join(list(side_by_side(lambda rows: predict(fitted, panel.take(rows), context.take(rows), horizon), _parts(len(panel)))))
 
 
 def _trained(
@@ -193,9 +212,9 @@ def _trained(
 ) -> Learned:
     """Everything trained; Prophet on the nodes that are marked, if periods are days."""
     panel = scene.panel
-    series = fit(panel, horizon, seed, effort.rows, effort.rounds)
-    above = fit(scene.above, horizon, seed, effort.above_rows, effort.rounds)
-    skus = None if scene.skus is None else fit(scene.skus, horizon, seed, effort.above_rows, effort.rounds)
+    series = fit(panel, horizon, seed, effort.rows, effort.rounds, scene.context)
+    above = fit(scene.above, horizon, seed, effort.above_rows, effort.rounds, scene.above_context)
+    skus = None if scene.skus is None else fit(scene.skus, horizon, seed, effort.above_rows, effort.rounds, scene.sku_context)
     learned = Learned(horizon, panel.day(panel.periods), series, skus, above, Errors(dict(errors.squares)))
     if panel.step == 1 and prophet.any():
         nodes = scene.above.take(np.flatnonzero(prophet))
@@ -216,34 +235,34 @@ def _with_prophet(learned: Learned, scene: Scene, own: Array) -> Array:
 
 def _tried(scene: Scene, learned: Learned, came: Array, filled: NDArray[np.float32], errors: Errors) -> list[pl.DataFrame]:
     """Forecast the periods that `came` (series x horizon, NaN where unknown; `filled` without), and take what was off into `errors`."""
-    tree, horizon, parts = scene.tree, learned.horizon, scene.parts()
-    found = join([ahead(learned, scene, rows)[0] for rows in parts])
+    tree, parts = scene.tree, scene.parts()
+    found = join(list(side_by_side(lambda rows: ahead(learned, scene, rows)[0], parts)))
     settled = settle(learned, scene, found)
     every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
     cutoff, season = scene.panel.day(scene.panel.periods - 1), SEASON[scene.panel.step]
-    nodes_came = every @ hierarchy.sums(filled, tree.cell, cells)
-    nodes_below = every @ hierarchy.sums(found.mean, tree.cell, cells)
-    nodes_own = predict(learned.above, scene.above, Context.of(scene.above), horizon).mean
-    told = []
+    nodes_came = every @ sums(filled, tree.cell, cells)
+    nodes_below = every @ sums(found.mean, tree.cell, cells)
+    nodes_own, told = settled.own_above, []
     for level in tree.nodes["level"].unique(maintain_order=True):
         mine = np.flatnonzero((tree.nodes["level"] == level).to_numpy())
-        prophet = [learned.prophet[name][:horizon] for name in scene.above.ids[mine] if name in learned.prophet]
+        prophet = [learned.prophet[name][: learned.horizon] for name in scene.above.ids[mine] if name in learned.prophet]
         errors.add(level, nodes_came[mine], nodes_own[mine], nodes_below[mine], np.array(prophet) if len(prophet) == len(mine) else None)
         above = take(settled.above, mine)
         naive = naive_scale(scene.above.y[mine], season)
         spread = quantiles(learned.above, above, QUANTILES)
         told.append(_with_level(errors_of(scene.above.ids[mine], cutoff, CHOSEN, nodes_came[mine], above.mean, spread, naive), level))
-    if scene.skus is not None and learned.skus is not None and settled.skus is not None:
-        sku_came = hierarchy.sums(filled, tree.sku, len(tree.skus))
-        sku_own = predict(learned.skus, scene.skus, Context.of(scene.skus), horizon).mean
-        errors.add(SKU, sku_came, sku_own, hierarchy.sums(found.mean, tree.sku, len(tree.skus)))
+    if scene.skus is not None and learned.skus is not None and settled.skus is not None and settled.own_skus is not None:
+        sku_came = sums(filled, tree.sku, len(tree.skus))
+        errors.add(SKU, sku_came, settled.own_skus, sums(found.mean, tree.sku, len(tree.skus)))
         spread, naive = quantiles(learned.skus, settled.skus, QUANTILES), naive_scale(scene.skus.y, season)
         told.append(_with_level(errors_of(scene.skus.ids, cutoff, CHOSEN, sku_came, settled.skus.mean, spread, naive), SKU))
-    for rows in parts:
+
+    def off(rows: Index) -> pl.DataFrame:
         series = take(settled.series, rows)
         spread, naive = quantiles(learned.series, series, QUANTILES), naive_scale(scene.panel.y[rows], season)
-        told.append(_with_level(errors_of(scene.panel.ids[rows], cutoff, CHOSEN, came[rows], series.mean, spread, naive), SERIES))
-    return told
+        return _with_level(errors_of(scene.panel.ids[rows], cutoff, CHOSEN, came[rows], series.mean, spread, naive), SERIES)
+
+    return [*told, *side_by_side(off, parts)]
 
 
 def _with_level(rows: pl.DataFrame, level: str) -> pl.DataFrame:

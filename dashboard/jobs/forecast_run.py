@@ -28,8 +28,9 @@ from data_access.queries.demand import demand_history, last_over
 from forecasting import hierarchy, rolling
 from forecasting.engine import MODELS, Predicted
 from forecasting.engine import quantiles as quantiles_of
-from forecasting.hierarchy import CHUNK
+from forecasting.grouping import CHUNK, sums
 from forecasting.panel import LEAST_AVAILABLE, Panel
+from forecasting.parallel import side_by_side
 from forecasting.rolling import FULL, LATE_PERIODS, Effort, Learned, Scene, Settled
 
 DAYS: Final = 730
@@ -113,8 +114,8 @@ def _make(
     if not folder.has("history.json"):
         _put_history(engine, mirror_dir, folder, last, horizon, told)
     panel = _panel(folder, horizon)
-    learned_by, reason, learned = _learned(engine, root, folder, run_id, panel, horizon, seed, effort, told)
     scene = Scene.of(panel)
+    learned_by, reason, learned = _learned(engine, root, folder, run_id, scene, horizon, seed, effort, told)
     found, fallbacks = _means(folder, learned, scene, told)
     settled = rolling.settle(learned, scene, found)
     _put_forecasts(folder, learned, scene, settled, told)
@@ -154,7 +155,7 @@ def backtest(
         told = Told(folder, progress)
         _put_history(engine, mirror_dir, folder, last, horizon, told)
         panel = _panel(folder, horizon)
-        _, errors = rolling.learn(panel, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
+        _, errors = rolling.learn(Scene.of(panel), horizon, seed, main_country(engine), lambda share: told("training", share), effort)
         told("writing", 1.0)
     return errors.group_by("level", "cutoff", maintain_order=True).agg(
         pl.len().alias("series"),
@@ -224,9 +225,10 @@ def _panel(folder: RunFolder, horizon: int) -> Panel:
 
 
 def _learned(
-    engine: Engine, root: Path, folder: RunFolder, run_id: int, panel: Panel, horizon: int, seed: int, effort: Effort, told: Told
+    engine: Engine, root: Path, folder: RunFolder, run_id: int, scene: Scene, horizon: int, seed: int, effort: Effort, told: Told
 ) -> tuple[int, str, Learned]:
     """The models of this run: those of the last that trained, unless there is a reason to train anew."""
+    panel = scene.panel
     if not folder.has("learned.json"):
         earlier = queries.runs(engine).filter(pl.col("state") == "finished")
         why = _why_train(root, earlier, panel, horizon)
@@ -236,7 +238,7 @@ def _learned(
             reason = f"trained on history up to {trained[0].isoformat()}" if len(trained) else "trained before"
         else:
             learned_by, reason = run_id, why
-            learned, errors = rolling.learn(panel, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
+            learned, errors = rolling.learn(scene, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
             folder.put_frame("errors.parquet", errors.sort("level", "unique_id", "cutoff"), 4_096)
             folder.put_frame("components.parquet", learned.components)
             folder.put_bytes("learned.bin", pickle.dumps((learned, _labels(panel))))
@@ -296,8 +298,9 @@ def _means(folder: RunFolder, learned: Learned, scene: Scene, told: Told) -> tup
     """What is expected of all series, part by part; and why some got their average, by row."""
     parts, found = scene.parts(), []
     fallbacks: dict[int, str] = {}
-    for number, rows in enumerate(parts):
-        name = f"mean.{number}.npz"
+
+    def one(number: int) -> str:
+        name, rows = f"mean.{number}.npz", parts[number]
         if not folder.has(name):
             one, reasons = rolling.ahead(learned, scene, rows)
             folder.put_arrays(
@@ -309,6 +312,9 @@ def _means(folder: RunFolder, learned: Learned, scene: Scene, told: Told) -> tup
                 wrong=np.array(list(reasons), np.int64),
                 reasons=np.array(list(reasons.values()), np.str_),
             )
+        return name
+
+    for number, name in enumerate(side_by_side(one, range(len(parts)))):
         with np.load(folder.path / name, allow_pickle=False) as kept:
             found.append(Predicted(kept["mean"], kept["alpha"], kept["segment"].astype(np.int64), kept["model"].astype(np.int64)))
             fallbacks.update(zip(kept["wrong"].tolist(), kept["reasons"].tolist(), strict=True))
@@ -324,12 +330,15 @@ def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: S
         offset += len(settled.skus.mean)
     folder.put_frame("forecast.above.parquet", pl.concat(above), ROW_GROUP * learned.horizon)
     parts = scene.parts()
-    for number, rows in enumerate(parts):
-        name = f"forecast.{number}.parquet"
+
+    def one(number: int) -> None:
+        name, rows = f"forecast.{number}.parquet", parts[number]
         if not folder.has(name):
             found = rolling.take(settled.series, rows)
             frame = _ahead(found, quantiles_of(learned.series, found, QUANTILES), offset + int(rows[0]))
             folder.put_frame(name, frame, ROW_GROUP * learned.horizon)
+
+    for number, _ in enumerate(side_by_side(one, range(len(parts)))):
         told("writing", (number + 1) / (len(parts) + 1))
 
 
@@ -352,7 +361,7 @@ def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dic
     """What the nodes are, and the history of those above the series."""
     units, share = folder.array("units.npy"), folder.array("available.npy")
     tree, panel = scene.tree, scene.panel
-    cells = hierarchy.sums(units, tree.cell, tree.cells.shape[1])
+    cells = sums(units, tree.cell, tree.cells.shape[1])
     above = [(tree.cells.astype(np.float64) @ cells).astype(np.float32)]
     available = [np.full(above[0].shape, 100, np.uint8)]
     names = tree.nodes.rename({"channel": "channel_id"}).with_columns(
@@ -360,7 +369,7 @@ def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dic
     )
     parts = [_nodes(names, {})]
     if scene.skus is not None and settled.skus is not None:
-        above.append(hierarchy.sums(units, tree.sku, len(tree.skus)).astype(np.float32))
+        above.append(sums(units, tree.sku, len(tree.skus)).astype(np.float32))
         order = np.argsort(tree.sku, kind="stable")  # every SKU has a series
         begun = np.arange(panel.periods)[None, :] >= panel.first[:, None]
         sold = np.where(begun, share, np.uint8(0))[order]

@@ -35,10 +35,9 @@ def weekday_shares(panel: Panel) -> Array:
         active = (level > 0)[:, 0]
         if not active.any():
             continue
-        relative = rows[active] / level[active]
-        known = ~np.isnan(relative)
-        sums = np.array([np.where(known, relative, 0.0)[:, weekday == day].sum() for day in range(7)])
-        counts = np.array([known[:, weekday == day].sum() for day in range(7)])
+        relative = np.divide(1.0, level[:, 0], out=np.zeros(len(rows)), where=active) @ np.where(there, rows, 0.0)
+        sums = np.bincount(weekday, relative, 7)
+        counts = np.bincount(weekday, there[active].sum(axis=0), 7)
         mean = np.divide(sums, counts, out=np.ones(7), where=counts > 0)
         shares[codes == code] = mean / max(mean.mean(), 1e-9)
     return shares

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting import hierarchy
+from forecasting.grouping import sums
 from forecasting.hierarchy import Errors
 from forecasting.panel import Panel
 
@@ -110,13 +111,13 @@ def test_cells_are_never_negative_and_series_that_are_multiplied_add_up(series: 
     above = hierarchy.tree(make(Y))
     mean = np.array(series)[:, None]
     every = above.cells.astype(float)
-    below = hierarchy.sums(mean, above.cell, 3)
+    below = sums(mean, above.cell, 3)
     wanted = hierarchy.combined(above, Errors(), np.array(own)[:, None], every @ below)
     assert (wanted >= 0).all()
     factors = hierarchy.cell_factors(wanted, below)
     assert ((factors >= 0.5) & (factors <= 2.0)).all()
     mean = mean * factors[above.cell]
-    nodes = (every @ hierarchy.sums(mean, above.cell, 3)).ravel()
+    nodes = (every @ sums(mean, above.cell, 3)).ravel()
     assert nodes[0] == pytest.approx(mean.sum())
     assert nodes[1:3].sum() == pytest.approx(nodes[0])
     assert nodes[3:5].sum() == pytest.approx(nodes[0])

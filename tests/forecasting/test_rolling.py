@@ -1,13 +1,15 @@
 """Everything forecast at once: it adds up, parts make no difference, and one bad series stops nothing."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import polars as pl
 import pytest
 
-from forecasting import hierarchy, rolling
+from forecasting import rolling
 from forecasting.engine import quantiles
+from forecasting.grouping import sums
 from forecasting.panel import Panel
 from forecasting.rolling import Effort, Learned, Scene
 
@@ -42,7 +44,7 @@ def panel() -> Panel:
 
 @pytest.fixture(scope="module")
 def learned(panel: Panel) -> tuple[Learned, pl.DataFrame]:
-    return rolling.learn(panel, HORIZON, 0, effort=EFFORT)
+    return rolling.learn(Scene.of(panel), HORIZON, 0, effort=EFFORT)
 
 
 def test_the_past_is_told_at_every_level(panel: Panel, learned: tuple[Learned, pl.DataFrame]) -> None:
@@ -73,9 +75,9 @@ def test_all_levels_add_up_and_parts_make_no_difference(
     assert (parts.mean == whole.mean).all()
     settled = rolling.settle(learned[0], scene, whole)
     assert settled.skus is not None
-    assert settled.skus.mean == pytest.approx(hierarchy.sums(settled.series.mean, scene.tree.sku, SKUS))
+    assert settled.skus.mean == pytest.approx(sums(settled.series.mean, scene.tree.sku, SKUS))
     every = scene.tree.cells.astype(float)
-    assert settled.above.mean == pytest.approx(every @ hierarchy.sums(settled.series.mean, scene.tree.cell, 4))
+    assert settled.above.mean == pytest.approx(every @ sums(settled.series.mean, scene.tree.cell, 4))
     assert settled.above.mean[0] == pytest.approx(settled.skus.mean.sum(axis=0))
     assert (settled.series.mean[:2] == 0).all()
     spread = quantiles(learned[0].above, settled.above, (0.1, 0.5, 0.9))
@@ -85,7 +87,7 @@ def test_all_levels_add_up_and_parts_make_no_difference(
 
 
 def test_the_same_again_is_the_same(panel: Panel, learned: tuple[Learned, pl.DataFrame]) -> None:
-    again, errors = rolling.learn(panel, HORIZON, 0, effort=EFFORT)
+    again, errors = rolling.learn(Scene.of(panel), HORIZON, 0, effort=EFFORT)
     assert errors.equals(learned[1])
     scene, rows = Scene.of(panel), np.arange(len(panel))
     one, other = (rolling.settle(models, scene, rolling.ahead(models, scene, rows)[0]) for models in (learned[0], again))
@@ -100,7 +102,7 @@ def test_a_series_that_cannot_be_forecast_gets_its_average_and_is_told(panel: Pa
     y[5, -1] = np.inf
     broken = Panel(panel.ids, panel.start, 1, y, panel.first, statics=panel.statics, labels=panel.labels)
     scene, rows = Scene.of(panel), np.arange(len(panel))
-    scene = Scene(broken, scene.tree, scene.context, scene.above, scene.skus)
+    scene = replace(scene, panel=broken)
     found, reasons = rolling.ahead(learned[0], scene, rows)
     assert list(reasons) == [5]
     assert np.isfinite(found.mean).all()
@@ -111,7 +113,7 @@ def test_a_series_that_cannot_be_forecast_gets_its_average_and_is_told(panel: Pa
 
 
 def test_a_short_history_is_not_tried_on_the_past(panel: Panel) -> None:
-    found, errors = rolling.learn(panel.take(np.arange(len(panel)), 20), HORIZON, 0, effort=EFFORT)
+    found, errors = rolling.learn(Scene.of(panel.take(np.arange(len(panel)), 20)), HORIZON, 0, effort=EFFORT)
     assert errors.is_empty()
     scene = Scene.of(panel.take(np.arange(len(panel)), 20))
     settled = rolling.settle(found, scene, rolling.ahead(found, scene, np.arange(len(panel)))[0])
