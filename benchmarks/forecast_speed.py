@@ -5,7 +5,8 @@
 First 2,000 daily series of 730 days, 56 days ahead, by `forecasting.forecast`'s engine. Then whole runs of the job, everything but reading
 the history (see `forecast_history`): the first, which tries itself on the past and trains, and the next day's. Histories are drawn: levels
 log-normal, seasons, weekdays, promotions, a twentieth of the days out of stock. Prophet is timed on a few series in two processes and
-extrapolated, which is said. Imports are not counted. Prints one JSON object a step.
+extrapolated, which is said. Imports are not counted. Prints one JSON object a step, and fails above a limit: 45 s; 10 minutes and 6 GB; for
+the next day a fifth of what the first run took.
 """
 
 import argparse
@@ -41,13 +42,16 @@ HORIZON = 56
 LAST = date(2026, 9, 30)
 CATEGORIES = 20
 SAMPLE = 60
+MOST_ALONE, MOST_FIRST, MOST_MEMORY = 45.0, 600.0, 6_000.0  # seconds, seconds, megabytes
 
 
-def told(**values: object) -> None:
-    """Print a step, with the peak memory up to now."""
+def told(limit: float, seconds: float, **values: object) -> None:
+    """Print a step, with the peak memory up to now; end if it took too long or too much."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    sys.stdout.write(json.dumps({**values, "peak_mb": round(peak)}) + "\n")
+    sys.stdout.write(json.dumps({**values, "seconds": round(seconds, 1), "limit": round(limit, 1), "peak_mb": round(peak)}) + "\n")
     sys.stdout.flush()
+    if seconds > limit or peak > MOST_MEMORY:
+        sys.exit("Above the limit.")
 
 
 def history(skus: int, channels: int, days: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -89,7 +93,7 @@ def engine_alone() -> None:
     start = time.perf_counter()
     context = Context.of(panel)
     found = forecast_panel(panel, fit(panel, HORIZON, 0, context=context), context, HORIZON, QUANTILES)
-    told(step="2,000 series x 730 days x 56 ahead", seconds=round(time.perf_counter() - start, 1), rows=found.height)
+    told(MOST_ALONE, time.perf_counter() - start, step="2,000 series x 730 days x 56 ahead", rows=found.height)
     jobs: list[tuple[np.ndarray, list[date], dict[str, np.ndarray], int]] = [
         (y[row], [panel.day(day) for day in range(DAYS + HORIZON)], {}, HORIZON) for row in range(SAMPLE + 2)
     ]
@@ -98,7 +102,8 @@ def engine_alone() -> None:
         start = time.perf_counter()
         list(pool.map(_one_prophet, jobs[2:]))
     a_series = (time.perf_counter() - start) / SAMPLE
-    told(step="Prophet, extrapolated from 60 series", two_thousand_seconds=round(2_000 * a_series), whole_seconds=round(120_000 * a_series))
+    beside = {"step": "Prophet, extrapolated from 60 series", "two_thousand": round(2_000 * a_series), "whole": round(120_000 * a_series)}
+    sys.stdout.write(json.dumps(beside) + "\n")
 
 
 def runs(skus: int, channels: int) -> None:
@@ -113,6 +118,7 @@ def runs(skus: int, channels: int) -> None:
         create_store(engine)
         drawn = zip(("units", "available", "discount"), history(skus, channels, DAYS + 1), strict=True)
         units, available, discount = (on_disk(Path(place) / f"{name}.npy", values) for name, values in drawn)
+        taken: list[float] = []
         for day, name in ((0, "first run, training"), (1, "next day's run")):
             last = LAST + timedelta(days=day)
             run_id = begin(engine, RunDraft(last, HORIZON), last + timedelta(days=2), COMMAND_LINE)
@@ -129,8 +135,11 @@ def runs(skus: int, channels: int) -> None:
             folder.tell("history.json", {"start": start, "last": last.isoformat(), "version": "drawn"})
             began = time.perf_counter()
             made = make(engine, Path(place) / "mirror", root, run_id)
+            seconds = time.perf_counter() - began
             size = sum(path.stat().st_size for path in folder.path.glob("forecast*")) / 1e6
-            told(step=name, series=made.series, seconds=round(time.perf_counter() - began, 1), trained=made.reason, forecast_mb=round(size))
+            limit = taken[0] / 5 if taken else MOST_FIRST
+            taken.append(seconds)
+            told(limit, seconds, step=name, series=made.series, trained=made.reason, forecast_mb=round(size))
         engine.dispose()
 
 

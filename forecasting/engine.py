@@ -59,6 +59,11 @@ SPREAD: Final[dict[str, Any]] = {
     "bagging_freq": 1,
     "lambda_l2": 1.0,
 }
+DRIVEN: Final = 1.2
+"""Multiplier above which a period is driven by what is known ahead. There demand strays so far that its mean rests on few events: what
+the held-out part fell short by is half made up for."""
+MOST_RAISED: Final = 1.5
+
 SPREAD_SHARE: Final = 0.5
 """Boosting rounds of the dispersion, as a share of those of the mean."""
 MOST_SPREAD: Final = 30.0
@@ -66,7 +71,8 @@ MOST_SPREAD: Final = 30.0
 
 @dataclass(slots=True)
 class Fitted:
-    """All that predictions need. `choice`: the number of the model of each segment; `losses`: models x segments, NaN where not tried.
+    """All that predictions need. `choice`: the number of the model of each segment; `losses`: models x segments, NaN where not tried;
+    `raised`: what each model's means of driven periods (`DRIVEN`) are multiplied by.
 
     Without a `mean` nothing was learned.
     """
@@ -77,6 +83,7 @@ class Fitted:
     choice: Index
     calibrations: list[Calibration]
     losses: Array
+    raised: Array
     whole: bool
 
 
@@ -142,6 +149,11 @@ def fit(
     shares = smoothing.weekday_shares(panel.take(np.arange(len(panel)), cut))
     means = _means(panel, shares, held, past.of_table(table, scale), then)
     y = panel.y[held.series, held.target].astype(np.float64)
+    raised = np.ones(len(MODELS))
+    if then is not None:
+        above = then[held.series, held.target] > DRIVEN
+        raised = np.array([_raised(y[above], mean[above]) for mean in means])
+        means = [np.where(above, mean * factor, mean) for mean, factor in zip(means, raised, strict=True)]
     spread, alphas = _spread(table, scale, means, y, seed, rounds)
     code = segment(kinds_then(panel, held), held.horizon, horizon)
     luck = rng.random(len(y))
@@ -160,7 +172,7 @@ def fit(
         del features  # two would be a gigabyte and a half
         features = Features(panel, groups, driven)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
-    return Fitted(horizon, final, spread, choice, calibrations, losses, whole)
+    return Fitted(horizon, final, spread, choice, calibrations, losses, raised, whole)
 
 
 def _drawn(panel: Panel, rng: np.random.Generator) -> Index:
@@ -175,7 +187,12 @@ def _unlearned(horizon: int, whole: bool) -> Fitted:
     """Where there is nothing to learn from: each series' average, spread as its own past is."""
     untried = np.full((len(MODELS), SEGMENTS), np.nan)
     choice, calibrations = np.full(SEGMENTS, AVERAGE), [uncalibrated(SEGMENTS)] * len(MODELS)
-    return Fitted(horizon, None, [], choice, calibrations, untried, whole)
+    return Fitted(horizon, None, [], choice, calibrations, untried, np.ones(len(MODELS)), whole)
+
+
+def _raised(y: Array, mean: Array) -> float:
+    """What means are multiplied by for what they fell short by: half of it, in logarithms."""
+    return float(np.clip(np.sqrt((y.sum() + 1.0) / (mean.sum() + 1.0)), 1.0 / MOST_RAISED, MOST_RAISED))
 
 
 def _chosen(losses: Array, counts: Index) -> Index:
@@ -291,6 +308,9 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
         table, _ = features.table(rows, scale)
         learned = fitted.mean.of_table(table, scale)
         mean = np.choose(model, _means(panel, context.shares, rows, learned, context.multipliers))
+        if context.multipliers is not None:
+            driven = context.multipliers[rows.series, rows.target] > DRIVEN
+            mean = np.where(driven, mean * fitted.raised[model], mean)
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
     known = ~np.isnan(panel.y)

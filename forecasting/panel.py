@@ -6,7 +6,7 @@ missing: nobody knows its demand. One that was in stock for a part of its time i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
@@ -68,8 +68,11 @@ class Panel:
         return self.take(began, period)
 
     def take(self, rows: NDArray[np.int64], periods: int | None = None) -> "Panel":
-        """Some of the series, and if asked only their first periods."""
+        """Some of the series, and if asked only their first periods. All of them, in order, are not copied."""
         upto = self.periods if periods is None else periods
+        if np.array_equal(rows, np.arange(len(self))):
+            past = {name: values[:, :upto] for name, values in self.past.items()}
+            return replace(self, y=self.y[:, :upto], ahead=self.ahead + self.periods - upto, past=past)
         return Panel(
             ids=self.ids[rows],
             start=self.start,

@@ -4,8 +4,10 @@ Each step leaves its files in the run's folder; a run that was killed goes on fr
 is recorded as finished.
 """
 
+import ctypes
 import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -44,6 +46,8 @@ DRIFT_DAYS: Final = 5
 
 NOTHING: Final = "Nothing was ordered yet, so there is nothing to forecast from: load orders with `onhand import orders`."
 SERIES: Final = "series"
+_MMAP_THRESHOLD: Final = -3
+"""What `mallopt` calls the size from which memory is taken from the system and given back to it."""
 _SHARES: Final = {"history": 0.1, "training": 0.65, "series": 0.85, "writing": 1.0}
 """The share of a run that is done when a stage ends."""
 
@@ -81,6 +85,7 @@ def make(
         OnHandError, StoreUnavailable: another process is forecasting, or the store or a folder cannot be used.
 
     """
+    _give_memory_back()
     with one_run(root):
         found = queries.run(engine, run_id)
         if found.is_empty() or found["state"][0] != "running":
@@ -129,6 +134,12 @@ def _make(
     for older in queries.runs(engine).filter((pl.col("state") != "running") & (pl.col("run_id") != run_id))["run_id"]:
         RunFolder(root, older).drop_history()
     return made
+
+
+def _give_memory_back() -> None:
+    """Have freed arrays of some megabytes go back to the system: glibc else keeps them, thread by thread, twice what a run needs."""
+    with suppress(OSError, AttributeError):  # another C library has no need of it
+        ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, 4 << 20)
 
 
 def yesterday() -> date:

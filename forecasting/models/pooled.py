@@ -25,7 +25,7 @@ MEAN: Final[dict[str, Any]] = {
     "tweedie_variance_power": 1.2,
     "learning_rate": 0.05,
     "num_leaves": 63,
-    "min_data_in_leaf": 100,
+    "min_data_in_leaf": 500,
     "feature_fraction": 0.7,
     "bagging_fraction": 0.8,
     "bagging_freq": 1,

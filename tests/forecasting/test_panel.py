@@ -115,3 +115,14 @@ def test_other_frequencies_are_said() -> None:
         panel(GOOD, "1h")
     with pytest.raises(InvalidPanel, match="Weeks of series “a” begin on another day than most"):
         panel(rows(unique_id=["b", "b", "a"], ds=days(0, 7, 1), y=[1, 2, 3]), "1w")
+
+
+def test_all_series_are_taken_without_a_copy_and_alike() -> None:
+    whole = panel(rows(unique_id=["a", "a", "b"], ds=days(0, 2, 1), y=[1, 2, 3]))
+    both = np.arange(2)
+    taken = whole.take(both, 2)
+    assert np.shares_memory(taken.y, whole.y)
+    assert (taken.periods, taken.ahead, taken.ids.to_list()) == (2, 1, ["a", "b"])
+    other = whole.take(both[::-1], 2)
+    np.testing.assert_array_equal(other.y, taken.y[::-1])
+    assert (other.periods, other.ahead, other.ids.to_list()) == (2, 1, ["b", "a"])
