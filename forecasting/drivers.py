@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forecasting.panel import Floats, Panel
-from forecasting.promotions import learned_multipliers
+from forecasting.promotions import Promotions, learned_multipliers
+from forecasting.promotions import multipliers as promoted
 
 DRAWN: Final = 200.0
 """Periods of all series that a category's slopes are mixed with."""
@@ -24,20 +25,24 @@ FARTHEST: Final = 10.0
 """A logarithm beyond is taken for this."""
 
 
-def multipliers(panel: Panel, until: int | None = None) -> Floats | None:
-    """Series x (periods + ahead); None without covariates that are known ahead. `until`: periods that are learned from."""
+def multipliers(panel: Panel, until: int | None = None, law: Promotions | None = None) -> tuple[Floats | None, Promotions | None]:
+    """Series x (periods + ahead); None without covariates that are known ahead. And how promotions act, where that can be learned.
+
+    `until`: periods that are learned from; `law`: how promotions act, if it was learned before.
+    """
     periods = panel.periods if until is None else until
     names = [name for name, values in panel.known.items() if _changes(values[:, : panel.periods])]
     if not names:
-        return None
-    y, found = panel.y[:, :periods], learned_multipliers(panel, periods)
+        return None, None
+    y = panel.y[:, :periods]
+    law, found = learned_multipliers(panel, periods) if law is None else (law, promoted(panel, law, periods))
     if found is not None:
         names = [name for name in names if name != "discount"]
         y = y / found[:, :periods] if names else y
     if names:
         others = np.exp(np.clip(_slopes(panel, names, y), -FARTHEST, FARTHEST)).astype(np.float32)
         found = others if found is None else found * others
-    return None if found is None else np.clip(found, np.float32(1.0 / MOST), np.float32(MOST))
+    return None if found is None else np.clip(found, np.float32(1.0 / MOST), np.float32(MOST)), law
 
 
 def _changes(values: Floats) -> bool:

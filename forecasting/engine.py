@@ -17,6 +17,7 @@ from forecasting.features import Features, Groups, Rows
 from forecasting.metrics import QUANTILES, naive_scale, pinball
 from forecasting.models import pooled, smoothing
 from forecasting.panel import Floats, Panel
+from forecasting.promotions import Promotions
 from forecasting.segments import SEGMENTS, THIRDS, kinds, segment
 
 Array = NDArray[np.float64]
@@ -89,21 +90,23 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a chunk of series must know of all the others."""
+    """What a chunk of series must know of all the others. `law`: how promotions act, where that was learned."""
 
     groups: Groups
     kinds: Index
     shares: Array
     multipliers: Floats | None
+    law: Promotions | None
 
     @staticmethod
-    def of(panel: Panel) -> "Context":
-        """The context of a whole panel."""
-        return Context(Groups(panel), kinds(panel), smoothing.weekday_shares(panel), multipliers(panel))
+    def of(panel: Panel, law: Promotions | None = None) -> "Context":
+        """The context of a whole panel. `law`: how promotions act, if it was learned before."""
+        return Context(Groups(panel), kinds(panel), smoothing.weekday_shares(panel), *multipliers(panel, law=law))
 
     def take(self, rows: Index) -> "Context":
         """The same for some of its series."""
-        return Context(self.groups, self.kinds[rows], self.shares[rows], None if self.multipliers is None else self.multipliers[rows])
+        driven = None if self.multipliers is None else self.multipliers[rows]
+        return replace(self, kinds=self.kinds[rows], shares=self.shares[rows], multipliers=driven)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ def fit(
         return _unlearned(horizon, whole)
     periods = panel.periods
     cut = periods - max(min(horizon, periods // 3), periods // 6)
-    then = multipliers(panel, cut)
+    then, _ = multipliers(panel, cut)
     if then is None and driven is not None:  # what drives demand does so in no series that was drawn
         then = np.ones_like(driven)
     rows = min(rows, ROWS_A_POINT * len(known))

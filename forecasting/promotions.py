@@ -136,13 +136,13 @@ def multipliers(panel: Panel, learned: Promotions, until: int | None = None) -> 
     return _multiplied(panel, _promoted(panel, until), learned)
 
 
-def learned_multipliers(panel: Panel, until: int | None = None) -> Floats | None:
-    """`multipliers` by what is learned of the same panel; None where `learn` gives none. The base is measured once for both."""
+def learned_multipliers(panel: Panel, until: int | None = None) -> tuple[Promotions | None, Floats | None]:
+    """What `learn` gives, and `multipliers` by it; None where that is None. The base is measured once for both."""
     if not _usable(panel):
-        return None
+        return None, None
     parts = list(_promoted(panel, until))
     learned = _learned(panel, parts)
-    return None if learned is None else _multiplied(panel, parts, learned)
+    return learned, None if learned is None else _multiplied(panel, parts, learned)
 
 
 def effects(panel: Panel, learned: Promotions, until: int | None = None) -> pl.DataFrame:

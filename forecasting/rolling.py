@@ -22,6 +22,7 @@ from forecasting.metrics import QUANTILES, naive_scale
 from forecasting.models import pooled, prophets
 from forecasting.panel import Panel
 from forecasting.parallel import side_by_side
+from forecasting.promotions import Promotions
 
 Array = NDArray[np.float64]
 Index = NDArray[np.int64]
@@ -57,7 +58,7 @@ FULL: Final = Effort()
 
 @dataclass(slots=True)
 class Learned:
-    """What a day's forecast needs that is trained weekly, on the periods before `day`.
+    """What a day's forecast needs that is trained weekly, on the periods before `day`. `law`: how promotions act.
 
     `prophet`: expected demand of nodes by their unique_id, from `day` on; `components`: what Prophet tells apart.
     """
@@ -68,6 +69,7 @@ class Learned:
     skus: Fitted | None
     above: Fitted
     errors: Errors
+    law: Promotions | None = None
     prophet: dict[str, Array] = field(default_factory=dict)
     components: pl.DataFrame = field(default_factory=lambda: prophets.COMPONENTS.to_frame())
 
@@ -85,15 +87,15 @@ class Scene:
     sku_context: Context | None
 
     @staticmethod
-    def of(panel: Panel) -> "Scene":
-        """The scene of a panel."""
+    def of(panel: Panel, law: Promotions | None = None) -> "Scene":
+        """The scene of a panel. `law`: how promotions act, if it was learned before."""
         tree = hierarchy.tree(panel)
         values = hierarchy.filled(panel)
         above = hierarchy.upper_panel(panel, tree, values)
         skus = hierarchy.sku_panel(panel, tree, values) if tree.skus else None
         del values
         of_skus = None if skus is None else Context.of(skus)
-        return Scene(tree, panel, Context.of(panel), above, Context.of(above), skus, of_skus)
+        return Scene(tree, panel, Context.of(panel, law), above, Context.of(above), skus, of_skus)
 
     def parts(self) -> list[Index]:
         """The series in parts of at most `CHUNK`."""
@@ -215,7 +217,7 @@ def _trained(
     series = fit(panel, horizon, seed, effort.rows, effort.rounds, scene.context)
     above = fit(scene.above, horizon, seed, effort.above_rows, effort.rounds, scene.above_context)
     skus = None if scene.skus is None else fit(scene.skus, horizon, seed, effort.above_rows, effort.rounds, scene.sku_context)
-    learned = Learned(horizon, panel.day(panel.periods), series, skus, above, Errors(dict(errors.squares)))
+    learned = Learned(horizon, panel.day(panel.periods), series, skus, above, Errors(dict(errors.squares)), scene.context.law)
     if panel.step == 1 and prophet.any():
         nodes = scene.above.take(np.flatnonzero(prophet))
         mean, learned.components = prophets.forecast(nodes, horizon + LATE_PERIODS, country)

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands.forecasts import RunTold, fail, finish
 from data_access.errors import InvalidInput, OnHandError, StoreUnavailable
-from data_access.forecasts.files import AHEAD, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
+from data_access.forecasts.files import AHEAD, LEARNED, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up
 from data_access.queries import forecasts as queries
@@ -119,8 +119,7 @@ def _make(
     if not folder.has("history.json"):
         _put_history(engine, mirror_dir, folder, last, horizon, told)
     panel = _panel(folder, horizon)
-    scene = Scene.of(panel)
-    learned_by, reason, learned = _learned(engine, root, folder, run_id, scene, horizon, seed, effort, told)
+    learned_by, reason, learned, scene = _learned(engine, root, folder, run_id, panel, horizon, seed, effort, told)
     found, fallbacks = _means(folder, learned, scene, told)
     settled = rolling.settle(learned, scene, found)
     _put_forecasts(folder, learned, scene, settled, told)
@@ -139,7 +138,7 @@ def _make(
 def _give_memory_back() -> None:
     """Have freed arrays of some megabytes go back to the system: glibc else keeps them, thread by thread, twice what a run needs."""
     with suppress(OSError, AttributeError):  # another C library has no need of it
-        ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, 4 << 20)
+        ctypes.CDLL("libc.so.6").mallopt(_MMAP_THRESHOLD, 16 << 20)
 
 
 def yesterday() -> date:
@@ -236,10 +235,10 @@ def _panel(folder: RunFolder, horizon: int) -> Panel:
 
 
 def _learned(
-    engine: Engine, root: Path, folder: RunFolder, run_id: int, scene: Scene, horizon: int, seed: int, effort: Effort, told: Told
-) -> tuple[int, str, Learned]:
-    """The models of this run: those of the last that trained, unless there is a reason to train anew."""
-    panel = scene.panel
+    engine: Engine, root: Path, folder: RunFolder, run_id: int, panel: Panel, horizon: int, seed: int, effort: Effort, told: Told
+) -> tuple[int, str, Learned, Scene]:
+    """The models of this run, those of the last that trained unless there is a reason to train anew, and the scene by their law."""
+    scene = None
     if not folder.has("learned.json"):
         earlier = queries.runs(engine).filter(pl.col("state") == "finished")
         why = _why_train(root, earlier, panel, horizon)
@@ -249,18 +248,22 @@ def _learned(
             reason = f"trained on history up to {trained[0].isoformat()}" if len(trained) else "trained before"
         else:
             learned_by, reason = run_id, why
+            scene = Scene.of(panel)
             learned, errors = rolling.learn(scene, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
             folder.put_frame("errors.parquet", errors.sort("level", "unique_id", "cutoff"), 4_096)
             folder.put_frame("components.parquet", learned.components)
-            folder.put_bytes("learned.bin", pickle.dumps((learned, _labels(panel))))
+            folder.put_bytes(LEARNED, pickle.dumps((learned, _labels(panel))))
         folder.tell("learned.json", {"run": learned_by, "reason": reason})
     chosen = folder.told("learned.json")
-    return int(chosen["run"]), str(chosen["reason"]), _load(root, int(chosen["run"]))[0]
+    learned = _load(root, int(chosen["run"]))[0]
+    if scene is None:
+        scene = Scene.of(panel, learned.law)
+    return int(chosen["run"]), str(chosen["reason"]), learned, scene
 
 
 def _why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) -> str | None:
     """The reason to train anew; None if last week's models will do. `earlier`: finished runs, the newest first."""
-    if earlier.is_empty() or not RunFolder(root, int(earlier["learned_by"][0])).has("learned.bin"):
+    if earlier.is_empty() or not RunFolder(root, int(earlier["learned_by"][0])).has(LEARNED):
         return "nothing was trained before"
     learned, labels = _load(root, int(earlier["learned_by"][0]))
     if learned.horizon != horizon:
@@ -297,7 +300,7 @@ def _labels(panel: Panel) -> dict[str, list[str]]:
 
 
 def _load(root: Path, run_id: int) -> tuple[Learned, dict[str, list[str]]]:
-    content = (RunFolder(root, run_id).path / "learned.bin").read_bytes()
+    content = (RunFolder(root, run_id).path / LEARNED).read_bytes()
     found: tuple[Learned, dict[str, list[str]]] = pickle.loads(content)  # noqa: S301 - written by this module alone
     return found
 

@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `series.parquet`, `units.npy`, `available.npy`, `discount*.npy`, `regions.parquet`, `history.json` | the history it started from |
-| `learned.bin`, `errors.parquet`, `components.parquet` | what was trained, and how far off it was, if this run trained |
+| `LEARNED`, `errors.parquet`, `components.parquet` | what was trained, and how far off it was, if this run trained |
 | `learned.json` | which run's models it uses, and why |
 | `mean.N.npz` | means of a part of the series, until the run has finished |
 | `forecast.N.parquet`, `forecast.above.parquet` | `AHEAD` of a part of the series, and of all nodes above |
@@ -54,6 +54,9 @@ NODES: Final = pl.Schema(
 )
 ROW_GROUP: Final = 64
 """Nodes of a row group: what is read to find one."""
+
+LEARNED: Final = "learned.2.bin"
+"""The trained models. Another number when their classes change: those of before are then trained anew instead of misread."""
 
 _ASKED: Final = "asked.json"
 _HISTORY: Final = ("units.npy", "available.npy", "discount.npy", "discount_rows.npy", "above.npy", "above_available.npy")

@@ -285,13 +285,18 @@ def test_drivers_are_promotions_and_the_price_beside_them() -> None:
     panel = replace(plain, y=chance.poisson(200.0 * promoted).astype(np.float32))
     learned = learn(panel)
     assert learned is not None
-    alone = drivers.multipliers(panel)
+    alone, law = drivers.multipliers(panel)
     np.testing.assert_allclose(alone, multipliers(panel, learned), rtol=1e-5)
+    assert law is not None
+    np.testing.assert_array_equal(law.pull, learned.pull)
+    again, told = drivers.multipliers(panel, law=law)
+    np.testing.assert_array_equal(again, alone)
+    assert told is law
     price = np.repeat(chance.normal(0, 0.2, (len(panel), 14)), 30, axis=1).astype(np.float32)
     both = replace(
         panel, y=chance.poisson(200.0 * promoted * np.exp(-1.5 * price)).astype(np.float32), known={**panel.known, "log_price": price}
     )
-    found = drivers.multipliers(both)
+    found, _ = drivers.multipliers(both)
     assert found is not None
     expected = promoted * np.exp(-1.5 * (price - price.mean(axis=1, keepdims=True)))
     off = np.abs(np.log(found / expected))

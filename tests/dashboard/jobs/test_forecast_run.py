@@ -20,7 +20,7 @@ from data_access.commands.forecasts import RunDraft, RunTold, begin
 from data_access.commands.people import COMMAND_LINE
 from data_access.engine import open_engine
 from data_access.errors import InvalidInput, OnHandError
-from data_access.forecasts.files import NODES, RunFolder, is_running, progress
+from data_access.forecasts.files import LEARNED, NODES, RunFolder, is_running, progress
 from data_access.forecasts.reading import Forecast
 from data_access.mirror.scan import open_mirror
 from data_access.queries.forecasts import runs
@@ -114,7 +114,7 @@ def test_the_next_day_uses_what_was_trained_and_a_week_later_it_is_trained_anew(
 ) -> None:
     run_id, told = run(engine, place, LAST + timedelta(days=1))
     assert (told.learned_by, told.reason) == (first[0], f"trained on history up to {LAST.isoformat()}")
-    assert not (place / "forecasts" / f"{run_id:08d}" / "learned.bin").exists()
+    assert not (place / "forecasts" / f"{run_id:08d}" / LEARNED).exists()
     assert not (place / "forecasts" / f"{first[0]:08d}" / "units.npy").exists()
     assert Forecast(place / "forecasts", first[0]).history(0).is_empty()
     assert Forecast(place / "forecasts", first[0]).ahead(0).height == HORIZON  # forecasts are kept
