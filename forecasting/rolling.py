@@ -34,6 +34,9 @@ SERIES: Final = "series"
 CUTOFFS: Final = 2
 """How often the past is forecast, a horizon apart."""
 
+MANY: Final = 50_000
+"""Series from which on once is enough: so many tell as much of one horizon as fewer of two, and each time takes minutes."""
+
 LEAST_HISTORY: Final = 2
 """Horizons that must be known before the first of them."""
 
@@ -142,7 +145,8 @@ def learn(
 
     """
     panel, errors, told = scene.panel, Errors(), [_with_level(ERRORS.to_frame(), SERIES)]
-    origins = [panel.periods - horizon * back for back in range(CUTOFFS, 0, -1)]
+    times = CUTOFFS if len(panel) < MANY else 1
+    origins = [panel.periods - horizon * back for back in range(times, 0, -1)]
     origins = [origin for origin in origins if origin >= LEAST_HISTORY * horizon]
     for number, origin in enumerate(origins):
         began = np.flatnonzero(panel.first < origin)

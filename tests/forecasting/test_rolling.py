@@ -118,3 +118,10 @@ def test_a_short_history_is_not_tried_on_the_past(panel: Panel) -> None:
     scene = Scene.of(panel.take(np.arange(len(panel)), 20))
     settled = rolling.settle(found, scene, rolling.ahead(found, scene, np.arange(len(panel)))[0])
     assert np.isfinite(settled.series.mean).all()
+
+
+def test_many_series_are_tried_on_the_past_once(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rolling, "MANY", len(panel))
+    _, errors = rolling.learn(Scene.of(panel), HORIZON, 0, effort=EFFORT)
+    assert errors["cutoff"].unique().to_list() == [panel.day(DAYS - HORIZON - 1)]
+    assert errors["level"].n_unique() == 6
