@@ -31,7 +31,7 @@ def multipliers(panel: Panel, until: int | None = None, law: Promotions | None =
     `until`: periods that are learned from; `law`: how promotions act, if it was learned before.
     """
     periods = panel.periods if until is None else until
-    names = [name for name, values in panel.known.items() if _changes(values[:, : panel.periods])]
+    names = changing(panel)
     if not names:
         return None, None
     y = panel.y[:, :periods]
@@ -45,8 +45,10 @@ def multipliers(panel: Panel, until: int | None = None, law: Promotions | None =
     return None if found is None else np.clip(found, np.float32(1.0 / MOST), np.float32(MOST)), law
 
 
-def _changes(values: Floats) -> bool:
-    return bool(np.fmax.reduce(values, axis=None) > np.fmin.reduce(values, axis=None))
+def changing(panel: Panel) -> list[str]:
+    """The covariates known ahead that were not always the same in the past: something can be learned of them."""
+    past = {name: values[:, : panel.periods] for name, values in panel.known.items()}
+    return [name for name, values in past.items() if np.fmax.reduce(values, axis=None) > np.fmin.reduce(values, axis=None)]
 
 
 def _slopes(panel: Panel, names: list[str], y: Floats) -> NDArray[np.float64]:

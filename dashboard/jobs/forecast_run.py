@@ -28,6 +28,7 @@ from data_access.queries import forecasts as queries
 from data_access.queries.catalog import main_country
 from data_access.queries.demand import demand_history, last_over
 from forecasting import hierarchy, rolling
+from forecasting.drivers import changing
 from forecasting.engine import MODELS, Predicted
 from forecasting.engine import quantiles as quantiles_of
 from forecasting.grouping import CHUNK, sums
@@ -269,7 +270,7 @@ def _why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) ->
     if learned.horizon != horizon:
         return f"trained for {learned.horizon} days ahead before"
     if labels != _labels(panel):
-        return "there are other channels or categories"
+        return "there are other channels or categories, or the first promotions"
     next_day = panel.day(panel.periods)
     if not timedelta() <= next_day - learned.day < timedelta(days=TRAINED_DAYS):
         return f"trained on history up to {(learned.day - timedelta(days=1)).isoformat()} before"
@@ -295,8 +296,8 @@ def _days_outside(root: Path, earlier: pl.DataFrame, panel: Panel) -> int:
 
 
 def _labels(panel: Panel) -> dict[str, list[str]]:
-    """What the numbers of channels and categories in models mean."""
-    return {name: panel.labels[name] for name in ("channel", "category")}
+    """What models were trained to read: the names behind the numbers of channels and categories, and the covariates."""
+    return {**{name: panel.labels[name] for name in ("channel", "category")}, "known": list(panel.known), "changing": changing(panel)}
 
 
 def _load(root: Path, run_id: int) -> tuple[Learned, dict[str, list[str]]]:

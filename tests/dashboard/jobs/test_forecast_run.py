@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from data_access.forecasts.files import LEARNED, NODES, RunFolder, is_running, p
 from data_access.forecasts.reading import Forecast
 from data_access.mirror.scan import open_mirror
 from data_access.queries.forecasts import runs
-from forecasting.rolling import Effort
+from forecasting.rolling import LATE_PERIODS, Effort
 from tests.conftest import DEMO_AS_OF, ROOT
 
 EFFORT = Effort(4_000, 3_000, 8)
@@ -227,3 +227,38 @@ def test_the_past_is_told_without_keeping_anything(engine: Engine, place: Path, 
     kept = Forecast(place / "forecasts", first[0])
     assert found.filter(pl.col("level") == "total")["mean"].to_list() == kept.errors(0)["mean"].to_list()
     assert sorted(path.name for path in (place / "forecasts").iterdir()) == before
+
+
+def drawn(store: Engine, root: Path, last: date, discount_from: int | None) -> int:
+    """A run whose history is there already: 40 series of 140 days, one of them at a discount from a day on (of all and those ahead)."""
+    run_id = begin(store, RunDraft(last, HORIZON), TODAY, COMMAND_LINE)
+    folder, days = RunFolder(root, run_id), 140
+    folder.own(runs(store).filter(pl.col("run_id") == run_id)["asked_at"][0])
+    names = [f"S{number:02d}" for number in range(20)]
+    rows = [(name, channel, "toys", 0) for name in names for channel in ("m", "w")]
+    folder.put_frame("series.parquet", pl.DataFrame(rows, ["sku", "channel_id", "category", "first"], orient="row"))
+    folder.put_array("units.npy", np.random.default_rng(3).poisson(4.0, (40, days)).astype(np.float32))
+    folder.put_array("available.npy", np.full((40, days), 100, np.uint8))
+    discount = np.zeros((1, days + HORIZON + LATE_PERIODS), np.float32)
+    if discount_from is not None:
+        discount[:, discount_from : discount_from + 10] = 0.2
+    folder.put_array("discount_rows.npy", np.arange(discount_from is not None))
+    folder.put_array("discount.npy", discount[: int(discount_from is not None)])
+    folder.put_frame("regions.parquet", pl.DataFrame(schema={"channel_id": pl.String}))
+    folder.tell("history.json", {"start": (last - timedelta(days=days - 1)).isoformat(), "last": last.isoformat(), "version": "drawn"})
+    return run_id
+
+
+def test_the_first_promotions_have_models_trained_anew(store: Engine, tmp_path: Path) -> None:
+    told = []
+    for day, discount_from in ((0, None), (1, 145), (2, 139), (3, 138)):  # none; planned; begun; going on
+        run_id = drawn(store, tmp_path / "forecasts", LAST + timedelta(days=day), discount_from)
+        told.append(make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT))
+    new = "there are other channels or categories, or the first promotions"
+    assert [one.reason for one in told] == [
+        "nothing was trained before",
+        new,
+        new,
+        f"trained on history up to {(LAST + timedelta(days=2)).isoformat()}",
+    ]
+    assert [one.fell_back for one in told] == [0, 0, 0, 0]
