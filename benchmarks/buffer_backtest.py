@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.live_stock import build
 from data_access.engine import now_us, open_engine, reading
 from data_access.queries.buffer_replay import back_test
-from data_access.queries.live import load, load_catalogue, load_withheld
+from data_access.queries.live_stock import load, load_catalogue, load_withheld
 from data_access.queries.recent import DEMAND
 
 HOUR = 3_600_000_000

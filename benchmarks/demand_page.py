@@ -120,7 +120,7 @@ def page() -> None:
     """The app with the Demand page in front."""
     import streamlit as st
 
-    from dashboard.components import late, links, style
+    from dashboard.shell import late, links, style
 
     shown = st.navigation([st.Page(info.path, url_path=info.url, default=info is links.DEMAND) for info in links.PAGES], position="top")
     style.load()

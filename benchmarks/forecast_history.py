@@ -15,12 +15,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from data_access.commands.store import migrate
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up
 from data_access.queries.demand import demand_history
+from data_access.store.lifecycle import migrate
 
 
 def main() -> None:

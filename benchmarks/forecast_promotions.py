@@ -24,11 +24,11 @@ from sqlalchemy.engine import Engine
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.queries import catalog
-from data_access.queries.frames import MICROS, read
 from data_access.schema.catalog import product
 from data_access.schema.demand import promotion
 from data_access.schema.orders import cancellation, order_line
 from data_access.schema.stock import stock_movement
+from data_access.store.frames import MICROS, read
 from forecasting.panel import Panel, panel
 from forecasting.promotions import effects, learn
 

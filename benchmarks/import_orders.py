@@ -19,10 +19,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data_access.commands.imports import import_orders
-from data_access.commands.store import create_store
 from data_access.engine import open_engine
+from data_access.imports.order_import import import_orders
 from data_access.queries.verify import verify
+from data_access.store.lifecycle import create_store
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "uci-online-retail" / "online-retail.csv.gz"
 LIMIT_SECONDS = 60

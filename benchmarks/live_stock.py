@@ -18,16 +18,16 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from dashboard.live import LiveStock
-from data_access.commands.store import create_store
+from dashboard.shell.poller import LiveStock
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us, open_engine
 from data_access.queries import overview
 from data_access.queries.freshness import aged
-from data_access.queries.live import figured, kpis, load, load_catalogue, load_withheld, matching, picture, previewed, rows
+from data_access.queries.live_stock import figured, kpis, load, load_catalogue, load_withheld, matching, picture, previewed, rows
 from data_access.queries.recent import DEMAND
 from data_access.queries.stock import StockFilter
+from data_access.store.lifecycle import create_store
 
 LOCATIONS = 8
 CHANNELS = 6

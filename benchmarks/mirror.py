@@ -21,7 +21,6 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
-from data_access.commands.store import migrate
 from data_access.demo import build_demo
 from data_access.domain.scorecards.card import cards
 from data_access.domain.scorecards.days import zones
@@ -33,6 +32,7 @@ from data_access.mirror.scan import Mirror
 from data_access.mirror.verify import verify_mirror
 from data_access.mirror.writing import catch_up
 from data_access.queries import scorecards
+from data_access.store.lifecycle import migrate
 
 BUILD_SECONDS = 240.0
 CATCH_UP_SECONDS = 5.0

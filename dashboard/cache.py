@@ -14,9 +14,9 @@ import polars as pl
 import streamlit as st
 from sqlalchemy.engine import Connection, Engine
 
-from dashboard.history import History, HistoryKeeper
-from dashboard.live import Health, LiveStock, Snapshot
 from dashboard.settings import settings
+from dashboard.shell.mirror_keeper import History, HistoryKeeper
+from dashboard.shell.poller import Health, LiveStock, Snapshot
 from data_access.domain.availability import AVAILABILITY, WATERFALL
 from data_access.domain.buffers import EFFECT
 from data_access.domain.buffers import effect as buffer_effect
@@ -39,10 +39,10 @@ from data_access.queries import scorecards as queries
 from data_access.queries.buffer_replay import BackTest
 from data_access.queries.buffer_replay import back_test as make_back_test
 from data_access.queries.freshness import aged
-from data_access.queries.live import Catalogue, matching, previewed, rows
-from data_access.queries.live import kpis as live_kpis
-from data_access.queries.live import picture as live_picture
-from data_access.queries.live import waterfall as live_waterfall
+from data_access.queries.live_stock import Catalogue, matching, previewed, rows
+from data_access.queries.live_stock import kpis as live_kpis
+from data_access.queries.live_stock import picture as live_picture
+from data_access.queries.live_stock import waterfall as live_waterfall
 from data_access.queries.stock import StockFilter
 
 AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out anew though nothing changed

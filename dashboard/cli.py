@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from sqlalchemy.engine import Engine
 
-    from data_access.commands.import_run import ImportResult
+    from data_access.imports.import_run import ImportResult
 
 BAD_INPUT: Final = 2
 SHOWN: Final = 50  # rows of a list
@@ -106,8 +106,8 @@ def bar(title: str) -> Iterator[Bar]:
 def current_store() -> Iterator["Engine"]:
     """The store that is set, if its schema is this code's."""
     from dashboard.settings import settings
-    from data_access.commands.store import require_current
     from data_access.engine import open_engine
+    from data_access.store.lifecycle import require_current
 
     engine = open_engine(settings().database_url)
     try:
@@ -163,7 +163,7 @@ def live(
 ) -> None:
     """Send the demo company's events as they happen, until Ctrl-C."""
     from dashboard.run import asked_to_stop
-    from data_access.commands.store import check_store
+    from data_access.store.lifecycle import check_store
 
     with current_store() as engine, asked_to_stop() as stop:
         if check_store(engine).kind != "demo":
@@ -211,8 +211,8 @@ def migrate() -> None:
     """Bring the store to this release's schema; an empty database becomes an empty store."""
     from dashboard.settings import settings
     from dashboard.stores import shown
-    from data_access.commands.store import migrate as bring
     from data_access.engine import open_engine
+    from data_access.store.lifecycle import migrate as bring
 
     engine = open_engine(settings().database_url)
     try:
@@ -349,7 +349,7 @@ def import_orders(
     as_json: Json = False,
 ) -> None:
     """Orders and their lines, by a mapping of columns."""
-    from data_access.commands.imports import import_orders as take_in
+    from data_access.imports.order_import import import_orders as take_in
 
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, file, mapping, opening_stock, progress)
@@ -357,7 +357,7 @@ def import_orders(
 
 
 def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> None:
-    from data_access.commands.table_imports import import_table as take_in
+    from data_access.imports.table_import import import_table as take_in
 
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, kind, file, mapping, progress)

@@ -59,7 +59,7 @@ versions rise in the order of commits, without gaps seen late. The log is kept f
 
 ## Writing
 
-Send events: `onhand` and its feeds pass every sale, shipment, count and so on through `data_access.commands.ingest`, which writes
+Send events: `onhand` and its feeds pass every sale, shipment, count and so on through `data_access.events.ingest`, which writes
 the event, the ledger, the projections, the version and the change log in one transaction.
 
 - An event is known by (`source`, `event_id`). The same again changes nothing; with another payload it goes to the inbox as a
@@ -75,7 +75,7 @@ the event, the ledger, the projections, the version and the change log in one tr
 
 def store() -> str:
     """`docs/store.md`: conventions, every table with its columns and constraints, every kind of event with its fields."""
-    from data_access.commands.store import head_revision
+    from data_access.store.lifecycle import head_revision
 
     parts = ["# The store", NOTE, STORE_INTRO.format(revision=head_revision()), "## Tables", _diagram()]
     for topic in TOPICS:

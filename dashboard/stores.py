@@ -11,9 +11,9 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from dashboard.settings import Settings
-from data_access.commands.store import StoreInfo, check_store, create_store, migrate, require_current
 from data_access.engine import now_us, open_engine, writing
 from data_access.errors import InvalidInput
+from data_access.store.lifecycle import StoreInfo, check_store, create_store, migrate, require_current
 
 DAYS_CAUGHT_UP: Final = 14
 DEMO_SEED: Final = 7

@@ -6,20 +6,11 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import (
-    backtest,
-    buffers,
-    buffers_file,
-    buffers_many,
-    empty,
-    errors,
-    header,
-    listing_maxima,
-    reservations,
-    said,
-    user,
-    words,
-)
+from dashboard.buffers import backtest, listing_maxima, reservations
+from dashboard.buffers import file as buffers_file
+from dashboard.buffers import many as buffers_many
+from dashboard.buffers import rules as buffers
+from dashboard.shell import empty, errors, header, said, user, words
 from data_access.commands import buffers as commands
 from data_access.commands import listings as listing_commands
 from data_access.commands import reservations as reservation_commands

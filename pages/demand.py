@@ -3,9 +3,11 @@
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import demand, demand_runs, empty, errors, header, said, user
+from dashboard.demand import node as demand
+from dashboard.demand import runs as demand_runs
 from dashboard.jobs import forecast_start
 from dashboard.settings import settings
+from dashboard.shell import empty, errors, header, said, user
 from data_access.errors import OnHandError, StoreUnavailable
 
 PAGE = "demand"

@@ -6,7 +6,9 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import empty, errors, filters, header, inbox, said, user, words
+from dashboard.inbox import forms as inbox
+from dashboard.shell import empty, errors, header, said, user, words
+from dashboard.stock import filters
 from data_access.commands import inbox as commands
 from data_access.errors import OnHandError
 from data_access.queries import inbox as queries

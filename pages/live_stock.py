@@ -5,7 +5,9 @@ from functools import partial
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import attention, empty, explain, filters, header, kpis, pictures, tables
+from dashboard.overview import attention
+from dashboard.shell import empty, header, kpis
+from dashboard.stock import explain, filters, pictures, tables
 
 PAGE = "stock"
 

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import attention, empty, explain, freshness, header, kpis
+from dashboard.overview import attention, freshness
+from dashboard.shell import empty, header, kpis
+from dashboard.stock import explain
 from data_access.queries.stock import StockFilter
 
 PAGE = "overview"

@@ -3,7 +3,9 @@
 import streamlit as st
 
 from dashboard import cache
-from dashboard.components import empty, header, metric_depth, metric_forms, said, scorecards, user
+from dashboard.scorecards import cards as scorecards
+from dashboard.scorecards import metric_depth, metric_forms
+from dashboard.shell import empty, header, said, user
 
 PAGE = "scorecards"
 

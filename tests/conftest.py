@@ -19,8 +19,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import Engine, make_url
 
-from data_access.commands.store import create_store
 from data_access.engine import open_engine
+from data_access.store.lifecycle import create_store
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"

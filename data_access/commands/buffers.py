@@ -7,10 +7,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.audit import entry
-from data_access.commands.rows import among
-from data_access.commands.unit import raise_versions
-from data_access.commands.versioned import Audited, transact
 from data_access.domain.buffer_rules import MAX_REASON, RuleDraft, problems
 from data_access.engine import RowIds, now_us
 from data_access.errors import InvalidInput, Refused
@@ -18,6 +14,10 @@ from data_access.schema.audit import audit_entry
 from data_access.schema.buffers import buffer_rule
 from data_access.schema.catalog import location, product
 from data_access.schema.channels import channel
+from data_access.write.audit import entry
+from data_access.write.audited_edits import Audited, transact
+from data_access.write.bulk import among
+from data_access.write.unit_of_work import raise_versions
 
 FIELDS: Final = ("level", "channel_id", "sku", "category", "location_id", "basis", "amount", "reason", "ends_at")
 _RULE: Final = Audited("buffer_rule", "rule", FIELDS)

@@ -7,13 +7,13 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.audit import entry
-from data_access.commands.unit import raise_versions
-from data_access.commands.versioned import transact
 from data_access.engine import RowIds, now_us, retrying, writing
 from data_access.errors import InvalidInput
 from data_access.schema.audit import audit_entry
 from data_access.schema.demand import forecast_run
+from data_access.write.audit import entry
+from data_access.write.audited_edits import transact
+from data_access.write.unit_of_work import raise_versions
 
 LONGEST: Final = 365
 """Days ahead at most."""

@@ -8,22 +8,22 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
-from data_access.channels.orders import MAX_TEXT
-from data_access.channels.reader import MAX_RECORD_BYTES
-from data_access.commands import audit
-from data_access.commands import catalogue as catalogues
-from data_access.commands.ingest import take_in
 from data_access.commands.people import require
-from data_access.commands.preparing import release_keys
-from data_access.commands.retrying import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
-from data_access.commands.rows import among
-from data_access.commands.unit import Unit
 from data_access.domain.events import parse
 from data_access.engine import now_us, retrying, row_ids, writing
 from data_access.errors import Conflict, InvalidInput
+from data_access.events.ingest import take_in
+from data_access.imports.create_master_data import release_keys
+from data_access.imports.files.orders import MAX_TEXT
+from data_access.imports.files.reader import MAX_RECORD_BYTES
+from data_access.imports.retry_quarantined import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.stock import event
+from data_access.write import audit
+from data_access.write import lookups as catalogues
+from data_access.write.bulk import among
+from data_access.write.unit_of_work import Unit
 
 MAX_WHY: Final = 500
 _T = TypeVar("_T")

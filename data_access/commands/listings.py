@@ -7,15 +7,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.audit import entry
-from data_access.commands.rows import among
-from data_access.commands.unit import raise_versions
-from data_access.commands.versioned import Audited, author, changed_meanwhile, transact
 from data_access.domain.buffer_rules import LARGEST, MAX_REASON
 from data_access.engine import RowIds
 from data_access.errors import Refused
 from data_access.schema.audit import audit_entry, ingest_lock
 from data_access.schema.catalog import listing
+from data_access.write.audit import entry
+from data_access.write.audited_edits import Audited, author, changed_meanwhile, transact
+from data_access.write.bulk import among
+from data_access.write.unit_of_work import raise_versions
 
 _MAXIMUM: Final = Audited("listing_maximum", "listing", ("maximum",))
 

@@ -5,12 +5,12 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.audit import entry
 from data_access.domain.permissions import Permission, may, needed
 from data_access.engine import now_us, row_ids, writing
 from data_access.errors import Conflict, Forbidden, InvalidInput
 from data_access.schema.audit import audit_entry
 from data_access.schema.users import ROLES, app_user
+from data_access.write.audit import entry
 
 COMMAND_LINE: Final = "command line"
 """Begins the name of whoever types commands where the store lies: who can do that can write to the store anyway."""

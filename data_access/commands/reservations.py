@@ -6,10 +6,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.audit import entry
-from data_access.commands.rows import among
-from data_access.commands.unit import raise_versions
-from data_access.commands.versioned import Audited, transact
 from data_access.domain.buffer_rules import MAX_REASON
 from data_access.domain.reservation_rules import ReservationDraft, problems
 from data_access.engine import RowIds, now_us
@@ -18,6 +14,10 @@ from data_access.schema.audit import audit_entry, store_version
 from data_access.schema.buffers import channel_reservation, reservation_channel, reservation_location
 from data_access.schema.catalog import location, product
 from data_access.schema.channels import channel, channel_location
+from data_access.write.audit import entry
+from data_access.write.audited_edits import Audited, transact
+from data_access.write.bulk import among
+from data_access.write.unit_of_work import raise_versions
 
 _RESERVATION: Final = Audited("reservation", "reservation", ("sku", "units", "channel_ids", "location_ids", "reason", "ends_at"))
 _PARTS: Final = (

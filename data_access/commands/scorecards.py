@@ -9,15 +9,15 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.audit import entry
-from data_access.commands.unit import raise_versions
-from data_access.commands.versioned import Audited, transact
 from data_access.domain.scorecards.registry import OWN, Metric, for_channel, registry, with_target
 from data_access.engine import RowIds
 from data_access.errors import InvalidInput, Refused
 from data_access.schema.audit import audit_entry, store_version
 from data_access.schema.channels import channel
 from data_access.schema.scorecards import metric_setting, recorded_figure
+from data_access.write.audit import entry
+from data_access.write.audited_edits import Audited, transact
+from data_access.write.unit_of_work import raise_versions
 
 MAX_TEXT: Final = 500
 _SETTING: Final = Audited("metric_setting", "metric", ("channel_id", "metric_id", "is_on", "target"))

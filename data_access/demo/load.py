@@ -21,11 +21,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from data_access.commands.store import check_store, create_store, create_store_in
 from data_access.demo.history import History
 from data_access.engine import explained, open_engine
 from data_access.errors import InvalidInput, StoreUnavailable
 from data_access.schema.audit import id_block, store_version
+from data_access.store.lifecycle import check_store, create_store, create_store_in
 
 Progress = Callable[[int, int], None]
 ROWS_A_LINE: Final = 6.6  # rows of all tables for each order line, about

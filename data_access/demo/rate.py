@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import sqlalchemy as sa
 
-from data_access.commands.ingest import Outcome, ingest
 from data_access.demo.company import Ints
 from data_access.demo.demand import Lines
 from data_access.demo.selling import SERVES, make_sale
@@ -18,6 +17,7 @@ from data_access.demo.world import SOURCE, World, in_chunks
 from data_access.domain.events import Event, OrderUnits, Receipt, Sale, SaleLine, Shipment, SkuUnits, Tracking
 from data_access.engine import now_us, reading
 from data_access.errors import StoreUnavailable
+from data_access.events.ingest import Outcome, ingest
 from data_access.schema.orders import allocation, order_line, sales_order
 
 SALES, SHIPMENTS, TRACKINGS = 5, 4, 3

@@ -8,7 +8,6 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.commands.store import check_store
 from data_access.demo.company import Company, Floats, Ints, make_company
 from data_access.demo.demand import Lines, local_day, rates
 from data_access.demo.fulfilment import late_factor
@@ -19,6 +18,7 @@ from data_access.errors import InvalidInput
 from data_access.schema.catalog import listing
 from data_access.schema.channels import channel_state
 from data_access.schema.stock import stock_level
+from data_access.store.lifecycle import check_store
 
 SOURCE: Final = "demo-live"
 CHUNK: Final = 500

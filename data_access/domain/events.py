@@ -1,6 +1,6 @@
 """The events that feeds send: one model a kind, checked on the way in.
 
-A feed builds these, or their JSON, and hands them to `data_access.commands.ingest`. Times are aware datetimes or integers in
+A feed builds these, or their JSON, and hands them to `data_access.events.ingest`. Times are aware datetimes or integers in
 microseconds since 1970 (UTC); units are integers; unit prices are integers in 1/10,000 of the currency.
 """
 

@@ -18,8 +18,8 @@ from sqlalchemy.engine import Connection
 from data_access.errors import StoreUnavailable
 from data_access.mirror.manifest import sync
 from data_access.mirror.reading import CHUNK
-from data_access.queries.frames import read
 from data_access.schema.stock import stock_movement
+from data_access.store.frames import read
 
 MOVES: Final = pl.Schema({"id": pl.Int64, "sku": pl.String, "location_id": pl.String, "at": pl.Int64, "units": pl.Int64})
 """`at`: microseconds since 1970; `units`: signed."""

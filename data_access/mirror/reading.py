@@ -7,11 +7,11 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from data_access.commands.rows import among
 from data_access.domain.facts import FACTS, KEYS
-from data_access.queries.frames import read
 from data_access.schema.orders import cancellation, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
+from data_access.store.frames import read
+from data_access.write.bulk import among
 
 CHUNK: Final = 250_000
 """Rows that a first build holds at a time."""

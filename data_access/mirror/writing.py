@@ -18,9 +18,9 @@ from data_access.errors import StoreUnavailable
 from data_access.mirror import reading as store
 from data_access.mirror.manifest import Manifest, Part, Parts, load, one_writer, put, sweep, sync
 from data_access.mirror.scan import rows_of
-from data_access.queries.frames import read
-from data_access.queries.versions import versions
 from data_access.schema.audit import change_log, store_meta
+from data_access.store.frames import read
+from data_access.store.versions import versions
 
 TOPICS: Final = ("orders", "returns")
 _ENTITIES: Final = {"orders": "order", "returns": "return"}

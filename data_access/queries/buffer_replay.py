@@ -18,13 +18,13 @@ from data_access.domain.buffer_replay import CANCELLED, CHANGES, ORDERS, PARTS, 
 from data_access.domain.buffers import RULES
 from data_access.domain.buffers_in_force import VERSIONS, hidden, observed_from
 from data_access.queries import stock
-from data_access.queries.frames import read
-from data_access.queries.live import Live
+from data_access.queries.live_stock import Live
 from data_access.schema.audit import audit_entry
 from data_access.schema.buffers import buffer_rule
 from data_access.schema.catalog import kit_component
 from data_access.schema.orders import allocation, cancellation, order_line, shipment
 from data_access.schema.stock import event, stock_movement
+from data_access.store.frames import read
 
 LONGEST_DELAY: Final = 86_400_000_000
 """Microseconds. What came in later than this was imported, and tells nothing of how late the channel's events reach us."""

@@ -8,10 +8,10 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.buffers import RESERVATIONS, RULES
 from data_access.engine import reading
-from data_access.queries.frames import MICROS, read
 from data_access.schema.audit import audit_entry
 from data_access.schema.buffers import buffer_rule, channel_reservation, reservation_channel, reservation_location
 from data_access.schema.catalog import listing
+from data_access.store.frames import MICROS, read
 
 HISTORY: Final = pl.Schema(
     {

@@ -6,10 +6,10 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.queries.frames import read
 from data_access.schema.catalog import kit_component, listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.purchasing import supplier, supplier_item
+from data_access.store.frames import read
 
 PRODUCTS: Final = pl.Schema(
     {

@@ -26,13 +26,13 @@ from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, 
 from data_access.mirror.movements import moves
 from data_access.mirror.scan import Mirror
 from data_access.queries import catalog
-from data_access.queries.frames import read
-from data_access.queries.versions import versions
 from data_access.schema.catalog import kit_component, listing, product
 from data_access.schema.channels import channel, channel_state
 from data_access.schema.demand import promotion
 from data_access.schema.orders import allocation
 from data_access.schema.stock import stock_level, stock_movement
+from data_access.store.frames import read
+from data_access.store.versions import versions
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int32]

@@ -6,8 +6,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.queries.frames import MICROS, read
 from data_access.schema.demand import forecast_run
+from data_access.store.frames import MICROS, read
 
 RUNS: Final = pl.Schema(
     {

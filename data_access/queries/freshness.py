@@ -6,9 +6,9 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.queries.frames import MICROS, read
 from data_access.schema.channels import channel, channel_state
 from data_access.schema.stock import event
+from data_access.store.frames import MICROS, read
 
 SYNCED: Final = pl.Schema(
     {

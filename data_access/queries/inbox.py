@@ -9,13 +9,13 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.channels.recipe import Recipe
 from data_access.engine import reading
 from data_access.errors import InvalidInput
-from data_access.queries.frames import MICROS, read
+from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.stock import event
+from data_access.store.frames import MICROS, read
 
 ITEMS: Final = pl.Schema(
     {

@@ -21,10 +21,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.availability import sharing
-from data_access.queries.frames import MICROS, read
 from data_access.schema.catalog import kit_component
 from data_access.schema.orders import cancellation, order_line
 from data_access.schema.stock import stock_movement
+from data_access.store.frames import MICROS, read
 
 WINDOW_DAYS: Final = 90
 MEAN_DAYS: Final = 28

@@ -10,9 +10,9 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.scorecards.days import CHANNELS
 from data_access.domain.scorecards.registry import Metric, for_channel, registry, with_target
-from data_access.queries.frames import read
 from data_access.schema.channels import channel
 from data_access.schema.scorecards import metric_setting, recorded_figure
+from data_access.store.frames import read
 
 SETTINGS: Final = pl.Schema(
     {

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.availability import AVAILABILITY, WATERFALL
-from data_access.queries.frames import MICROS, read
 from data_access.schema.catalog import kit_component
 from data_access.schema.orders import allocation, order_line, sales_order
 from data_access.schema.purchasing import purchase_order, purchase_order_line, supplier
 from data_access.schema.stock import backorder_level, event, stock_level, stock_movement
+from data_access.store.frames import MICROS, read
 
 State = Literal["oversell", "out", "low", "over", "healthy"]
 STATES: Final[tuple[State, ...]] = ("oversell", "out", "low", "over", "healthy")  # the most urgent first

@@ -7,7 +7,7 @@ import polars as pl
 
 from data_access.domain.buffers import RESERVATIONS, RULES, kept
 from data_access.queries.buffers import RESERVATION_ROWS
-from data_access.queries.live import Live
+from data_access.queries.live_stock import Live
 
 ENDING_DAYS: Final = 7
 STATES: Final = ("active", "ending", "ended", "without effect")

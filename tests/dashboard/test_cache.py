@@ -14,7 +14,6 @@ from sqlalchemy.engine import Engine
 from dashboard import cache
 from dashboard.settings import settings
 from data_access.commands.forecasts import RunDraft, RunTold, begin, finish
-from data_access.commands.ingest import ingest
 from data_access.commands.listings import MaximumChange, set_maximum
 from data_access.commands.people import COMMAND_LINE, add_user
 from data_access.commands.reservations import save
@@ -23,11 +22,12 @@ from data_access.domain.buffers import RESERVATIONS
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import writing
 from data_access.errors import StoreUnavailable
+from data_access.events.ingest import ingest
 from data_access.queries import buffers, freshness, overview, stock, withheld
 from data_access.queries.stock import StockFilter
 from data_access.schema.demand import promotion
 from tests.dashboard import made_forecast
-from tests.dashboard.test_live import until
+from tests.dashboard.shell.test_poller import until
 from tests.data_access.queries.busy_company import make_busy_company, sale
 from tests.data_access.small_company import DAY, T0
 
@@ -51,7 +51,7 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
 def company(store: Engine, serve: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> Engine:
     make_busy_company(store)
     monkeypatch.setattr("dashboard.cache.now_us", lambda: T0 + DAY)
-    monkeypatch.setattr("dashboard.live.now_us", lambda: T0 + DAY)
+    monkeypatch.setattr("dashboard.shell.poller.now_us", lambda: T0 + DAY)
     serve(store.url.render_as_string(hide_password=False))
     return store
 

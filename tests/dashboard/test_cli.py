@@ -17,8 +17,8 @@ import sqlalchemy as sa
 
 from dashboard import cli
 from dashboard.settings import settings
-from data_access.commands.ingest import ingest_json
 from data_access.engine import open_engine
+from data_access.events.ingest import ingest_json
 from data_access.schema.audit import store_meta
 from data_access.schema.users import ROLES
 

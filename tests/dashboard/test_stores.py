@@ -11,12 +11,12 @@ from sqlalchemy.engine import Engine
 
 from dashboard import stores
 from dashboard.settings import Settings
-from data_access.commands.store import check_store
 from data_access.demo import days_missed
 from data_access.engine import now_us, open_engine
 from data_access.errors import InvalidInput, StoreOutOfDate
 from data_access.queries.verify import verify
 from data_access.schema.audit import store_meta
+from data_access.store.lifecycle import check_store
 
 TODAY = datetime.now(UTC).date()
 
@@ -118,7 +118,7 @@ def one_release_later(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import shutil
 
     from data_access import migrations
-    from data_access.commands import store
+    from data_access.store import lifecycle as store
 
     folder = tmp_path / "migrations"
     shutil.copytree(Path(migrations.__file__).parent, folder, ignore=shutil.ignore_patterns("__pycache__"))

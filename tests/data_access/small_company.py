@@ -3,12 +3,12 @@
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.unit import raise_versions
 from data_access.engine import writing
 from data_access.schema import metadata
 from data_access.schema.catalog import kit_component, listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.purchasing import supplier
+from data_access.write.unit_of_work import raise_versions
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR

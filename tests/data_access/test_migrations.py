@@ -11,10 +11,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy.engine import Engine
 
 from data_access import migrations
-from data_access.commands.store import head_revision, migrate, require_current
 from data_access.engine import open_engine
 from data_access.errors import StoreOutOfDate
 from data_access.schema import metadata
+from data_access.store.lifecycle import head_revision, migrate, require_current
 
 
 def test_migrations_and_schema_agree(store: Engine) -> None:

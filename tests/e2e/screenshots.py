@@ -13,9 +13,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from data_access.commands.store import create_store
 from data_access.demo import build_demo
 from data_access.engine import open_engine
+from data_access.store.lifecycle import create_store
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))

@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.ingest import ingest
 from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
+from data_access.events.ingest import ingest
 from data_access.queries import buffers as queries
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE

@@ -14,8 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 from sqlalchemy.engine import Engine
 
-from dashboard.components import words
 from dashboard.jobs.forecast_start import next_draft
+from dashboard.shell import words
 from data_access.commands.forecasts import begin
 from data_access.commands.people import COMMAND_LINE
 from data_access.demo import build_demo

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.imports import import_orders
-from data_access.commands.ingest import ingest
 from data_access.commands.people import COMMAND_LINE, add_user
 from data_access.engine import open_engine
+from data_access.events.ingest import ingest
+from data_access.imports.order_import import import_orders
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
 from tests.e2e import scene

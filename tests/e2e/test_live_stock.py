@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.ingest import ingest
 from data_access.engine import open_engine
+from data_access.events.ingest import ingest
 from tests.e2e import scene
 from tests.e2e.driving import SCROLLER, choose, click_header, click_row, expect_skus, grid, open_page, overflow, skus
 

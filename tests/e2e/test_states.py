@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from data_access.commands.ingest import ingest
 from data_access.engine import open_engine
+from data_access.events.ingest import ingest
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import open_page, overflow, violations

@@ -14,9 +14,9 @@ import polars as pl
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.commands.imports import import_orders
 from data_access.demo import build_demo
 from data_access.engine import open_engine
+from data_access.imports.order_import import import_orders
 from data_access.mirror.scan import open_mirror
 from data_access.mirror.writing import catch_up
 

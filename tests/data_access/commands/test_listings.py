@@ -8,15 +8,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.imports import import_table
 from data_access.commands.inbox import map_listing
 from data_access.commands.listings import MaximumChange, set_maximum, undo
 from data_access.commands.people import COMMAND_LINE, add_user
-from data_access.commands.unit import Unit
 from data_access.engine import row_ids, writing
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, Refused
+from data_access.imports.order_import import import_table
 from data_access.queries import buffers as queries
-from data_access.queries import live
+from data_access.queries import live_stock as live
+from data_access.write.unit_of_work import Unit
 from tests.data_access.import_files import table, write
 from tests.data_access.small_company import T0, make_company
 

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from data_access.commands.store import check_store
 from data_access.demo import build_demo
 from data_access.demo.truth import TRUTH
 from data_access.engine import now_us, open_engine, reading
@@ -22,6 +21,7 @@ from data_access.schema import metadata
 from data_access.schema.audit import TOPICS, change_log, id_block, store_version
 from data_access.schema.orders import order_line
 from data_access.schema.stock import event, stock_level
+from data_access.store.lifecycle import check_store
 
 AS_OF = date(2026, 9, 30)
 

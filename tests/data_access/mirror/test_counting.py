@@ -12,10 +12,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from data_access.commands.ingest import ingest
 from data_access.domain import events as ev
 from data_access.domain.scorecards.rates import TALLY
 from data_access.engine import open_engine
+from data_access.events.ingest import ingest
 from data_access.mirror import manifest as manifests
 from data_access.mirror.count_file import counted
 from data_access.mirror.counting import Counted, count, recount

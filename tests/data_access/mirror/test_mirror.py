@@ -19,23 +19,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from data_access.commands.imports import import_table
-from data_access.commands.ingest import ingest
 from data_access.demo import build_demo
 from data_access.domain import events as ev
 from data_access.domain.facts import FACTS, KEYS
 from data_access.engine import open_engine, writing
 from data_access.errors import StoreUnavailable
+from data_access.events.ingest import ingest
+from data_access.imports.order_import import import_table
 from data_access.mirror import manifest as manifests
 from data_access.mirror import writing as mirror_writing
 from data_access.mirror.manifest import load
 from data_access.mirror.scan import Mirror, open_mirror
 from data_access.mirror.verify import verify_mirror
 from data_access.mirror.writing import catch_up
-from data_access.queries.frames import read
 from data_access.schema.audit import change_log
 from data_access.schema.orders import cancellation, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
+from data_access.store.frames import read
 from tests.conftest import DEMO_AS_OF, DEMO_SEED, TEMPLATE, postgres_database
 from tests.data_access.histories import histories
 from tests.data_access.import_files import row, shop, write

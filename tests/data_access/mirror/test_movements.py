@@ -7,15 +7,15 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.ingest import ingest
 from data_access.domain import events as ev
 from data_access.engine import reading, writing
 from data_access.errors import StoreUnavailable
+from data_access.events.ingest import ingest
 from data_access.mirror import movements
 from data_access.mirror.movements import MOVES, moves
-from data_access.queries.frames import read
 from data_access.schema.audit import id_block
 from data_access.schema.stock import stock_movement
+from data_access.store.frames import read
 from tests.data_access.queries.busy_company import head, make_busy_company, opening
 from tests.data_access.small_company import T0, make_company
 

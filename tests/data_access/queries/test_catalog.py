@@ -5,15 +5,16 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.ingest import ingest, ingest_json
 from data_access.domain import events as ev
 from data_access.engine import now_us, writing
-from data_access.queries import catalog, freshness, live, overview
+from data_access.events.ingest import ingest, ingest_json
+from data_access.queries import catalog, freshness, overview
+from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND, recent
-from data_access.queries.versions import changed, versions
 from data_access.schema.audit import change_log
 from data_access.schema.catalog import kit_component, listing, product
 from data_access.schema.purchasing import supplier, supplier_item
+from data_access.store.versions import changed, versions
 from tests.data_access.queries.busy_company import head, make_busy_company, sale
 from tests.data_access.small_company import DAY, HOUR, T0, make_company
 

@@ -4,9 +4,10 @@ import polars as pl
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.commands.ingest import ingest
 from data_access.domain import events as ev
-from data_access.queries import live, stock
+from data_access.events.ingest import ingest
+from data_access.queries import live_stock as live
+from data_access.queries import stock
 from data_access.queries.recent import DEMAND, HISTORY_DAYS, Recent, recent
 from tests.data_access.queries.busy_company import head, make_busy_company, opening, sale
 from tests.data_access.small_company import DAY, T0, make_company

@@ -1,0 +1,240 @@
+"""The inbox's forms: each draws what waits, and gives what a person decided; the page hands that to one command."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import polars as pl
+import streamlit as st
+
+from dashboard.shell import downloads, late, words
+from data_access.domain.matching import suggestions
+
+LISTINGS_SHOWN: Final = 20
+_TIME: Final = "YYYY-MM-DD HH:mm:ss"
+_WAITS: Final = {
+    "listing": "a SKU for the listing {}",
+    "sku": "the product {}",
+    "location": "the location {}",
+    "channel": "the channel {}",
+    "order": "the order {}",
+    "line": "the order line {}",
+    "shipment": "the shipment {}",
+    "return": "the return {}",
+    "po": "the purchase order {}",
+    "supplier": "the supplier {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A person said which SKU a listing sells. `version`: of the listing as it was shown."""
+
+    channel_id: str
+    external_sku: str
+    sku: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with items. `text` and `version` of a mended one; `why` of dismissed ones."""
+
+    act: Literal["retry", "mend", "dismiss"]
+    ids: tuple[int, ...]
+    why: str = ""
+    text: str = ""
+    version: int = 0
+
+
+def choose_tab(labels: dict[str, str], counts: dict[str, int], first: str) -> str:
+    """Draw the choice of what to look at, with how much waits of each; the chosen one's name."""
+    tabs = list(labels)
+    chosen = st.segmented_control(
+        "Show",
+        tabs,
+        default=first,
+        required=True,
+        format_func=lambda tab: labels[tab],
+        key="tab",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    st.caption(" · ".join(f"{labels[tab]}: {words.units(counts[tab])}" for tab in tabs))
+    return str(chosen)
+
+
+def together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """Items of several kinds in one frame."""
+    return pl.concat(parts)
+
+
+def listings(rows: pl.DataFrame, products: pl.DataFrame, names: dict[str, str], can_change: bool) -> Mapping | None:
+    """Draw `queries.inbox.LISTINGS` with the likeliest SKUs, as buttons if they may be chosen.
+
+    Args:
+        rows: the listings.
+        products: sku and name.
+        names: of channels.
+        can_change: whether the person may choose.
+
+    """
+    shown = rows.head(LISTINGS_SHOWN)
+    likely = suggestions(shown, products)
+    decided = None
+    for row in shown.iter_rows(named=True):
+        mine = likely.filter((pl.col("channel_id") == row["channel_id"]) & (pl.col("external_sku") == row["external_sku"]))
+        decided = _listing(row, mine, names, can_change) or decided
+    if rows.height > shown.height:
+        st.caption(f"{words.counted(rows.height - shown.height, 'more listing')} below these, with fewer rows and events waiting.")
+    return decided
+
+
+def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str], can_change: bool) -> Mapping | None:
+    key = f"inbox.{row['channel_id']}.{row['external_sku']}"
+    chosen = ""
+    with st.container(border=True, gap="xsmall"):
+        title = f" · {row['title']}" if row["title"] else ""
+        st.markdown(f"**{words.plain(row['external_sku'])}** on {words.plain(names.get(row['channel_id'], row['channel_id']) + title)}")
+        waiting = [words.counted(row[f"{what}s_waiting"], what) for what in ("row", "event") if row[f"{what}s_waiting"]]
+        st.caption(f"Waiting for it: {' and '.join(waiting) or 'nothing yet'}")
+        told = {option["sku"]: f"{words.plain(option['sku'])} · {words.plain(option['name'])}" for option in likely.iter_rows(named=True)}
+        if not can_change:
+            st.caption(f"Likely: {', '.join(told.values())}" if told else "No SKU of the catalogue resembles it.")
+            return None
+        with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+            for option in likely.iter_rows(named=True):
+                label = f"Map to {told[option['sku']]}"
+                if st.button(label, key=f"{key}.{option['sku']}", type="primary" if option["score"] == 1 else "secondary"):
+                    chosen = option["sku"]
+            with st.popover("Another SKU"), st.form(f"{key}.form", border=False):
+                typed = st.text_input("SKU", key=f"{key}.typed", placeholder="As in your catalogue")
+                if st.form_submit_button("Map") and typed.strip():
+                    chosen = typed.strip()
+    return Mapping(row["channel_id"], row["external_sku"], chosen, row["version"]) if chosen else None
+
+
+def items(rows: pl.DataFrame, key: str, can_change: bool, can_retry: bool) -> Decision | None:
+    """Draw `queries.inbox.ITEMS`, several selectable; who `can_change` may dismiss them and, where `can_retry`, mend and retry them."""
+    chosen = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that could not be taken in")
+    downloads.buttons(rows, f"inbox-{key}", key)
+    picked = rows.filter(pl.col("id").is_in(chosen))
+    decided: Decision | None = None
+    if can_change and can_retry:
+        wanted, what = (chosen, "chosen") if chosen else (rows["id"].to_list(), "shown")
+        if st.button(f"Retry the {len(wanted)} {what}", key=f"{key}.retry", icon=":material/replay:"):
+            decided = Decision("retry", tuple(wanted))
+        if picked.height == 1:
+            decided = _mending(picked.row(0, named=True), key) or decided
+    elif picked.height == 1:
+        st.code(picked["mended"][0] or picked["content"][0], language=None, wrap_lines=True)
+    return (_dismissing(chosen, key) if can_change else None) or decided
+
+
+def _mending(item: dict[str, Any], key: str) -> Decision | None:
+    """A text area with the item's text. The version is that of the text as it was when the person opened it."""
+    seen = f"{key}.seen.{item['id']}"
+    version = int(st.session_state.setdefault(seen, item["version"]))
+    with st.form(f"{key}.mend.{item['id']}"):
+        st.markdown(f"**Mend:** {words.plain(item['reason'])}")
+        text = st.text_area("Text", item["mended"] or item["content"], key=f"{key}.text.{item['id']}", height=140)
+        if version != item["version"]:
+            st.warning(f"Someone changed it meanwhile to: {item['mended'] or item['content']}. Saving again replaces that.", icon="✍")
+            st.session_state[seen] = item["version"]
+        if st.form_submit_button("Save and retry", type="primary"):
+            return Decision("mend", (int(item["id"]),), text=text, version=version)
+    return None
+
+
+def parked(rows: pl.DataFrame, key: str, can_change: bool) -> Decision | None:
+    """Draw `queries.inbox.PARKED` and what each event waits for; who `can_change` may dismiss them."""
+    st.caption("Each is applied by itself as soon as what it waits for comes in.")
+    shown = rows.select(
+        pl.col("waits_for").map_elements(waits_for, return_dtype=pl.String),
+        "kind",
+        "channel_id",
+        pl.format("{} {}", "source", "event_id").alias("event"),
+        pl.col("occurred_at", "received_at").dt.replace_time_zone(None),
+        "payload",
+    )
+    chosen = _selectable(shown, rows["id"].to_list(), key, "Events that wait for something")
+    downloads.buttons(rows, "inbox-waiting", key)
+    return _dismissing(chosen, key) if can_change else None
+
+
+def waits_for(key: str) -> str:
+    """What a parked event waits for (`event.waits_for`), in words."""
+    kind, _, rest = key.partition(":")
+    return _WAITS.get(kind, "{}").format(rest.replace(":", " "))
+
+
+def _dismissing(chosen: Sequence[int], key: str) -> Decision | None:
+    """A reason and a button, for what is chosen."""
+    if not chosen:
+        st.caption("Choose rows to act on them.")
+        return None
+    with st.form(f"{key}.dismiss", clear_on_submit=True):
+        why = st.text_input("Reason", key=f"{key}.why", placeholder="Why it shall not be taken in; kept in the audit")
+        if st.form_submit_button(f"Dismiss {words.counted(len(chosen), 'item')}"):
+            return Decision("dismiss", tuple(chosen), why=why)
+    return None
+
+
+def _items_shown(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.select(
+        pl.coalesce("file_name", "source").alias("from"),
+        "line_number",
+        "reference",
+        "reason",
+        pl.coalesce("mended", "content").alias("text"),
+        pl.col("created_at").dt.replace_time_zone(None),
+    )
+
+
+def _selectable(shown: pl.DataFrame, ids: list[int], key: str, alt: str) -> list[int]:
+    """A table whose rows are chosen by a click anywhere, kept by id: rows that come or go do not move the choice. The chosen ids."""
+    memory, grid = f"{key}.chosen", f"{key}.grid"
+
+    @late.ignored
+    def clicked() -> None:
+        selection = st.session_state[grid]["selection"]
+        if selection["cells"]:  # a click beside the box: that row too, or no longer
+            one = ids[selection["cells"][0][0]]
+            before = st.session_state.get(memory, [])
+            st.session_state[memory] = [other for other in before if other != one] if one in before else [*before, one]
+        else:
+            st.session_state[memory] = [ids[at] for at in selection["rows"]]
+
+    chosen = [one for one in ids if one in set(st.session_state.get(memory, []))]
+    positions = [at for at, one in enumerate(ids) if one in set(chosen)]
+    state = st.session_state.get(grid, {}).get("selection", {})
+    if state.get("rows", []) != positions or state.get("cells"):
+        st.session_state[grid] = {"selection": {"rows": positions, "columns": [], "cells": []}}
+    st.dataframe(
+        shown,
+        key=grid,
+        on_select=clicked,
+        selection_mode=["multi-row", "single-cell"],
+        hide_index=True,
+        placeholder="—",
+        column_config=_COLUMNS,
+        alt=alt,
+    )
+    return chosen
+
+
+_COLUMNS: Final[dict[str, Any]] = {
+    "from": st.column_config.TextColumn("From"),
+    "line_number": st.column_config.NumberColumn("Line", format="plain"),
+    "reference": st.column_config.TextColumn("Reference"),
+    "reason": st.column_config.TextColumn("What is wrong", width="large"),
+    "text": st.column_config.TextColumn("Text", width="large"),
+    "created_at": st.column_config.DatetimeColumn("Since (UTC)", format=_TIME),
+    "waits_for": st.column_config.TextColumn("Waits for", width="medium"),
+    "kind": st.column_config.TextColumn("Kind"),
+    "channel_id": st.column_config.TextColumn("Channel"),
+    "event": st.column_config.TextColumn("Event"),
+    "occurred_at": st.column_config.DatetimeColumn("Occurred (UTC)", format=_TIME),
+    "received_at": st.column_config.DatetimeColumn("Received (UTC)", format=_TIME),
+    "payload": st.column_config.TextColumn("Payload", width="medium"),
+}

@@ -1,0 +1,147 @@
+"""All metrics of all channels at a glance, the most urgent first, and the choice of one."""
+
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import cache
+from dashboard.shell import downloads, records, said, words
+from data_access.domain.scorecards.card import CARD_STATES
+from data_access.domain.scorecards.registry import Metric
+
+METRIC: Final = "metric"
+STATES: Final = {
+    "breach": "✕ Breach",
+    "watch": "▲ Watch",
+    "safe": "✓ Safe",
+    "no orders": "○ No orders",
+    "off": "◌ Off: to be confirmed",
+    "no data": "◌ No data: record the marketplace's figure",
+}
+_COLUMNS: Final[dict[str, Any]] = {
+    "channel": st.column_config.TextColumn("Channel", width="small"),
+    "metric": st.column_config.TextColumn("Metric", width="medium"),
+    "state": st.column_config.TextColumn("State"),
+    "value": st.column_config.NumberColumn("Value (%)", format="%.2f", help="From the orders up; the click shows them."),
+    "target": "Target",
+    "room": st.column_config.TextColumn("Headroom", help="Further misses before the target is missed, with as many orders as now."),
+    "trend": st.column_config.LineChartColumn("Last 30 days", width="small"),
+    "counted": st.column_config.TextColumn("Counted", help="Numerator of denominator."),
+    "theirs": st.column_config.NumberColumn("Marketplace says (%)", format="%.2f"),
+    "difference": st.column_config.NumberColumn("Ours less theirs (points)", format="%+.2f"),
+}
+
+
+def key_of(channel_id: str, metric_id: str) -> str:
+    """What tells a metric of a channel."""
+    return f"{channel_id}:{metric_id}"
+
+
+def labels() -> dict[str, str]:
+    """What each metric of each channel is called, by its key: "Amazon · Late shipment rate, 10 days"."""
+    names = records.names()["channel_id"]
+    return {
+        key_of(channel_id, metric.id): f"{names.get(channel_id, channel_id)} · {metric.name}, {metric.window.words}"
+        for channel_id, metrics in cache.channel_metrics().items()
+        for metric in metrics
+    }
+
+
+def arrive() -> None:
+    """On arriving by a link: say so if the metric that it asks for is not there. Call it before anything is drawn."""
+    asked = st.query_params.get(METRIC)
+    if asked is None or METRIC in st.session_state:
+        return
+    known = labels()
+    if asked in known:
+        st.session_state[METRIC] = asked
+    elif asked not in known.values():
+        said.keep("scorecards", "The metric that the link asks for is not there: choose another.", is_warning=True)
+
+
+def progress() -> None:
+    """Say what is missing of history, if anything is, and as of when it is."""
+    state = cache.ready_history()
+    if state.problem:
+        st.warning(f"{state.problem} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
+    if state.counted is not None:
+        st.caption(f"From the orders as of {words.moment(state.at)} UTC. Days are those of each channel's time zone.")
+    elif not state.problem:
+        _first_reading()
+
+
+@st.fragment(run_every=1.0)
+def _first_reading() -> None:
+    st.progress(cache.history_state().share or 0.0, "History is being read for the first time; this page goes on by itself.")
+
+
+def summary(cards: pl.DataFrame) -> None:
+    """How many metrics are in each state."""
+    counts = dict(cards.group_by(pl.col("state").cast(pl.String)).len().iter_rows())
+    with st.grid(len(CARD_STATES), min_column_width=120, gap="small", border=True):
+        for state in CARD_STATES:
+            st.metric(STATES[state].split(":")[0], counts.get(state, 0))
+
+
+def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
+    """Draw the metrics at a glance, and the choice of one."""
+    names = records.names()["channel_id"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        channel = records.ask_channel()
+    rows = cards if channel is None else cards.filter(pl.col("channel_id") == channel)
+    shown = rows.select(
+        channel=pl.col("channel_id").replace(names),
+        metric=pl.format("{}, {}", "name", "window"),
+        state=pl.col("state").cast(pl.String).replace(STATES),
+        value=(pl.col("value") * 100).round(4),
+        target="target",
+        room=pl.when(pl.col("excess") > 0)
+        .then(pl.format("{} too many", "excess"))
+        .when(pl.col("further").is_not_null())
+        .then(pl.format("{} more", "further")),
+        trend=pl.col("trend").list.eval(pl.element() * 100),
+        counted=pl.when(pl.col("denominator") > 0).then(
+            pl.format(
+                "{} of {}{}",
+                _grouped("numerator"),
+                _grouped("denominator"),
+                pl.when("is_small").then(pl.lit(" (few)")).otherwise(pl.lit("")),
+            )
+        ),
+        theirs=(pl.col("theirs") * 100).round(4),
+        difference=(pl.col("difference") * 100).round(4),
+    )
+    ids = [key_of(*one) for one in rows.select("channel_id", "metric_id").iter_rows()]
+    records.clickable(shown, ids, METRIC, "scorecards-grid", _COLUMNS, "Metrics: choose a row to see its orders")
+    downloads.buttons(shown.drop("trend"), "scorecards", "scorecards")
+    called = labels()
+    if st.session_state.get(METRIC) not in (None, *called):
+        st.session_state[METRIC] = None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        key = st.selectbox(
+            "Metric in depth",
+            list(called),
+            index=None,
+            format_func=called.__getitem__,
+            key=METRIC,
+            bind="query-params",
+            placeholder="Click a row, or choose",
+            width=520,
+        )
+        if key:
+            st.button("Close", icon=":material/close:", on_click=_close, key="scorecards.close")
+    if key is None:
+        return None
+    channel_id, _, metric_id = key.partition(":")
+    found = next((one for one in cache.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
+    return None if found is None else (channel_id, found)
+
+
+def _grouped(name: str) -> pl.Expr:
+    """Digits in groups of three, as people read them."""
+    return pl.col(name).map_elements(lambda count: f"{count:,}", return_dtype=pl.String)
+
+
+def _close() -> None:
+    st.session_state[METRIC] = None

@@ -1,0 +1,60 @@
+"""Writing the rows of count files: each is an event `count`, which makes the ledger equal to what was found."""
+
+import hashlib
+from typing import Any
+
+from data_access.domain.events import Count, CountedStateUnits
+from data_access.engine import now_us
+from data_access.events.ingest import take_in
+from data_access.imports.files.orders import MAX_TEXT
+from data_access.imports.order_plan import Bad, Chunk
+from data_access.write.unit_of_work import Unit
+
+Row = dict[str, Any]
+
+
+def write_counts(unit: Unit, chunk: Chunk, rows: list[Row], source: str) -> None:
+    """Take in counts. The same SKU, location, state and time again is known; with another quantity it is a conflict."""
+    unit.catalogue.load(unit.connection, {row["sku"] for row in rows}, ())
+    taken: list[Row] = []
+    for row in rows:
+        problem = _problem(unit, row)
+        if problem is not None:
+            chunk.bad.append(Bad(row["row_no"], row["line_number"], row["reference"], *problem))
+        else:
+            taken.append(row)
+    now = now_us()
+    outcomes = take_in(unit, [_event(row, source, now) for row in taken])
+    for row, outcome in zip(taken, outcomes, strict=True):
+        if outcome.status == "applied":
+            chunk.tally.imported += 1
+            chunk.taken.append(row["row_no"])
+        elif outcome.status == "duplicate":
+            chunk.tally.duplicates += 1
+            chunk.taken.append(row["row_no"])
+        else:
+            chunk.tally.quarantined += 1  # a conflict: it is in the inbox as the event that it is
+
+
+def _problem(unit: Unit, row: Row) -> tuple[str, str] | None:
+    version = unit.catalogue.kit_version(row["sku"])
+    if version is None:
+        return "unknown_sku", f"There is no SKU {row['sku']}: import products first."
+    if version:
+        return "is_kit", f"{row['sku']} is a kit, and kits hold no stock: count its components."
+    if not unit.catalogue.has_location(row["location_id"]):
+        return "unknown_location", f"There is no location {row['location_id']}: import locations first."
+    return None
+
+
+def _event(row: Row, source: str, now: int) -> Count:
+    state = row["state"] or "sellable"
+    identity = f"{row['location_id']}|{row['sku']}|{state}|{row['counted_at']}"
+    return Count(
+        source=source,
+        event_id=identity if len(identity) <= MAX_TEXT else hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+        occurred_at=row["counted_at"],
+        received_at=now,
+        location_id=row["location_id"],
+        lines=(CountedStateUnits(sku=row["sku"], quantity=row["quantity"], state=state),),
+    )

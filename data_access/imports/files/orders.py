@@ -1,0 +1,364 @@
+"""The rows of an order file, as a mapping understands them: one frame with one schema, whatever the file looked like.
+
+A row is a line of an order, a return, a charge (not goods) or a write-off. A row with a `code` cannot be taken and says why in
+`reason`. Rows come in the order in which they are to be taken in: by the order's time of placing, then as in the file.
+"""
+
+import hashlib
+from collections.abc import Mapping as TMapping
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from data_access.imports.files import values
+from data_access.imports.files.mapping import Mapping
+from data_access.imports.files.reader import Contents
+
+MAX_TEXT: Final = 200
+SLICE_ROWS: Final = 50_000  # understood at a time, for the sake of memory
+_TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
+_TEXTS: Final = (
+    "order",
+    "external_sku",
+    "line",
+    "title",
+    "currency",
+    "status",
+    "carrier",
+    "tracking_number",
+    "cancel_reason",
+    "cancelled_by",
+    "country",
+    "region",
+    "fulfilled_by",
+    "customer",
+)
+# Some channels fill these on an order's first row only.
+_OF_ORDER: Final = ("placed", "currency", "status", "country", "region", "fulfilled_by", "customer")
+
+TOLD: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(_OF_ORDER, pl.String())}
+"""What a file says of a row beside its text: the number of its occurrence, and what the first row of its order says for it."""
+
+ROWS: Final[dict[str, pl.DataType]] = {
+    "position": pl.Int64(),
+    "row_no": pl.Int64(),
+    "line_number": pl.Int64(),
+    "code": pl.String(),
+    "reason": pl.String(),
+    "role": pl.String(),
+    "order_ref": pl.String(),
+    "line_ref": pl.String(),
+    "event_ref": pl.String(),
+    "payload_hash": pl.String(),
+    "external_sku": pl.String(),
+    "sku": pl.String(),
+    "title": pl.String(),
+    "quantity": pl.Int64(),
+    "is_void": pl.Boolean(),
+    "unit_price": pl.Int64(),
+    "currency": pl.String(),
+    "placed_at": pl.Int64(),
+    "ship_by_at": pl.Int64(),
+    "deliver_by_at": pl.Int64(),
+    "shipped_at": pl.Int64(),
+    "carrier": pl.String(),
+    "tracking_number": pl.String(),
+    "tracking_uploaded_at": pl.Int64(),
+    "first_scan_at": pl.Int64(),
+    "delivered_at": pl.Int64(),
+    "cancelled_at": pl.Int64(),
+    "cancel_reason": pl.String(),
+    "cancelled_by": pl.String(),
+    "returned_at": pl.Int64(),
+    "country": pl.String(),
+    "region": pl.String(),
+    "fulfilled_by": pl.String(),
+    "customer": pl.String(),
+}
+"""Schema of `normalised`. `quantity`: units, positive but for charges; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
+since 1970 (UTC), null where it did not happen or is not told; `sku`: what the code becomes if it is not mapped by a listing;
+`event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0."""
+
+
+def normalised(contents: Contents, mapping: Mapping, told: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The rows of a file by the schema `ROWS`; bad records of the file included.
+
+    `told`, by the schema `TOLD`: what the file that rows were taken from said of them beside their own text.
+    """
+    raw = _canonical(contents.frame, mapping, told)
+    frame = pl.concat([_understood(part, mapping) for part in raw.iter_slices(SLICE_ROWS)]) if raw.height else _understood(raw, mapping)
+    del raw
+    frame = _identified(frame, mapping, told)
+    bad = pl.DataFrame(
+        {
+            "row_no": [record.row_no for record in contents.bad],
+            "line_number": [record.line_number for record in contents.bad],
+            "code": [record.code for record in contents.bad],
+            "reason": [record.reason for record in contents.bad],
+        },
+        schema={name: ROWS[name] for name in ("row_no", "line_number", "code", "reason")},
+    )
+    rows = pl.concat([frame.select(pl.col(name) for name in ROWS if name != "position"), bad], how="diagonal")
+    rows = rows.sort(pl.col("placed_at").fill_null(0), "row_no")
+    return rows.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"), pl.exclude("position"))
+
+
+def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
+    """`TOLD` without occurrences: cells that rows leave to their order's first row, of rows that do."""
+    named = mapping.columns.named
+    raw = contents.frame.select("row_no", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
+    gaps = [name for name in _OF_ORDER if name in named and _has_gaps(raw, pl.col(f"raw_{name}"))]
+    cells = {name: pl.col(f"raw_{name}").drop_nulls().first().over("raw_order") for name in gaps}
+    missing = [pl.when(pl.col(f"raw_{name}").is_null()).then(cell).alias(name) for name, cell in cells.items()]
+    found = raw.select("row_no", *missing)
+    found = found.filter(pl.any_horizontal(pl.col(gaps).is_not_null())) if gaps else found.clear()
+    return pl.concat([pl.DataFrame(schema=TOLD), found], how="diagonal")
+
+
+def _canonical(frame: pl.DataFrame, mapping: Mapping, told: pl.DataFrame | None) -> pl.DataFrame:
+    """The file's cells under our names, as `raw_...`, and what the rows of an order share; columns that are not mapped are null."""
+    named = mapping.columns.named
+    raw = frame.select("row_no", "line_number", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
+    if told is not None:
+        raw = raw.join(told, on="row_no", how="left", maintain_order="left")
+        raw = raw.with_columns(pl.coalesce(f"raw_{name}", name).alias(f"raw_{name}") for name in _OF_ORDER if name in named)
+        raw = raw.drop(name for name in TOLD if name != "row_no")
+    if "customer" in named:
+        raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
+    shared = [pl.col(f"raw_{name}") for name in _OF_ORDER if name in named]
+    raw = raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared if _has_gaps(raw, column))
+    placed = values.micros("raw_placed", mapping.formats.dates, mapping.time_zone)
+    return raw.with_columns(
+        order_placed_at=placed.min().over("raw_order"),
+        order_currency=_currency(mapping).first().over("raw_order"),
+    )
+
+
+def _has_gaps(raw: pl.DataFrame, column: pl.Expr) -> bool:
+    return raw.select(column).to_series().null_count() > 0
+
+
+def _currency(mapping: Mapping) -> pl.Expr:
+    if mapping.columns.currency is None:
+        return pl.lit(mapping.channel.currency)
+    return pl.col("raw_currency").str.to_uppercase().fill_null(mapping.channel.currency)
+
+
+def _understood(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Some rows by the schema `ROWS`, as far as each can be understood without the others; `content` is a hash of its identity."""
+    frame = _parsed(raw, mapping).pipe(_classified, mapping).pipe(_checked, mapping).pipe(_states, mapping)
+    frame = frame.with_columns(payload_hash=_hash(frame, [f"raw_{name}" for name in mapping.columns.named], 16))
+    frame = frame.with_columns(content=pl.lit(0, pl.UInt64))
+    if "line" not in mapping.columns.named:
+        hashes = _hash(frame, ["order_ref", *(_identity_column(name) for name in mapping.identity)], 8)
+        frame = frame.with_columns(content=hashes.str.to_integer(base=16, dtype=pl.UInt64))
+    return frame.select(*(pl.col(name) for name in ROWS if name not in ("position", "event_ref")), "content")
+
+
+def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """Typed values beside the cells they were read from; an order's earliest time of placing is that of all its rows."""
+    formats, zone, named = mapping.formats, mapping.time_zone, mapping.columns.named
+
+    def text(name: str) -> pl.Expr:
+        return pl.col(f"raw_{name}") if name in named else pl.lit(None, pl.String)
+
+    return raw.with_columns(
+        *(values.micros(f"raw_{name}", formats.dates, zone).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
+        *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
+        values.micros("raw_placed", formats.dates, zone).alias("row_placed_at"),
+        pl.when(values.micros("raw_placed", formats.dates, zone).is_not_null()).then("order_placed_at").alias("placed_at"),
+        values.units("raw_quantity", formats.decimal, formats.thousands).alias("units"),
+        (values.price("raw_price", formats.decimal, formats.thousands) if "price" in named else pl.lit(None, pl.Int64)).alias("money"),
+        _currency(mapping).alias("currency"),
+        pl.col("raw_order").alias("order_ref"),
+        text("line").alias("line_ref"),
+        *(text(name).alias(name) for name in _TEXTS if name not in ("order", "line", "currency")),
+    )
+
+
+def _classified(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """The role of each row, by the rules of the mapping, and the SKU that its code would be."""
+    charge = returned = written_off = pl.lit(value=False)
+    if mapping.charges is not None:
+        if mapping.charges.order is not None:
+            charge = charge | pl.col("order_ref").str.contains(mapping.charges.order)
+        if mapping.charges.external_sku is not None:
+            charge = charge | pl.col("external_sku").str.contains(mapping.charges.external_sku)
+    if mapping.returns is not None:
+        returned = pl.col("order_ref").str.contains(mapping.returns.order)
+    if mapping.write_offs is not None:
+        written_off = (pl.col("units") < 0) & (pl.col("money").fill_null(0) == 0)
+        if mapping.write_offs.order is not None:
+            written_off = written_off & pl.col("order_ref").str.contains(mapping.write_offs.order)
+    named = pl.when(charge).then(pl.lit("charge")).when(returned).then(pl.lit("return"))
+    role = named.when(written_off).then(pl.lit("write_off")).otherwise(pl.lit("line"))
+    code = pl.col("external_sku")
+    folded = {"keep": code, "upper": code.str.to_uppercase(), "lower": code.str.to_lowercase()}[mapping.skus.case]
+    return frame.with_columns(role=role, sku=folded)
+
+
+def _checked(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """`code` and `reason` of the first thing wrong with each row; null where nothing is."""
+    checks = [*_form_checks(mapping), *_meaning_checks(mapping)]
+    code = pl.coalesce([pl.when(wrong).then(pl.lit(code)) for wrong, code, _ in checks])
+    reason = pl.coalesce([pl.when(wrong).then(reason) for wrong, _, reason in checks])
+    return frame.with_columns(code=code, reason=reason)
+
+
+_Check = tuple[pl.Expr, str, pl.Expr]
+
+
+def _plain(text: str) -> str:
+    """Text inside a pattern of `pl.format`."""
+    return text.replace("{", "(").replace("}", ")")
+
+
+def _form_checks(mapping: Mapping) -> list[_Check]:
+    """Empty, unreadable and overlong cells."""
+    named = mapping.columns.named
+    checks: list[_Check] = []
+    for name in ("order", "external_sku", "placed", "quantity", "line"):
+        if name in named:
+            reason = f"The column {named[name]} is empty: every row needs it."
+            checks.append((pl.col(f"raw_{name}").is_null(), f"missing_{name}", pl.lit(reason)))
+    typed = {name: (f"{name}_at" if name != "placed" else "row_placed_at") for name in _TIMES}
+    typed |= {"quantity": "units", "price": "money"}
+    for name, parsed in typed.items():
+        if name in named:
+            wrong = pl.col(f"raw_{name}").is_not_null() & pl.col(parsed).is_null()
+            if name in _TIMES:
+                code, said = "bad_date", f"cannot be read: expected {' or '.join(mapping.formats.dates)}."
+            else:
+                what = "a whole number of units" if name == "quantity" else "a number"
+                code, said = "bad_number", f"is not {what}: mend it, or set decimal and thousands in the mapping."
+            pattern = _plain(f"in column {named[name]} {said}")
+            checks.append((wrong, code, pl.format("'{}' " + pattern, pl.col(f"raw_{name}").str.slice(0, 100))))
+    for name in ("order", "external_sku", "line", "customer"):
+        if name in named:
+            reason = f"The text in column {named[name]} is longer than {MAX_TEXT} characters: shorten it."
+            checks.append((pl.col(f"raw_{name}").str.len_chars() > MAX_TEXT, "too_long", pl.lit(reason)))
+    return checks
+
+
+def _meaning_checks(mapping: Mapping) -> list[_Check]:
+    """Quantities, prices, currencies and status words that do not fit the row's role."""
+    role, units = pl.col("role"), pl.col("units")
+    is_goods = role != "charge"
+    checks: list[_Check] = []
+
+    def check(wrong: pl.Expr, code: str, pattern: str, *parts: pl.Expr) -> None:
+        checks.append((wrong.fill_null(value=False), code, pl.format(pattern, *parts) if parts else pl.lit(pattern)))
+
+    check(
+        (role == "line") & (units < 0),
+        "negative_quantity",
+        "The quantity {} is negative, and no rule of the mapping makes the row a return or a write-off: mend it, or add the rule.",
+        units,
+    )
+    check(
+        (role == "return") & (units > 0),
+        "positive_return",
+        "The order id says that this is a return, but its quantity {} is not negative: mend one of them.",
+        units,
+    )
+    may_be_zero = (role == "line") & pl.lit(mapping.lines.zero_quantity == "cancelled")
+    check(is_goods & (units == 0) & ~may_be_zero, "zero_quantity", "The quantity is 0: mend it, or set lines.zero_quantity in the mapping.")
+    check(is_goods & (pl.col("money") < 0), "negative_price", "The price is negative, and the row is no charge: mend it, or add the rule.")
+    check(~pl.col("currency").str.contains("^[A-Z]{3}$"), "bad_currency", "'{}' is no currency such as EUR: mend it.", pl.col("currency"))
+    check(
+        (role == "line") & (pl.col("currency") != pl.col("order_currency")),
+        "other_currency",
+        "The row is in {}, but its order begins in another currency: an order has one.",
+        pl.col("currency"),
+    )
+    words = [word.strip().lower() for word in mapping.status]
+    check(
+        (role == "line") & pl.col("status").is_not_null() & ~pl.col("status").str.to_lowercase().is_in(words),
+        "unknown_status",
+        "The status '{}' is not in the mapping: add what it means to [status].",
+        pl.col("status").str.slice(0, 100),
+    )
+    return checks
+
+
+def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """When each row was shipped, cancelled, returned: from its own times, its status word, or what the mapping says."""
+    status = pl.col("status").str.to_lowercase()
+    words = {word.strip().lower(): meanings for word, meanings in mapping.status.items()}
+
+    def said(*meanings: str) -> pl.Expr:
+        return status.is_in([word for word, has in words.items() if set(has) & set(meanings)]).fill_null(value=False)
+
+    is_line = pl.col("role") == "line"
+    is_void = (pl.col("units") == 0).fill_null(value=False) & pl.lit(mapping.lines.zero_quantity == "cancelled")
+    is_cancelled = said("cancelled") | pl.col("cancelled_at").is_not_null() | is_void
+    is_shipped = said("shipped", "delivered", "returned") | pl.col("shipped_at").is_not_null() | pl.col("delivered_at").is_not_null()
+    if mapping.columns.status is None and mapping.lines.without_status == "shipped":
+        is_shipped = is_shipped | ~is_cancelled
+    units = pl.when(is_line & is_void).then(1).when(pl.col("role") == "charge").then("units").otherwise(pl.col("units").abs())
+    per_unit = (pl.col("money") / pl.max_horizontal(pl.col("units").abs(), 1)).round().cast(pl.Int64)
+    latest = pl.max_horizontal("placed_at", "shipped_at", "delivered_at")
+    frame = frame.with_columns(
+        shipped_at=pl.when(is_line & is_shipped & ~is_void).then(pl.coalesce("shipped_at", "placed_at")),
+        cancelled_at=pl.when(is_line & is_cancelled).then(pl.coalesce("cancelled_at", "placed_at")),
+        returned_at=pl.when(is_line & said("returned")).then(latest),
+        quantity=units.cast(pl.Int64),
+        is_void=is_line & is_void,
+        unit_price=per_unit if mapping.lines.price == "line" else pl.col("money"),
+        cancelled_by=_word("cancelled_by", mapping.cancelled_by, "unknown"),
+        fulfilled_by=_word("fulfilled_by", mapping.fulfilled_by, "seller", is_told_only=True),
+    )
+    shipped_only = ("carrier", "tracking_number", "tracking_uploaded_at", "first_scan_at", "delivered_at")
+    return frame.with_columns(pl.when(pl.col("shipped_at").is_not_null()).then(pl.col(name)).alias(name) for name in shipped_only)
+
+
+def _word(column: str, words: TMapping[str, str], default: str, *, is_told_only: bool = False) -> pl.Expr:
+    """What the mapping says that the channel's word means; of an empty cell the default, or null if only what is told counts."""
+    meanings = {word.strip().lower(): meaning for word, meaning in words.items()}
+    if not meanings:
+        return pl.lit(default)
+    word = pl.col(column).str.to_lowercase().replace_strict(meanings, default=default, return_dtype=pl.String)
+    return pl.when(pl.col(column).is_not_null()).then(word) if is_told_only else word
+
+
+def _identified(frame: pl.DataFrame, mapping: Mapping, told: pl.DataFrame | None) -> pl.DataFrame:
+    """Line reference and event id of each row.
+
+    Without a line id, the line reference is a hash of the identity columns and the occurrence number of that content within the
+    order. The event id of lines and charges, which may change, ends with a hash of all mapped cells, so that the same content again
+    is the same event.
+    """
+    if "line" not in mapping.columns.named:
+        frame = frame.with_columns(number=_occurrences(frame).cast(pl.Int64))
+        if told is not None:
+            frame = frame.join(told.select("row_no", "occurrence"), on="row_no", how="left", maintain_order="left")
+            frame = frame.with_columns(number=pl.coalesce("occurrence", "number")).drop("occurrence")
+        frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", "number")).drop("number")
+    identity = pl.format("{}|{}", "order_ref", "line_ref")
+    content = pl.format("{}|{}", identity, pl.col("payload_hash").str.slice(0, 16))
+    event_ref = pl.when(pl.col("role").is_in(["line", "charge"])).then(content).otherwise(identity)
+    return frame.with_columns(event_ref=event_ref).drop("content")
+
+
+def _occurrences(frame: pl.DataFrame) -> pl.Series:
+    """The number of each row among those of the same content; rows that cannot be taken do not count, so that mending one does not
+    renumber the others.
+    """
+    repeated = frame.select("content", "code", place=pl.int_range(pl.len())).filter(pl.col("content").is_duplicated())
+    numbered = repeated.select("place", number=pl.col("code").is_null().cum_sum().over("content"))
+    return pl.repeat(1, frame.height, dtype=pl.UInt32, eager=True).scatter(numbered["place"], numbered["number"].cast(pl.UInt32))
+
+
+def _identity_column(name: str) -> str:
+    """The typed value where there is one, so that another way to write the same number is no other line."""
+    return {"quantity": "quantity", "price": "unit_price", "placed": "row_placed_at", "external_sku": "external_sku"}.get(
+        name, f"{name}_at" if name in _TIMES else name
+    )
+
+
+def _hash(frame: pl.DataFrame, columns: Sequence[str], size: int) -> pl.Series:
+    """BLAKE2b of the cells of each row, in hexadecimal digits: the same on every machine and in every release."""
+    joined = frame.select(pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in columns], separator="\x1f")).to_series()
+    digest = hashlib.blake2b
+    return pl.Series([digest(text.encode(), digest_size=size).hexdigest() for text in joined], dtype=pl.String)

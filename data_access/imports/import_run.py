@@ -1,0 +1,280 @@
+"""One import of one file: its accounting, its chunks, and how it goes on after a kill."""
+
+import bisect
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.errors import Conflict
+from data_access.imports.files.recipe import Recipe
+from data_access.schema.audit import import_run
+from data_access.write import lookups as catalogues
+from data_access.write.unit_of_work import Unit
+
+FIRST_CHUNK: Final = 300
+LARGEST_CHUNK: Final = 20_000
+SMALLEST_CHUNK: Final = 20
+TARGET_SECONDS: Final = 0.1  # of the 0.25 that a transaction may hold the write lock
+
+Progress = Callable[[int, int], None]
+"""Called with the rows taken in so far and the rows of the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What became of a file's rows: `rows_read` = `imported` + `updated` + `duplicates` + `quarantined`, always.
+
+    `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
+    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, broken run had taken in.
+    """
+
+    import_run_id: int
+    rows_read: int
+    imported: int
+    updated: int
+    duplicates: int
+    quarantined: int
+    resumed_at: int
+    longest_lock_seconds: float
+    counts: dict[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; the further counts beside the others."""
+        flat = asdict(self)
+        counts: dict[str, int] = flat.pop("counts")
+        return {**flat, **counts}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows of one chunk."""
+
+    imported: int = 0
+    updated: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str, rows: int = 1) -> None:
+        """Count rows under a further name."""
+        if rows:
+            self.counts[name] = self.counts.get(name, 0) + rows
+
+    @property
+    def rows_read(self) -> int:
+        """All rows of the chunk."""
+        return self.imported + self.updated + self.duplicates + self.quarantined
+
+    def add(self, other: "Tally") -> None:
+        """Add another chunk's figures."""
+        self.imported += other.imported
+        self.updated += other.updated
+        self.duplicates += other.duplicates
+        self.quarantined += other.quarantined
+        for name, rows in other.counts.items():
+            self.count(name, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is imported, as `import_run` names it."""
+
+    kind: str
+    file_name: str
+    file_hash: str
+    mapping: str
+    mapping_hash: str
+    recipe: Recipe
+
+
+class Writer(Protocol):
+    """Takes in the rows of half-open ranges of positions, one after another."""
+
+    def prepare(self, start: int, end: int) -> None:
+        """Before the chunk's transaction."""
+
+    def write(self, unit: Unit, start: int, end: int) -> Tally:
+        """In the chunk's transaction; the unit holds all parents locked, and is flushed afterwards."""
+
+    def flushed(self, unit: Unit) -> None:
+        """In the chunk's transaction, after the flush."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How much work rows are, where chunks may end, and how many row ids they take.
+
+    `ends`: positions where a chunk may end, ascending, where rows belong together; empty: anywhere. `extra`: position to further
+    movements that its row causes, for rows that are more work than one.
+    """
+
+    ids_a_row: int = 32
+    ends: Sequence[int] = ()
+    extra: Mapping[int, int] = field(default_factory=dict)
+
+    def cost(self, start: int, end: int) -> int:
+        """The work of a range of positions, in rows."""
+        return end - start + sum(units for position, units in self.extra.items() if start <= position < end)
+
+    def ids(self, start: int, end: int) -> int:
+        """Row ids that a range of positions may take."""
+        return (end - start) * self.ids_a_row + 3 * (self.cost(start, end) - (end - start))
+
+    def end(self, start: int, size: int, rows: int) -> int:
+        """Where a chunk of about `size` rows of work ends: one row at least."""
+        end = min(start + size, rows)
+        if self.extra:
+            left = size
+            for position in range(start, end):
+                left -= 1 + self.extra.get(position, 0)
+                if left < 0:
+                    end = max(position, start + 1)
+                    break
+        if not self.ends:
+            return end
+        at = bisect.bisect_right(self.ends, end)
+        return self.ends[at - 1] if at and self.ends[at - 1] > start else self.ends[at]
+
+
+class Run:
+    """A row of `import_run` and the figures it holds."""
+
+    def __init__(self, engine: Engine, job: Job) -> None:
+        """Begin the import, or take up the one of the same file and mapping that was broken off."""
+        self._engine = engine
+        self.longest_lock = 0.0
+        self.total = Tally()
+        self.next_row = 0
+        ids = row_ids(engine)
+        for attempt in retrying():
+            with attempt:
+                ids.reserve(1)
+                with writing(engine) as connection:
+                    found = connection.execute(_broken_off(job)).mappings().first()
+                    self.id = int(found["id"]) if found else ids.take()
+                    if found:
+                        self._take_up(dict(found))
+                    else:
+                        connection.execute(import_run.insert(), _new_row(self.id, job))
+        self.resumed_at = self.next_row
+
+    def _take_up(self, row: dict[str, Any]) -> None:
+        self.next_row = row["next_row"]
+        self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
+
+    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, work: "Work | None" = None) -> None:
+        """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
+
+        Raises:
+            Conflict: another process imports the same file.
+            StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
+
+        """
+        work = work or Work()
+        size, ids = FIRST_CHUNK, row_ids(self._engine)
+        while self.next_row < rows:
+            end = work.end(self.next_row, size, rows)
+            started, tally = time.perf_counter(), Tally()
+            writer.prepare(self.next_row, end)
+            for attempt in retrying():
+                with attempt:
+                    ids.reserve(2_000 + work.ids(self.next_row, end) * 4 ** (attempt.retry_state.attempt_number - 1))
+                    try:
+                        with writing(self._engine) as connection:
+                            started = time.perf_counter()
+                            unit = Unit(connection, ids)
+                            unit.lock_parents(None)
+                            tally = writer.write(unit, self.next_row, end)
+                            self._account(connection, tally, end)
+                            unit.flush()
+                            writer.flushed(unit)
+                    except BaseException:
+                        catalogues.forget()
+                        raise
+            held = time.perf_counter() - started
+            self.longest_lock = max(self.longest_lock, held)
+            size = _next_size(size, work.cost(self.next_row, end), held)
+            self.next_row = end
+            self.total.add(tally)
+            if progress is not None:
+                progress(self.next_row, rows)
+
+    def _account(self, connection: Connection, tally: Tally, end: int) -> None:
+        """The run's figures with this chunk, in the chunk's own transaction."""
+        after = Tally()
+        after.add(self.total)
+        after.add(tally)
+        if after.rows_read != end:
+            raise AssertionError(f"{after.rows_read} rows accounted for, {end} read")
+        changed = connection.execute(
+            sa.update(import_run)
+            .where(import_run.c.id == self.id, import_run.c.next_row == self.next_row, import_run.c.status == "running")
+            .values(
+                next_row=end,
+                rows_read=end,
+                imported=import_run.c.imported + tally.imported,  # the inbox may have moved rows of this run meanwhile
+                updated=import_run.c.updated + tally.updated,
+                duplicates=import_run.c.duplicates + tally.duplicates,
+                quarantined=import_run.c.quarantined + tally.quarantined,
+                counts=json.dumps(after.counts, sort_keys=True),
+            )
+        )
+        if changed.rowcount != 1:
+            raise Conflict("Another process is importing the same file with the same mapping: let it finish.")
+
+    def finish(self) -> ImportResult:
+        """Mark the import as complete."""
+        complete = sa.update(import_run).where(import_run.c.id == self.id).values(status="complete", finished_at=now_us())
+        with writing(self._engine) as connection:
+            row = connection.execute(complete.returning(import_run)).mappings().one()
+        self._take_up(dict(row))
+        total = self.total
+        return ImportResult(
+            import_run_id=self.id,
+            rows_read=total.rows_read,
+            imported=total.imported,
+            updated=total.updated,
+            duplicates=total.duplicates,
+            quarantined=total.quarantined,
+            resumed_at=self.resumed_at,
+            longest_lock_seconds=round(self.longest_lock, 3),
+            counts=total.counts,
+        )
+
+
+def _broken_off(job: Job) -> sa.Select[Any]:
+    where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash)
+    return (
+        sa.select(import_run)
+        .where(*where, import_run.c.kind == job.kind, import_run.c.status == "running")
+        .order_by(import_run.c.id.desc())
+        .limit(1)
+    )
+
+
+def _new_row(run_id: int, job: Job) -> dict[str, Any]:
+    figures = dict.fromkeys(("next_row", "rows_read", "imported", "updated", "duplicates", "quarantined"), 0)
+    return {
+        "id": run_id,
+        "kind": job.kind,
+        "file_name": job.file_name,
+        "file_hash": job.file_hash,
+        "mapping": job.mapping,
+        "mapping_hash": job.mapping_hash,
+        "status": "running",
+        "started_at": now_us(),
+        "recipe": job.recipe.to_json(),
+        **figures,
+    }
+
+
+def _next_size(size: int, cost: int, seconds: float) -> int:
+    """As much work as fits the target, by the pace of the last chunk; at most half as much again as before."""
+    fitting = int(cost * TARGET_SECONDS / max(seconds, 1e-6))
+    return max(min(fitting, size * 3 // 2, LARGEST_CHUNK), SMALLEST_CHUNK)

@@ -1,0 +1,147 @@
+"""Importing files: orders by a mapping; products, kits, listings, locations, channels, suppliers and counts by their columns."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.engine import reading
+from data_access.imports.create_master_data import prepare_catalogue, prepare_places
+from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
+from data_access.imports.files.opening import OPENINGS, cover_days, openings
+from data_access.imports.files.orders import filled, normalised
+from data_access.imports.files.reader import Contents, read_records
+from data_access.imports.files.recipe import Recipe
+from data_access.imports.import_run import ImportResult, Job, Progress, Run, Work
+from data_access.imports.order_plan import OrderPlan
+from data_access.imports.order_writer import OrderWriter
+from data_access.imports.quarantine import Quarantine, Told
+from data_access.imports.return_matching import match_returns, with_skus
+from data_access.imports.table_import import import_table
+from data_access.schema.orders import order_line, shipment
+from data_access.schema.returns import return_line
+from data_access.store.lifecycle import require_current
+from data_access.write import lookups as catalogues
+
+_PLANNED: Final = (
+    *("position", "role", "order_ref", "line_ref", "event_ref", "external_sku", "sku", "customer", "quantity"),
+    *("placed_at", "shipped_at", "cancelled_at", "cancelled_by", "returned_at"),
+)
+_GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
+
+
+def import_orders(
+    engine: Engine, path: Path, mapping: str, opening_stock: str | None = None, progress: Progress | None = None
+) -> ImportResult:
+    """Import a file of orders. Broken off, it goes on where it stopped when it is called again with the same file and mapping.
+
+    Args:
+        engine: the store.
+        path: the file, plain or gzip.
+        mapping: name of a mapping that comes with OnHand, or path of a .toml file.
+        opening_stock: `cover:30d` assumes an opening before each SKU's first row; without it, what has shipped before the first
+            count or opening of its SKU and location is history and moves no stock.
+        progress: called after each chunk.
+
+    Raises:
+        InvalidInput: the mapping, the file or an option cannot be used; nothing was written.
+        Conflict: another process imports the same file.
+        StoreOutOfDate, StoreUnavailable: see there; what was taken in stays.
+
+    """
+    require_current(engine)
+    loaded = load_mapping(mapping)
+    cover = cover_days(opening_stock) if opening_stock is not None else None
+    contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(loaded.mapping.columns.named.values())))
+    rows, texts = normalised(contents, loaded.mapping), contents.texts
+    told = _told(rows, filled(contents, loaded.mapping), loaded.mapping)
+    job = _job(path, contents, loaded, {"opening_stock": opening_stock})
+    del contents
+    prepare_places(engine, loaded.mapping)
+    run = Run(engine, job)
+    if loaded.mapping.skus.unknown == "create":
+        prepare_catalogue(engine, rows.filter(_GOODS).select("external_sku", "sku", "title"), loaded.mapping)
+    plan = _plan(engine, rows, loaded, run.next_row, cover)
+    quarantine = Quarantine(engine, plan.source, run.id, plan.channel_id, texts, told)
+    quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
+    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Work(extra=_history(engine, plan)))
+    return run.finish()
+
+
+def _told(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Told:
+    """What the file says of rows beside their texts, looked up as it is asked for."""
+    numbered = "line" not in mapping.columns.named
+
+    def told(row_nos: Sequence[int]) -> dict[int, dict[str, Any]]:
+        asked = (
+            rows.lazy().filter(pl.col("row_no").is_in(row_nos) & pl.col("line_ref").is_not_null()).select("row_no", "line_ref").collect()
+        )
+        number = pl.col("line_ref").str.extract(r"\.(\d+)$").cast(pl.Int64) if numbered else pl.lit(None, pl.Int64)
+        found = asked.select("row_no", occurrence=number).join(cells.drop("occurrence"), on="row_no", how="full", coalesce=True)
+        found = found.filter(pl.col("row_no").is_in(row_nos))
+        return {row.pop("row_no"): {name: value for name, value in row.items() if value is not None} for row in found.iter_rows(named=True)}
+
+    return told
+
+
+def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> Job:
+    recipe = Recipe(loaded.text, contents.header_text, dict(options))
+    said = ",".join(f"{name}={value}" for name, value in sorted(options.items()))
+    return Job("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
+
+
+def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: int, cover: int | None) -> OrderPlan:
+    """What is decided over the whole file; the same when the import is taken up again."""
+    mapping, source = loaded.mapping, f"import:{loaded.name}"
+    with reading(engine) as connection:
+        goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(_GOODS), mapping)
+        opened = pl.DataFrame(schema=OPENINGS)
+        if cover is not None:
+            restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
+            opened = openings(_exploded(connection, goods), cover, restocks)
+        matches = match_returns(connection, goods.filter(pl.col("position") >= next_row), mapping, source)
+    return OrderPlan(mapping, source, matches, opened)
+
+
+def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:
+    """Movements that the history of each SKU makes once its opening begins its stock, by the opening's position."""
+    if plan.openings.is_empty():
+        return {}
+    by_sku: dict[str, int] = {}
+    with reading(engine) as connection:
+        shipped = (
+            sa.select(order_line.c.sku, sa.func.count())
+            .join(shipment, shipment.c.line_id == order_line.c.id)
+            .where(shipment.c.location_id == plan.location_id, shipment.c.moves_stock.is_(False))
+            .group_by(order_line.c.sku)
+        )
+        back = (
+            sa.select(return_line.c.sku, 3 * sa.func.count())
+            .where(return_line.c.location_id == plan.location_id, return_line.c.moves_stock.is_(False))
+            .group_by(return_line.c.sku)
+        )
+        for query in (shipped, back):
+            for sku, movements in connection.execute(query):
+                by_sku[sku] = by_sku.get(sku, 0) + movements
+    firsts = plan.openings.filter(pl.col("sku").is_in(list(by_sku))).select("position", "sku").iter_rows()
+    found: dict[int, int] = {}
+    for position, sku in firsts:
+        found[position] = found.get(position, 0) + by_sku[sku]
+    return found
+
+
+def _exploded(connection: Connection, goods: pl.DataFrame) -> pl.DataFrame:
+    """Rows of kits as rows of their components."""
+    catalogue = catalogues.current(connection)
+    skus = goods["sku"].unique().to_list()
+    catalogue.load(connection, skus, ())
+    parts = [(sku, *part) for sku in skus for part in catalogue.components(sku, catalogue.kit_version(sku) or 0)]
+    table = pl.DataFrame(parts, schema={"sku": pl.String, "part": pl.String, "per": pl.Int64}, orient="row")
+    exploded = goods.join(table, on="sku", how="inner", maintain_order="left")
+    return exploded.with_columns(sku="part", quantity=pl.col("quantity") * pl.col("per")).drop("part", "per")
+
+
+__all__ = ["ImportResult", "import_orders", "import_table"]

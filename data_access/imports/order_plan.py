@@ -1,0 +1,63 @@
+"""What is decided over a whole file of orders before its rows are written, and what became of some rows."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from data_access.imports.files.mapping import Mapping
+from data_access.imports.files.opening import OPENINGS
+from data_access.imports.files.returns import MATCHES
+from data_access.imports.import_run import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A row that cannot be taken, and why. `external_sku`: the listing that it waits for, if that is why."""
+
+    row_no: int
+    line_number: int
+    reference: str
+    code: str
+    reason: str
+    external_sku: str | None = None
+
+
+@dataclass(slots=True)
+class Chunk:
+    """What became of some rows. `taken`: row numbers that are in the store now, new or not; `keys`: what events may wait for."""
+
+    tally: Tally = field(default_factory=Tally)
+    bad: list[Bad] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderPlan:
+    """`matches`: purchases of returns, by `channels.returns.MATCHES`; `openings`: by `channels.opening.OPENINGS`."""
+
+    mapping: Mapping
+    source: str
+    matches: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MATCHES))
+    openings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPENINGS))
+
+    @property
+    def channel_id(self) -> str:
+        """The channel that the rows are of."""
+        return self.mapping.channel.id
+
+    @property
+    def location_id(self) -> str:
+        """The location that the goods leave and come back to."""
+        return self.mapping.location.id
+
+    @property
+    def disposition(self) -> str | None:
+        """What is assumed to become of returns."""
+        return self.mapping.returns.disposition if self.mapping.returns is not None else None
+
+    def openings_of(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Those that come before the first row of their SKU in a range of rows."""
+        if self.openings.is_empty() or rows.is_empty():
+            return self.openings.clear()
+        return self.openings.filter(pl.col("position").is_between(rows["position"].min(), rows["position"].max()))

@@ -1,0 +1,246 @@
+"""Writing the rows of an order file: what `order_block` has worked out, and the rest through the ledger (`single_rows`)."""
+
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Engine
+
+from data_access.engine import is_sqlite, now_us, reading, row_ids
+from data_access.imports.chunk_plan import IDS_A_ROW, Block, events, versions, work_out
+from data_access.imports.create_master_data import has_parked, release_keys
+from data_access.imports.import_run import Tally
+from data_access.imports.ledger_rows import SingleRows
+from data_access.imports.order_plan import Bad, Chunk, OrderPlan
+from data_access.imports.quarantine import Quarantine
+from data_access.prepared import Prepared
+from data_access.schema import metadata
+from data_access.schema.catalog import listing
+from data_access.schema.orders import order_line
+from data_access.schema.stock import event, stock_level
+from data_access.write.bulk import insert_frame
+from data_access.write.unit_of_work import Unit
+
+LARGEST_BLOCK: Final = 25_000
+# Parents before children, so that foreign keys hold.
+_TABLES: Final = (
+    "event",
+    "sales_order",
+    "order_charge",
+    "order_line",
+    "cancellation",
+    "shipment",
+    "return_line",
+    "stock_count",
+    "stock_level",
+    "stock_movement",
+)
+_COUNTED: Final = {"line": "lines", "return": "returns", "write_off": "write_offs", "charge": "charges"}
+_GIVE_BACK: Final = Prepared(
+    sa.update(order_line)
+    .where(order_line.c.id == sa.bindparam("b_id"))
+    .values(returned_quantity=order_line.c.returned_quantity + sa.bindparam("b_units"))
+)
+_MOVE_LEVEL: Final = Prepared(
+    sa.update(stock_level)
+    .where(stock_level.c.sku == sa.bindparam("b_sku"), stock_level.c.location_id == sa.bindparam("b_place"))
+    .values(
+        on_hand=stock_level.c.on_hand + sa.bindparam("b_units"),
+        unsellable=stock_level.c.unsellable + sa.bindparam("b_unsellable"),
+        last_at=sa.case((stock_level.c.last_at > sa.bindparam("b_at"), stock_level.c.last_at), else_=sa.bindparam("b_at")),
+    )
+)
+
+
+class OrderWriter:
+    """Writes the rows of one import, chunk by chunk: see `import_run.Writer`."""
+
+    def __init__(self, engine: Engine, plan: OrderPlan, rows: pl.DataFrame, quarantine: Quarantine) -> None:
+        self._engine = engine
+        self._plan = plan
+        self._rows = rows
+        self._quarantine = quarantine
+        self._block: Block | None = None
+        self._block_size = 0
+        self._keys: list[str] = []
+        last = rows["placed_at"].max()
+        self._last_at = last if isinstance(last, int) else None
+
+    def prepare(self, start: int, end: int) -> None:
+        """Before the chunk's transaction: work its rows out, with those of some chunks to come while nobody else writes."""
+        block = self._block
+        if block is not None and block.start <= start and end <= block.end:
+            return
+        is_quiet = block is not None
+        self._block_size = min(self._block_size * 4, LARGEST_BLOCK) if is_quiet else end - start
+        rows = self._rows.slice(start, max(self._block_size, end - start))
+        ids = row_ids(self._engine)
+        ids.reserve(IDS_A_ROW * (rows.height + self._plan.openings_of(rows).height) + self._plan.matches.height)
+        with reading(self._engine) as connection:
+            self._block = work_out(connection, ids, self._plan, rows)
+
+    def write(self, unit: Unit, start: int, end: int) -> Tally:
+        """In the chunk's transaction, which holds all parents locked."""
+        block = self._valid_block(unit, start, end)
+        self._quarantine.begin(start)
+        chunk = write_block(unit, self._plan, block, start, end)
+        self._quarantine.keep(unit, chunk.bad, chunk.tally)
+        self._quarantine.resolve(unit, chunk.taken)
+        self._keys = chunk.keys
+        if end == self._rows.height and self._last_at is not None:
+            unit.saw_channel(self._plan.channel_id, self._last_at, now_us())
+        return chunk.tally
+
+    def _valid_block(self, unit: Unit, start: int, end: int) -> Block:
+        """The block, if nobody else has written since it was worked out; else one of this chunk alone."""
+        block = self._block
+        if block is not None and not is_sqlite(unit.connection):
+            unit.load_skus(_skus(block, start, end))
+        if block is not None and versions(unit.connection) == block.versions:
+            return block
+        self._block = None
+        rows = self._rows.slice(start, end - start)
+        return work_out(unit.connection, unit.ids, self._plan, rows, unit.load_skus)
+
+    def flushed(self, unit: Unit) -> None:
+        """In the chunk's transaction, after the flush: release what waited for its rows."""
+        if self._keys and release_keys(unit, self._keys):
+            self._block = None
+        if self._block is not None:
+            self._block.versions = versions(unit.connection)
+
+
+def write_rows(unit: Unit, plan: OrderPlan, rows: pl.DataFrame) -> Chunk:
+    """Take in rows by `channels.orders.ROWS`, with consecutive positions, in the unit's transaction; the caller flushes."""
+    if rows.is_empty():
+        return Chunk()
+    block = work_out(unit.connection, unit.ids, plan, rows, unit.load_skus)
+    return write_block(unit, plan, block, block.start, block.end)
+
+
+def _skus(block: Block, start: int, end: int) -> set[str]:
+    named = {*block.tables["order_line"].between(start, end)["sku"], *block.tables["return_line"].between(start, end)["sku"]}
+    named |= {*block.tables["stock_movement"].between(start, end)["sku"], *block.single.between(start, end)["sku"].drop_nulls()}
+    named |= set(block.assumed.between(start, end)["sku"])
+    return {part for sku in named for part in block.parts[sku]}
+
+
+def write_block(unit: Unit, plan: OrderPlan, block: Block, start: int, end: int) -> Chunk:
+    """Write the rows of a range of positions of a block."""
+    chunk, connection = Chunk(), unit.connection
+    for name in _TABLES:
+        insert_frame(connection, metadata.tables[name], block.tables[name].between(start, end))
+    _note_listings(unit, block.tables["listing"].between(start, end))
+    returned = block.returned.between(start, end)
+    if returned.height:
+        _GIVE_BACK.run(connection, [{"b_id": line_id, "b_units": units} for units, line_id in returned.iter_rows()])
+    _move_levels(unit, plan, block.tables["stock_movement"].between(start, end), set(block.assumed.between(start, end)["sku"]))
+    _account(chunk, block, start, end)
+    _touch(unit, block, start, end)
+    parked = has_parked(connection)
+    single, openings = block.single.between(start, end), block.openings.between(start, end)
+    if single.height or openings.height:
+        unit.load_skus({part for sku in (*single["sku"].drop_nulls(), *openings["sku"]) for part in block.parts[sku]})
+        _one_by_one(unit, plan, chunk, single, openings, is_heard=parked)
+    if parked:
+        _name_keys(plan, chunk, block, start, end)
+    return chunk
+
+
+def _note_listings(unit: Unit, listings: pl.DataFrame) -> None:
+    """Listings that nobody has mapped; another feed may have noted one meanwhile."""
+    if listings.is_empty():
+        return
+    insert = sqlite.insert if is_sqlite(unit.connection) else postgresql.insert
+    unit.connection.execute(insert(listing).on_conflict_do_nothing(), listings.to_dicts())
+    for channel_id, external_sku in listings.select("channel_id", "external_sku").iter_rows():
+        unit.touch("catalog", "listing", f"{channel_id}:{external_sku}")
+        unit.touch("inbox", "listing", f"{channel_id}:{external_sku}")
+
+
+def _move_levels(unit: Unit, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
+    """The projection of movements; an opening's own units stand in its new level already."""
+    is_unsellable = pl.col("state") == "unsellable"
+    changes = (
+        moves.filter(pl.col("kind") != "opening")
+        .group_by("sku")
+        .agg(
+            b_units=pl.col("quantity").sum(),
+            b_unsellable=pl.col("quantity").filter(is_unsellable).sum(),
+            b_at=pl.col("occurred_at").max(),
+        )
+        .sort("sku")
+        .select("b_units", "b_unsellable", "b_at", b_sku="sku", b_place=pl.lit(plan.location_id))
+    )
+    if changes.height:
+        _MOVE_LEVEL.run(unit.connection, changes.to_dicts())
+    for sku in opened.union(changes["b_sku"]):
+        unit.touch("stock", "sku", sku)
+
+
+def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
+    """Count the rows that need no ledger."""
+    tally = chunk.tally
+    rows = block.outcomes.between(start, end)
+    for outcome, role, count in rows.group_by("outcome", "role").agg(pl.len()).sort("outcome", "role").iter_rows():
+        if outcome == "duplicate":
+            tally.duplicates += count
+        elif outcome == "settled":
+            tally.imported += count
+            tally.count(_COUNTED[role], count)
+    chunk.bad += [bad for position, bad in block.bad if start <= position < end]
+    tally.quarantined += len(chunk.bad)
+    tally.count("unmatched_returns", sum(start <= position < end for position in block.unmatched))
+    tally.count("assumed_openings", block.assumed.between(start, end).height)
+    chunk.taken += rows.filter(pl.col("outcome").is_in(["duplicate", "settled"]))["row_no"].to_list()
+
+
+def _touch(unit: Unit, block: Block, start: int, end: int) -> None:
+    for order_id in set(block.tables["order_line"].between(start, end)["order_id"]):
+        unit.touch("orders", "order", order_id)
+    for return_id in block.tables["return_line"].between(start, end)["id"]:
+        unit.touch("returns", "return", return_id)
+    for reference in set(block.tables["order_charge"].between(start, end)["order_ref"]):
+        unit.touch("orders", "charge", reference)
+
+
+def _one_by_one(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, openings: pl.DataFrame, *, is_heard: bool) -> None:
+    singles = SingleRows(unit, plan)
+    first = list(openings.select("at", "sku", "occurred_at", "quantity").iter_rows())
+    singles.load(rows)
+    for row in rows.iter_rows(named=True):
+        while first and first[0][0] <= row["at"]:
+            singles.open(*first.pop(0)[1:])
+        outcome = singles.take(row)
+        if isinstance(outcome, Bad):
+            chunk.bad.append(outcome)
+            chunk.tally.quarantined += 1
+            continue
+        chunk.taken.append(row["row_no"])
+        if outcome == "imported":
+            chunk.tally.imported += 1
+            chunk.tally.count(_COUNTED[row["role"]])
+            chunk.tally.count("unmatched_returns", int(row["role"] == "return" and singles.is_unmatched(row)))
+        elif outcome == "updated":
+            chunk.tally.updated += 1
+        else:
+            chunk.tally.duplicates += 1
+    for _, sku, at, units in first:
+        singles.open(sku, at, units)
+    told = rows.filter(pl.col("event_row").is_in(singles.events)).rename({"at": "position"})
+    insert_frame(unit.connection, event, events(plan, told).drop("position"))
+    if is_heard:
+        chunk.keys += singles.keys
+
+
+def _name_keys(plan: OrderPlan, chunk: Chunk, block: Block, start: int, end: int) -> None:
+    """What parked events may wait for, of the rows that needed no ledger."""
+    settled = block.outcomes.between(start, end).filter(pl.col("outcome") == "settled")
+    rows = settled.filter(pl.col("role") == "line")
+    prefix = f"{plan.channel_id}:"
+    chunk.keys += [f"return:{prefix}{ref}" for ref in settled.filter(pl.col("role") == "return")["order_ref"].unique(maintain_order=True)]
+    sent = rows.filter(pl.col("shipment_ref").is_not_null()).select("order_ref", "shipment_ref").unique(maintain_order=True)
+    chunk.keys += [f"shipment:{prefix}{ref}:{package}" for ref, package in sent.iter_rows()]
+    chunk.keys += [f"order:{prefix}{ref}" for ref in rows["order_ref"].unique(maintain_order=True)]
+    chunk.keys += [f"line:{prefix}{ref}:{line}" for ref, line in rows.select("order_ref", "line_ref").iter_rows()]

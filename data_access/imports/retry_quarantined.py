@@ -1,0 +1,206 @@
+"""Trying quarantined rows again: each goes the way it would have gone in its import, with that import's mapping and header."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.engine import RowIds, now_us, reading, retrying, row_ids, writing
+from data_access.imports.create_master_data import create_codes, release_keys
+from data_access.imports.files.mapping import parse_mapping
+from data_access.imports.files.orders import TOLD, normalised
+from data_access.imports.files.reader import read_text
+from data_access.imports.files.recipe import Recipe
+from data_access.imports.files.tables import TABLES, parse_table, table_rows
+from data_access.imports.order_plan import Chunk, OrderPlan
+from data_access.imports.order_writer import write_rows
+from data_access.imports.return_matching import match_returns, with_skus
+from data_access.imports.table_rows import write_table
+from data_access.schema.audit import import_run, inbox_item
+from data_access.schema.catalog import listing
+from data_access.write import lookups as catalogues
+from data_access.write.bulk import among
+from data_access.write.unit_of_work import Unit
+
+ITEMS_A_TRANSACTION: Final = 200
+WAITING_CODES: Final = ("unknown_sku", "unknown_location", "unknown_channel", "incomplete_kit")
+"""Reasons that may be gone once a table file has been imported."""
+
+Item = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """How many items were taken in and closed, and how many wait on."""
+
+    taken: int = 0
+    waiting: int = 0
+
+    def __add__(self, other: "Retried") -> "Retried":
+        return Retried(self.taken + other.taken, self.waiting + other.waiting)
+
+    def __str__(self) -> str:
+        return f"{self.taken} taken in, {self.waiting} still wait."
+
+
+def retry_waiting(engine: Engine) -> Retried:
+    """Try again what waits for a listing that has a SKU now, or for something that a table file may have brought."""
+    total = Retried()
+    while True:
+        # what arrives may be what others wait for: a product for its listing, the listing for its order lines
+        retried = retry_rows(engine, _ready(engine))
+        total = Retried(total.taken + retried.taken, retried.waiting)
+        if retried.taken == 0:
+            return total
+
+
+def _ready(engine: Engine) -> list[int]:
+    i = inbox_item.c
+    mapped = sa.and_(listing.c.channel_id == i.channel_id, listing.c.external_sku == i.external_sku, listing.c.sku.is_not(None))
+    query = (
+        sa.select(i.id)
+        .join(listing, mapped, isouter=True)
+        .where(i.status == "open", i.kind == "row", sa.or_(i.reason_code.in_(WAITING_CODES), listing.c.listing_id.is_not(None)))
+        .order_by(i.id)
+    )
+    with reading(engine) as connection:
+        return list(connection.execute(query).scalars())
+
+
+def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
+    """Try rows again, some hundred in a transaction; what is not open, or no row of a file, is passed over."""
+    ids, total = row_ids(engine), Retried()
+    for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
+        part = item_ids[start : start + ITEMS_A_TRANSACTION]
+        for attempt in retrying():
+            with attempt:
+                ids.reserve(20_000 * 4 ** (attempt.retry_state.attempt_number - 1))
+                try:
+                    with writing(engine) as connection:
+                        before = Unit(connection, ids)
+                        before.lock_parents(None)
+                        retried, keys = retry_in(connection, ids, part)
+                        release_keys(before, keys)
+                except BaseException:
+                    catalogues.forget()
+                    raise
+        total += retried
+    return total
+
+
+def retry_in(connection: Connection, ids: RowIds, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
+    """Try rows again in a transaction that holds all parents locked. Also what parked events may wait for now."""
+    items = _open_rows(connection, item_ids)
+    by_run: dict[int, list[Item]] = {}
+    for item in items:
+        by_run.setdefault(item["import_run_id"], []).append(item)
+    taken, keys = 0, []
+    for run_id, chosen in sorted(by_run.items()):
+        run = dict(connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().one())
+        together = _together(connection, run_id, chosen, is_kits=run["kind"] == "kits")
+        unit, chunk = _write(connection, ids, run, together)
+        _account(unit, run_id, chunk)
+        taken += _close(unit, together, chunk)
+        unit.flush()
+        keys += chunk.keys
+    return Retried(taken, len(items) - taken), keys
+
+
+def _open_rows(connection: Connection, item_ids: Sequence[int]) -> list[Item]:
+    i = inbox_item.c
+    query = sa.select(inbox_item).where(among(connection, i.id, list(item_ids)), i.kind == "row", i.status == "open")
+    return [dict(row) for row in connection.execute(query.order_by(i.id)).mappings()]
+
+
+def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is_kits: bool) -> list[Item]:
+    """The items of the run with the same references, in the file's order: they number each other's occurrences.
+
+    Of a kit, which comes whole or not at all, all open rows are tried.
+    """
+    i = inbox_item.c
+    references = sorted({item["reference"] for item in chosen})
+    query = sa.select(inbox_item).where(i.import_run_id == run_id, among(connection, i.reference, references), i.kind == "row")
+    if is_kits:
+        query = query.where(i.status == "open")
+        chosen_ids = None
+    else:
+        chosen_ids = {item["id"] for item in chosen}
+    found = [dict(row) for row in connection.execute(query.order_by(i.line_number, i.id)).mappings()]
+    for item in found:
+        item["is_chosen"] = chosen_ids is None or item["id"] in chosen_ids
+    return found
+
+
+def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: Sequence[Item]) -> tuple[Unit, Chunk]:
+    recipe = Recipe.from_json(run["recipe"])
+    texts = [(row_no, item["line_number"], item["mended"] or item["content"]) for row_no, item in enumerate(items)]
+    chosen = pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["is_chosen"]])
+    source = f"import:{run['mapping']}"
+    if run["kind"] in TABLES:
+        table = parse_table(run["kind"], recipe.mapping, run["mapping"])
+        contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
+        unit = Unit(connection, ids)
+        return unit, write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
+    mapping = parse_mapping(recipe.mapping, run["mapping"])
+    contents = read_text(recipe.header, texts, mapping.file, list(dict.fromkeys(mapping.columns.named.values())))
+    rows = normalised(contents, mapping, _told(items)).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
+    goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
+    keys = []
+    if mapping.skus.unknown == "create":
+        keys = create_codes(Unit(connection, ids), goods, mapping)
+        catalogues.forget()
+    goods = with_skus(connection, goods, mapping)
+    unit = Unit(connection, ids)
+    chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(connection, goods, mapping, source)), rows)
+    chunk.keys += keys
+    return unit, chunk
+
+
+def _told(items: Sequence[Item]) -> pl.DataFrame:
+    """What the files said of the rows beside their texts; the occurrence of a mended row is counted anew."""
+    rows = []
+    for row_no, item in enumerate(items):
+        told = json.loads(item["told"] or "{}")
+        if item["mended"] is not None:
+            told.pop("occurrence", None)
+        rows.append({**dict.fromkeys(TOLD), **told, "row_no": row_no})
+    return pl.DataFrame(rows, schema=TOLD)
+
+
+def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
+    """Rows that arrive now were counted as quarantined by their import."""
+    tally, r = chunk.tally, import_run.c
+    arrived = tally.imported + tally.updated + tally.duplicates
+    if arrived:
+        unit.connection.execute(
+            sa.update(import_run)
+            .where(r.id == run_id)
+            .values(
+                imported=r.imported + tally.imported,
+                updated=r.updated + tally.updated,
+                duplicates=r.duplicates + tally.duplicates,
+                quarantined=r.quarantined - arrived,
+            )
+        )
+
+
+def _close(unit: Unit, items: Sequence[Item], chunk: Chunk) -> int:
+    """Resolve the items that were taken; tell the others what is wrong now."""
+    for row_no in chunk.taken:
+        _change(unit, items[row_no], {"status": "resolved", "closed_at": now_us()})
+    for bad in chunk.bad:
+        item = items[bad.row_no]
+        told = {"reason": bad.reason, "reason_code": bad.code, "external_sku": bad.external_sku}
+        if any(item[name] != value for name, value in told.items()):
+            _change(unit, item, told)
+    return len(chunk.taken)
+
+
+def _change(unit: Unit, item: Item, values: Mapping[str, Any]) -> None:
+    where = inbox_item.c.id == item["id"]
+    unit.connection.execute(sa.update(inbox_item).where(where).values(**values, version=inbox_item.c.version + 1))
+    unit.touch("inbox", "item", item["id"])

@@ -1,0 +1,90 @@
+"""Importing files of products, kits, listings, locations, channels, suppliers and stock counts."""
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+from sqlalchemy.engine import Engine
+
+from data_access.imports.create_master_data import release_keys
+from data_access.imports.files.reader import read_records
+from data_access.imports.files.recipe import Recipe
+from data_access.imports.files.tables import Kind, load_table_mapping, table_rows
+from data_access.imports.import_run import ImportResult, Job, Progress, Run, Tally, Work
+from data_access.imports.quarantine import Quarantine
+from data_access.imports.retry_quarantined import retry_waiting
+from data_access.imports.table_rows import write_table
+from data_access.store.lifecycle import require_current
+from data_access.write.unit_of_work import Unit
+
+_IDS_A_ROW: Final = 24
+
+
+def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = None, progress: Progress | None = None) -> ImportResult:
+    """Import a file of one kind. What waited in the inbox for what it brings is tried again.
+
+    Args:
+        engine: the store.
+        kind: products, kits, listings, locations, channels, suppliers or counts.
+        path: the file, plain or gzip.
+        mapping: path of a TOML file, where columns have other names than `docs/importing.md` says.
+        progress: called after each chunk.
+
+    Raises:
+        InvalidInput: the kind, the mapping or the file cannot be used; nothing was written.
+        Conflict: another process imports the same file.
+        StoreOutOfDate, StoreUnavailable: see there; what was taken in stays.
+
+    """
+    require_current(engine)
+    loaded, table = load_table_mapping(kind, mapping)
+    contents = read_records(path, table.mapping.file, table.needed, table.optional)
+    rows, texts = table_rows(contents, table), contents.texts
+    recipe = Recipe(loaded.text, contents.header_text, {})
+    run = Run(engine, Job(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
+    work = Work(_IDS_A_ROW)
+    if table.kind == "kits":
+        rows, ends = _by_kit(rows)
+        work = Work(_IDS_A_ROW, ends)
+    source = f"import:{loaded.name}"
+    quarantine = Quarantine(engine, source, run.id, None, texts)
+
+    run.go_through(rows.height, _TableWriter(table.kind, source, rows, quarantine), progress, work)
+    result = run.finish()
+    retry_waiting(engine)
+    return result
+
+
+class _TableWriter:
+    """Writes the rows of one import, chunk by chunk: see `import_run.Writer`."""
+
+    def __init__(self, kind: Kind, source: str, rows: pl.DataFrame, quarantine: Quarantine) -> None:
+        self._kind = kind
+        self._source = source
+        self._rows = rows
+        self._quarantine = quarantine
+        self._keys: list[str] = []
+
+    def prepare(self, start: int, end: int) -> None:
+        """Nothing is worked out beforehand."""
+
+    def write(self, unit: Unit, start: int, end: int) -> Tally:
+        """Take in some rows."""
+        self._quarantine.begin(start)
+        chunk = write_table(unit, self._kind, self._source, self._rows.slice(start, end - start))
+        self._quarantine.keep(unit, chunk.bad, chunk.tally)
+        self._quarantine.resolve(unit, chunk.taken)
+        self._keys = chunk.keys
+        return chunk.tally
+
+    def flushed(self, unit: Unit) -> None:
+        """Release what waited for the rows."""
+        release_keys(unit, self._keys)
+
+
+def _by_kit(rows: pl.DataFrame) -> tuple[pl.DataFrame, list[int]]:
+    """Rows of a kit together, in the order in which kits first appear, and the positions where kits end."""
+    rows = rows.with_columns(first=pl.col("row_no").min().over("reference")).sort("first", "row_no")
+    rows = rows.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
+    ends = (rows.group_by("first", maintain_order=True).agg(pl.col("position").max()).get_column("position") + 1).to_list()
+    return rows.drop("first"), ends

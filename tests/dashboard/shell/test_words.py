@@ -1,0 +1,33 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboard.shell import words
+from data_access.domain.availability import RULES
+from data_access.queries.stock import STATES
+
+
+def test_every_state_and_rule_has_its_words() -> None:
+    assert set(words.STATE_LABELS) == set(words.STATE_ICONS) == set(STATES)
+    assert set(words.RULES) == set(RULES)
+    assert words.state("oversell") == "⚠ About to oversell"
+    assert words.rule("kit component", "DESK-1") == "DESK-1 decides, the kit's scarcest component"
+    assert words.rule(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(None, "no data yet"), (-3.0, "0 s"), (59.4, "59 s"), (60.0, "1 min"), (3_599.0, "59 min"), (3_600.0, "1 h"), (172_800.0, "2 days")],
+)
+def test_an_age_is_told_in_the_largest_unit_that_says_enough(seconds: float | None, told: str) -> None:
+    assert words.age(seconds) == told
+
+
+def test_numbers_and_moments() -> None:
+    assert [words.units(value) for value in (None, 0, -1_234)] == ["—", "0", "-1,234"]
+    assert [words.counted(value, "unit") for value in (1, 2)] == ["1 unit", "2 units"]
+    assert words.moment(datetime(2026, 11, 23, 9, 5, tzinfo=UTC)) == "2026-11-23 09:05:00"
+
+
+def test_nothing_in_a_text_is_read_as_markdown() -> None:
+    assert words.plain("a*b_[x](y)") == "a\\*b\\_\\[x\\]\\(y\\)"

@@ -1,0 +1,121 @@
+"""What a file may do to its reader."""
+
+import gzip
+import resource
+from pathlib import Path
+
+import pytest
+
+from data_access.errors import InvalidInput
+from data_access.imports.files.mapping import FilePart
+from data_access.imports.files.reader import MAX_RECORD_BYTES, Contents, read_records, read_text
+
+PART = FilePart()
+
+
+def read(path: Path, raw: bytes, part: FilePart = PART, needed: tuple[str, ...] = ("a", "b")) -> Contents:
+    path.write_bytes(raw)
+    return read_records(path, part, needed)
+
+
+def rows(contents: Contents) -> list[tuple[object, ...]]:
+    return contents.frame.select("line_number", "a", "b").rows()
+
+
+def bad(contents: Contents) -> list[tuple[int, str, str]]:
+    return [(record.line_number, record.code, record.text) for record in contents.bad]
+
+
+def test_cells_are_stripped_and_empty_ones_are_null(tmp_path: Path) -> None:
+    found = read(tmp_path / "f.csv", b'\xef\xbb\xbfb , x,a\r\n 1 ,y, \r\n\r\n"2",y,"  p""q "\r\n')
+    assert rows(found) == [(2, None, "1"), (4, 'p"q', "2")]
+    assert found.texts(0) == " 1 ,y, "
+    assert found.bad == ()
+
+
+def test_quoted_line_breaks_keep_the_line_numbers(tmp_path: Path) -> None:
+    found = read(tmp_path / "f.csv", b'a,b\n"one\ntwo\n",1\nx,2\n"three\n\nfour",3\ny,4')
+    assert rows(found) == [(2, "one\ntwo", "1"), (5, "x", "2"), (6, "three\n\nfour", "3"), (9, "y", "4")]
+    assert found.texts(0) == '"one\ntwo\n",1'
+
+
+def test_a_stray_quote_costs_its_own_row_alone(tmp_path: Path) -> None:
+    found = read(tmp_path / "f.csv", b'a,b\n1,2\n3",4\n5,6\n"7\n8",9\n10,"11\n12,13\n')
+    assert rows(found) == [(2, "1", "2"), (4, "5", "6"), (5, "7\n8", "9"), (8, "12", "13")]
+    assert bad(found) == [(3, "unbalanced_quotes", '3",4'), (7, "unbalanced_quotes", '10,"11')]
+    found = read(tmp_path / "f.csv", b'a,b\nx"y"z,1\n"p"q,2\n')
+    assert bad(found) == [(3, "unbalanced_quotes", '"p"q,2')]
+
+
+def test_rows_of_another_width_are_kept(tmp_path: Path) -> None:
+    found = read(tmp_path / "f.csv", b"a,b\n1\n1,2\n1,2,3\n")
+    assert rows(found) == [(3, "1", "2")]
+    assert bad(found) == [(2, "wrong_fields", "1"), (4, "wrong_fields", "1,2,3")]
+    assert found.bad[0].reason.startswith("The row has 1 fields where the header has 2")
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    found = read(tmp_path / "f.csv", b"a,b\nok,1\ncaf\xe9,2\nok,3\nz\x00,4\nok,5\n")
+    assert [row[0] for row in rows(found)] == [2, 4, 6]
+    assert bad(found) == [(3, "undecodable", "caf\\xe9,2"), (5, "undecodable", "z\\x00,4")]
+    assert rows(read(tmp_path / "f.csv", b"a,b\ncaf\xe9,2\n", FilePart(encoding="cp1252"))) == [(2, "caf\xe9", "2")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "part", "sentence"),
+    [
+        (b"", PART, "is empty"),
+        (b"a,c\n1,2\n", PART, "lacks the column 'b'"),
+        (b"x,y\n1,2\n", PART, "lacks the columns 'a', 'b'"),
+        (b"a,b,a\n1,2,3\n", PART, "has the column 'a' more than once"),
+        ("a,b\n1,2\n".encode("utf-16"), PART, "is not utf-8 text"),
+        (b"a,b\n\xe9,1\n\xe9,2\nx,3\n", PART, "Most rows of .* are not utf-8 text"),
+        (b'a,"b\n1,2\n', PART, "its quotes do not match"),
+        (b"a" * (MAX_RECORD_BYTES + 5), PART, "it is not a header"),
+        (b"a;b\n1;2\n", PART, "check the file, the delimiter and the mapping"),
+        (gzip.compress(b"a,b\n" + b"1,2\n" * 9_000, mtime=0)[:-20], PART, "cut short"),
+        (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-8] + b"12345678", PART, "damaged"),
+    ],
+    ids=["empty", "no_b", "other", "twice", "utf16", "latin", "quotes", "long", "semicolons", "cut", "damaged"],
+)
+def test_files_that_are_refused(tmp_path: Path, raw: bytes, part: FilePart, sentence: str) -> None:
+    with pytest.raises(InvalidInput, match=sentence) as caught:
+        read(tmp_path / "f.csv", raw, part)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.csv", tmp_path):
+        with pytest.raises(InvalidInput, match="cannot be read"):
+            read_records(path, PART, ["a"])
+
+
+def test_other_encodings_delimiters_preambles_and_footers(tmp_path: Path) -> None:
+    part = FilePart(encoding="utf-16", delimiter="\t", preamble_rows=2, footer=r"record\(s\) downloaded")
+    raw = "Orders\n\na\tb\nü\t1\nz\t2\n\n2 record(s) downloaded\n".encode("utf-16")
+    assert rows(read(tmp_path / "f.csv", raw, part)) == [(4, "ü", "1"), (5, "z", "2")]
+
+
+def test_gzip_is_told_by_its_bytes(tmp_path: Path) -> None:
+    assert rows(read(tmp_path / "f.csv", gzip.compress(b"a,b\n1,2\n"))) == [(2, "1", "2")]
+
+
+def test_a_line_of_a_gigabyte_is_one_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv.gz"
+    with gzip.open(path, "wb", compresslevel=1) as handle:
+        handle.write(b"a,b\n1,2\n")
+        for _ in range(1_000):
+            handle.write(b"x" * 1_000_000)
+        handle.write(b"\n3,4\n")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    found = read_records(path, PART, ("a", "b"))
+    assert rows(found) == [(2, "1", "2"), (4, "3", "4")]
+    assert [(record.line_number, record.code, len(record.text)) for record in found.bad] == [(3, "too_long", 10_000)]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+def test_single_records(tmp_path: Path) -> None:
+    found = read_text("b, a", [(0, 7, '"x\ny",1'), (2, 9, "1,2,3"), (3, 10, 'p"')], PART, ("a", "b"))
+    assert rows(found) == [(7, "1", "x\ny")]
+    assert bad(found) == [(9, "wrong_fields", "1,2,3"), (10, "wrong_fields", 'p"')]
+    assert found.texts(2) == "1,2,3"
