@@ -47,6 +47,7 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
         "ONHAND_VAR_DIR": str(settings.var_dir.absolute()),
         "ONHAND_HOST": settings.host,
         "ONHAND_PORT": str(settings.port),
+        "ONHAND_ORIGINS": ",".join(settings.origins),
     }
 
 

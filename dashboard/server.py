@@ -1,4 +1,4 @@
-"""The app's process: Streamlit with the options of `.streamlit/config.toml`, whatever folder it is started in."""
+"""The app's process: Streamlit behind the guard, with the options of `.streamlit/config.toml`, whatever folder it is started in."""
 
 import logging
 import os
@@ -11,9 +11,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.websockets import WebSocketDisconnected
+from streamlit import file_util
 
+from dashboard.guard import Guard, content_security_policy
 from dashboard.settings import Settings, settings
+from dashboard.shell.scripts import SCRIPTS
 from data_access.errors import InvalidInput, OnHandError
 
 HERE: Final = Path(__file__).resolve().parent
@@ -53,7 +57,7 @@ def _dotted(sections: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def web_app(used: Settings) -> st.App:
-    """The app as the server runs it. Once it is ready it says where it is."""
+    """The app as the server runs it, behind the guard. Once it is ready it says where it is."""
 
     @asynccontextmanager
     async def announced(_app: st.App) -> AsyncIterator[None]:
@@ -61,7 +65,9 @@ def web_app(used: Settings) -> st.App:
         print(f"OnHand is at http://{host}:{used.port} (Ctrl-C ends it)", flush=True)  # noqa: T201 - for who runs `onhand serve`
         yield
 
-    return st.App(HERE / "app.py", lifespan=announced)
+    page = Path(file_util.get_static_dir(), "index.html").read_text(encoding="utf-8")
+    guard = Middleware(Guard, host=used.host, origins=used.origins, policy=content_security_policy(page, SCRIPTS))
+    return st.App(HERE / "app.py", middleware=[guard], lifespan=announced)
 
 
 def main() -> None:

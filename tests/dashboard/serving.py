@@ -30,7 +30,6 @@ class Server:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.port = free_port()
-        self.host = environment.get("ONHAND_HOST", "127.0.0.1")
         self.log = folder.with_name(f"{folder.name}.log")
         with self.log.open("wb") as messages:
             self.process = subprocess.Popen(
@@ -44,7 +43,7 @@ class Server:
     def wait(self) -> None:
         """Wait until it answers."""
         deadline = time.monotonic() + 60
-        while not is_healthy(self.host, self.port):
+        while not is_healthy("127.0.0.1", self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"the app did not come up:\n{self.log.read_text(errors='replace')}")
             time.sleep(0.1)
