@@ -140,9 +140,9 @@ def test_an_interrupted_forecast_says_so_and_goes_on(page: Page, address: str, s
 
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/demand")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     choose(page, "user-choice", "Demo viewer · viewer")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Start a forecast", exact=True)).to_be_disabled()
 
 
