@@ -546,6 +546,7 @@ def _report(result: "ImportResult", as_json: bool) -> None:
 
 def main() -> None:
     """Entry of the `onhand` command: what a person can cause is one sentence on stderr and exit code 2."""
+    os.umask(0o077)  # what it and its children make is its owner's alone
     try:
         app()
     except OnHandError as error:

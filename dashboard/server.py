@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnected
 from streamlit import file_util
 
 from dashboard.guard import Guard, content_security_policy
+from dashboard.private_files import OTHERS, make_private
 from dashboard.settings import Settings, settings
 from dashboard.shell.scripts import SCRIPTS
 from data_access.errors import InvalidInput, OnHandError
@@ -72,9 +73,11 @@ def web_app(used: Settings) -> st.App:
 
 def main() -> None:
     """Serve the app until SIGINT or SIGTERM, with exit code 0 then; what a person can cause is a sentence and exit code 2."""
+    os.umask(OTHERS)
     try:
         used = settings()
         options = streamlit_options(used)
+        make_private(used)
     except OnHandError as error:
         print(error, file=sys.stderr)  # noqa: T201 - a process's last words
         sys.exit(BAD_INPUT)
