@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.addresses import is_loopback, places
+from dashboard.shell import words
 from data_access.domain.permissions import Permission, may, needed
 
 UNAUTHENTICATED: Final = "unauthenticated (this computer)"
@@ -57,7 +58,7 @@ def choose(permission: Permission) -> bool:
     if may(role(), permission):
         return True
     if hindrance:
-        st.caption(f"Everyone is a viewer here: there is no login yet, and {hindrance}.")
+        st.caption(f"Everyone is a viewer here: there is no login yet, and {words.plain(hindrance)}.")
     elif users.is_empty():
         st.caption("Nobody may change anything yet: add people with `onhand users add NAME --role ops`.")
     else:

@@ -19,6 +19,7 @@ from websockets.sync.client import connect
 from dashboard.addresses import Origin, Place, is_loopback, origin, places
 from dashboard.guard import BROKEN, FOREIGN, NO_HOST, NO_ORIGIN, Guard, content_security_policy
 from dashboard.settings import Settings
+from tests.conftest import ROOT
 from tests.dashboard.serving import Server, first_message, served
 
 SHOP = "https://stock.example.com"
@@ -234,6 +235,11 @@ def test_inline_scripts_are_allowed_by_their_hash_and_nothing_may_be_evaluated()
         "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
         "form-action 'self'; frame-ancestors 'none'"
     )
+
+
+def test_browser_tests_wait_in_a_way_that_the_policy_lets_through() -> None:
+    waiting = "page.wait_for_" + "function"  # evaluates text in the page: `wait_for` of tests/e2e/driving.py does not
+    assert [path.name for path in (ROOT / "tests" / "e2e").glob("*.py") if waiting in path.read_text(encoding="utf-8")] == []
 
 
 @pytest.fixture(scope="module")
