@@ -7,6 +7,7 @@ whose parent is missing (its order, listing, SKU, ...) is parked, and applied in
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 import sqlalchemy as sa
@@ -14,12 +15,12 @@ from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
 from data_access.domain.events import Event, parse
-from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.engine import now_us
 from data_access.events.handlers import APPLY, NotYet, Refused, World, keys_of, listings_of, skus_of
 from data_access.prepared import Prepared, in_list
 from data_access.schema.audit import inbox_item
 from data_access.schema.stock import event as event_table
-from data_access.write import lookups as catalogues
+from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
 Status = Literal["applied", "duplicate", "parked", "conflict", "refused"]
@@ -97,21 +98,14 @@ def ingest(engine: Engine, events: Sequence[Event], synced: Mapping[str, int] | 
         StoreUnavailable: the database refused; nothing was taken in.
 
     """
-    ids = row_ids(engine)
-    for attempt in retrying():
-        with attempt:
-            ids.reserve(_ids_needed(events) * 4 ** (attempt.retry_state.attempt_number - 1))
-            try:
-                with writing(engine) as connection:
-                    unit = Unit(connection, ids)
-                    outcomes = take_in(unit, events)
-                    for channel_id, until in (synced or {}).items():
-                        unit.saw_channel(channel_id, until, now_us())
-                    unit.flush()
-            except BaseException:
-                catalogues.forget()
-                raise
-    return outcomes
+
+    def take(unit: Unit) -> list[Outcome]:
+        outcomes = take_in(unit, events)
+        for channel_id, until in (synced or {}).items():
+            unit.saw_channel(channel_id, until, now_us())
+        return outcomes
+
+    return work(engine, SYSTEM, None, take, rows=_ids_needed(events))
 
 
 def ingest_json(engine: Engine, lines: Sequence[str], source: str) -> list[Outcome]:
@@ -130,17 +124,14 @@ def ingest_json(engine: Engine, lines: Sequence[str], source: str) -> list[Outco
             refused.append((line, _reference(line), _sentence(error)))
     outcomes = ingest(engine, events) if events else []
     if refused:
-        ids = row_ids(engine)
-        for attempt in retrying():
-            with attempt:
-                ids.reserve(len(refused))
-                with writing(engine) as connection:
-                    unit = Unit(connection, ids)
-                    for text, reference, reason in refused:
-                        add_to_inbox(unit, "event", source, reference, reason, "invalid_event", text)
-                    unit.flush()
+        work(engine, SYSTEM, None, partial(_quarantine, source, refused), rows=len(refused))
         outcomes += [Outcome(source, reference, "refused", reason=reason) for _, reference, reason in refused]
     return outcomes
+
+
+def _quarantine(source: str, refused: Sequence[tuple[str, str, str]], unit: Unit) -> None:
+    for text, reference, reason in refused:
+        add_to_inbox(unit, "event", source, reference, reason, "invalid_event", text)
 
 
 def release(unit: Unit, keys: Iterable[str]) -> int:

@@ -82,7 +82,7 @@ def long_file(path: Path) -> Path:
 CHILD = """
 import sys
 from pathlib import Path
-from data_access.commands.imports import import_orders
+from data_access.imports.order_import import import_orders
 from data_access.engine import open_engine
 import_orders(open_engine(sys.argv[1]), Path(sys.argv[2]), "online-retail", sys.argv[3] or None)
 """
