@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
-from data_access.domain.events import parse
 from data_access.engine import now_us
 from data_access.errors import Conflict, InvalidInput
 from data_access.events.ingest import take_in
+from data_access.events.registry import parse
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.orders import MAX_TEXT
 from data_access.imports.files.reader import MAX_RECORD_BYTES

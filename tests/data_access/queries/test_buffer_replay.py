@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, remove, save
-from data_access.domain import events as ev
 from data_access.domain.buffer_replay import BY_SKU, Demand, by_sku, moments
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import now_us, reading
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries import catalog
 from data_access.queries.buffer_replay import LONGEST_DELAY, back_test, demand, versions
