@@ -5,9 +5,8 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.inbox import forms as inbox
-from dashboard.shell import empty, errors, header, said, user, words
+from dashboard.shell import empty, errors, header, reads, said, user, words
 from dashboard.stock import filters
 from data_access.commands import inbox as commands
 from data_access.errors import OnHandError
@@ -31,7 +30,7 @@ def done(command: Callable[[], object]) -> None:
 
 def decided(decision: inbox.Decision) -> object:
     """The command for a decision on items."""
-    engine, actor = cache.engine(), user.current()
+    engine, actor = reads.engine(), user.current()
     if decision.act == "dismiss":
         commands.dismiss(engine, decision.ids, decision.why, actor)
         return f"{words.counted(len(decision.ids), 'item')} dismissed."
@@ -43,14 +42,14 @@ def decided(decision: inbox.Decision) -> object:
 def mapped(mapping: inbox.Mapping) -> object:
     """The command for a listing's SKU."""
     found = commands.map_listing(
-        cache.engine(), mapping.channel_id, mapping.external_sku, mapping.sku, user.current(), "mapped in the inbox", mapping.version
+        reads.engine(), mapping.channel_id, mapping.external_sku, mapping.sku, user.current(), "mapped in the inbox", mapping.version
     )
     return f"{mapping.external_sku} now sells {mapping.sku}. {found}"
 
 
 def gave_up(decision: inbox.Decision) -> object:
     """The command for parked events that are given up."""
-    commands.dismiss_parked(cache.engine(), decision.ids, decision.why, user.current())
+    commands.dismiss_parked(reads.engine(), decision.ids, decision.why, user.current())
     return f"{words.counted(len(decision.ids), 'event')} dismissed."
 
 
@@ -58,7 +57,7 @@ header.show("What could not be taken in, and what does it wait for?", watches=("
 said.show(PAGE)
 can_change = user.choose("work the inbox")
 
-waiting = dict(queries.counts(cache.engine()).iter_rows())
+waiting = dict(queries.counts(reads.engine()).iter_rows())
 counts = {
     "listings": waiting.get("listing", 0),
     "rows": waiting.get("row", 0) + waiting.get("event", 0),
@@ -71,25 +70,25 @@ tab = inbox.choose_tab(filters.TABS, counts, first)
 if counts[tab] == 0:
     empty.all_well(f"{filters.TABS[tab]}: nothing waits here.")
 elif tab == "listings":
-    names = {row["channel_id"]: row["name"] for row in cache.channels().iter_rows(named=True)}
-    products = cache.stock_table(StockFilter()).select("sku", "name")
-    mapping = inbox.listings(queries.listings_without_sku(cache.engine()), products, names, can_change)
+    names = {row["channel_id"]: row["name"] for row in reads.channels().iter_rows(named=True)}
+    products = reads.stock_table(StockFilter()).select("sku", "name")
+    mapping = inbox.listings(queries.listings_without_sku(reads.engine()), products, names, can_change)
     if mapping:
         done(partial(mapped, mapping))
 elif tab == "rows":
     text = st.text_input("Order, reason or text", key="find", bind="query-params", placeholder="Search", width=320)
-    rows = inbox.together([queries.items(cache.engine(), InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
+    rows = inbox.together([queries.items(reads.engine(), InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
     st.caption(f"{words.units(rows.height)} of {words.units(counts[tab])} shown, the oldest first.")
     decision = inbox.items(rows, "rows", can_change, can_retry=True)
     if decision:
         done(partial(decided, decision))
 elif tab == "conflicts":
     st.caption("The first event stands. Send what changed as an event of its own, then dismiss the conflict.")
-    rows = queries.items(cache.engine(), InboxFilter(kind="conflict", limit=SHOWN))
+    rows = queries.items(reads.engine(), InboxFilter(kind="conflict", limit=SHOWN))
     decision = inbox.items(rows, "conflicts", can_change, can_retry=False)
     if decision:
         done(partial(decided, decision))
 else:
-    decision = inbox.parked(queries.parked(cache.engine()), "parked", can_change)
+    decision = inbox.parked(queries.parked(reads.engine()), "parked", can_change)
     if decision:
         done(partial(gave_up, decision))

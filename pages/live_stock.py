@@ -4,20 +4,19 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.overview import attention
-from dashboard.shell import empty, header, kpis
+from dashboard.shell import empty, header, kpis, reads
 from dashboard.stock import explain, filters, pictures, tables
 
 PAGE = "stock"
 
 header.show("What can we sell now, and what is about to run out?", watches=("catalog", "channels", "purchasing", "stock"))
-if cache.store_info().is_empty:
+if reads.store_info().is_empty:
     empty.empty_store()
     st.stop()
 
 where = filters.stock()
-rows = cache.stock_table(where)
+rows = reads.stock_table(where)
 if rows.is_empty():
     empty.nothing_matches("SKU", filters.reset, PAGE)
 else:
@@ -28,7 +27,7 @@ else:
         "backordered": ("Most first", partial(filters.sort_by, "backordered")),
         "skus_out": ("Show them", partial(filters.only_state, "out")),
     }
-    kpis.row(cache.kpis(where), sorts, PAGE)
+    kpis.row(reads.kpis(where), sorts, PAGE)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         pictures.stock(where, PAGE)

@@ -8,8 +8,9 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
+from dashboard.shell import reads as shared
 from dashboard.shell import records, words
 from data_access.commands.buffers import MOST_AT_ONCE, Change
 from data_access.domain.buffer_bulk import planned, with_plan
@@ -57,7 +58,7 @@ def show(rows: pl.DataFrame, can_change: bool) -> Asked | None:
 def _filters() -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         channel_id = records.ask_channel()
-        categories = st.multiselect("Category", cache.categories(), key="category", bind="query-params", placeholder="All", width=280)
+        categories = st.multiselect("Category", shared.categories(), key="category", bind="query-params", placeholder="All", width=280)
         text = st.text_input("SKU or name", key="q", bind="query-params", placeholder="Search", width=220)
     return {"channel_id": channel_id, "categories": tuple(categories), "text": text.strip().lower()}
 
@@ -72,7 +73,7 @@ def _matching(rows: pl.DataFrame, where: Mapping[str, Any]) -> pl.DataFrame:
     if where["channel_id"]:
         keep &= covers("channel_id", pl.col("channel_id") == where["channel_id"])
     if where["categories"]:
-        skus = cache.products().filter(pl.col("category").is_in(where["categories"]))["sku"]
+        skus = shared.products().filter(pl.col("category").is_in(where["categories"]))["sku"]
         keep &= covers("category", pl.col("category").is_in(where["categories"])) & covers("sku", pl.col("sku").is_in(skus.implode()))
     if where["text"]:
         found = _found(where["text"])
@@ -83,7 +84,7 @@ def _matching(rows: pl.DataFrame, where: Mapping[str, Any]) -> pl.DataFrame:
 
 def _found(text: str) -> pl.DataFrame:
     like = [pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("sku", "name")]
-    return cache.products().filter(pl.any_horizontal(like))
+    return shared.products().filter(pl.any_horizontal(like))
 
 
 # ---- the grid ------------------------------------------------------------------------------------------------------
@@ -145,7 +146,7 @@ def _edited(row: Mapping[str, Any], edit: Mapping[str, Any]) -> Change:
 
 
 def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
-    now = {row["rule_id"]: row for row in cache.rule_table().iter_rows(named=True)}
+    now = {row["rule_id"]: row for row in reads.rule_table().iter_rows(named=True)}
     opened = {row["rule_id"]: row for row in seen.iter_rows(named=True)}
     gone = [change for change in changes if change.rule_id not in now]
     stale = [change for change in changes if change.rule_id in now and now[change.rule_id]["version"] != change.version]
@@ -166,9 +167,9 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
     )
     if not wrong and able:
         drafted = pl.DataFrame([{**one.draft.values(), "rule_id": one.rule_id, "version": 0} for one in able], schema=RULES)
-        kept = cache.rules().join(drafted.select("rule_id"), on="rule_id", how="anti")
+        kept = shared.rules().join(drafted.select("rule_id"), on="rule_id", how="anti")
         st.markdown("**Effect of saving these now**")
-        buffers.effect(cache.effect(pl.concat([kept.select(RULES.names()), drafted])))
+        buffers.effect(reads.effect(pl.concat([kept.select(RULES.names()), drafted])))
     with st.container(horizontal=True):
         label = f"Save {words.counted(len(able), 'rule')}" + (" over what others changed" if stale else "")
         if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.save", disabled=bool(wrong) or not able):
@@ -231,10 +232,10 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Ask
 
 def _pairs(where: Mapping[str, Any]) -> pl.DataFrame:
     """sku, channel_id, category: what the channel sells of what the filter finds."""
-    found = _found(where["text"]) if where["text"] else cache.products()
+    found = _found(where["text"]) if where["text"] else shared.products()
     if where["categories"]:
         found = found.filter(pl.col("category").is_in(where["categories"]))
-    sold = cache.sold_on(where["channel_id"])
+    sold = reads.sold_on(where["channel_id"])
     return found.join(sold, on="sku", how="semi").select("sku", pl.lit(where["channel_id"]).alias("channel_id"), "category")
 
 
@@ -267,7 +268,7 @@ def _planned(
     if changing.is_empty():
         return None
     st.markdown("**Effect of saving these now**")
-    buffers.effect(cache.effect(with_plan(rows, plan, reason, ends_at, _FIRST_ID)))
+    buffers.effect(reads.effect(with_plan(rows, plan, reason, ends_at, _FIRST_ID)))
     if not can_change:
         return None
     changes = tuple(

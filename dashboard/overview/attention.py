@@ -10,9 +10,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.overview import reads
 from dashboard.scorecards import cards as scorecards
 from dashboard.shell import links, words
+from dashboard.shell import reads as shared
 from dashboard.stock import filters, tables
 
 ITEMS: Final = 3
@@ -54,16 +55,16 @@ _KINDS: Final = {
 
 
 def store_entries() -> Iterable[Entry]:
-    """What `cache.overview` counts: stock, channels and the inbox."""
+    """What `reads.overview` counts: stock, channels and the inbox."""
     offered = filters.options()
-    for row in cache.overview().iter_rows(named=True):
+    for row in reads.overview().iter_rows(named=True):
         icon, one, many = _KINDS.get(row["kind"], (":material/flag:", row["label"], row["label"]))
         sentence = words.counted(row["count"], one, many)
         page = links.page(row["page"])
         query = filters.expanded(links.query(row["query"]), offered)
         items = row["items"][:ITEMS]
         if row["kind"] == "stale_channels":  # the overview has their ages: what they sell of is on live stock
-            ages = dict(cache.freshness().select("channel_id", "age_seconds").iter_rows())
+            ages = dict(shared.freshness().select("channel_id", "age_seconds").iter_rows())
             late = [Item(item["label"], words.age(ages.get(item["key"])), {"channel": offered.channel[item["key"]]}) for item in items]
             yield Entry(icon, sentence, links.STOCK, late[0].query, tuple(late))
             continue
@@ -73,7 +74,7 @@ def store_entries() -> Iterable[Entry]:
 def _sku_item(item: dict[str, str], query: dict[str, list[str]], channels: dict[str, str]) -> Item:
     """A SKU with the channels that sold what is not there; its link opens the explanation, for the channel that is owed most."""
     sku, detail, link = item["key"], item["detail"], {**query, "sku": [item["key"]]}
-    lines = cache.open_lines(sku).filter(pl.col("kind") == "backordered")
+    lines = shared.open_lines(sku).filter(pl.col("kind") == "backordered")
     owed = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
     if not owed.is_empty():
         each = (f"{words.units(units)} on {channels.get(one, one)}" for one, units in owed.iter_rows())
@@ -84,7 +85,7 @@ def _sku_item(item: dict[str, str], query: dict[str, list[str]], channels: dict[
 
 def scorecard_entries() -> Iterable[Entry]:
     """Metrics that miss their target, or are about to."""
-    cards, called = cache.scorecards(wait=False), scorecards.labels()
+    cards, called = shared.scorecards(wait=False), scorecards.labels()
     for state, icon, one, many in (
         ("breach", ":material/crisis_alert:", "metric misses its target", "metrics miss their targets"),
         ("watch", ":material/speed:", "metric is about to breach its target", "metrics are about to breach their targets"),

@@ -5,8 +5,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import downloads, records, said, words
+from dashboard.shell import downloads, reads, records, said, words
 from data_access.domain.scorecards.card import CARD_STATES
 from data_access.domain.scorecards.registry import Metric
 
@@ -43,7 +42,7 @@ def labels() -> dict[str, str]:
     names = records.names()["channel_id"]
     return {
         key_of(channel_id, metric.id): f"{names.get(channel_id, channel_id)} · {metric.name}, {metric.window.words}"
-        for channel_id, metrics in cache.channel_metrics().items()
+        for channel_id, metrics in reads.channel_metrics().items()
         for metric in metrics
     }
 
@@ -62,7 +61,7 @@ def arrive() -> None:
 
 def progress() -> None:
     """Say what is missing of history, if anything is, and as of when it is."""
-    state = cache.ready_history()
+    state = reads.ready_history()
     if state.problem:
         st.warning(f"{state.problem} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
     if state.counted is not None:
@@ -73,7 +72,7 @@ def progress() -> None:
 
 @st.fragment(run_every=1.0)
 def _first_reading() -> None:
-    st.progress(cache.history_state().share or 0.0, "History is being read for the first time; this page goes on by itself.")
+    st.progress(reads.history_state().share or 0.0, "History is being read for the first time; this page goes on by itself.")
 
 
 def summary(cards: pl.DataFrame) -> None:
@@ -134,7 +133,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     if key is None:
         return None
     channel_id, _, metric_id = key.partition(":")
-    found = next((one for one in cache.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
+    found = next((one for one in reads.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
     return None if found is None else (channel_id, found)
 
 

@@ -11,8 +11,9 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.scorecards import reads
 from dashboard.shell import errors, records, said, user
+from dashboard.shell import reads as shared
 from data_access.commands import scorecards as commands
 from data_access.commands.scorecards import FigureDraft, SettingDraft
 from data_access.domain.scorecards.days import zones
@@ -55,7 +56,7 @@ def show(channel_id: str, metric: Metric, can_change: bool, page: str) -> None:
 
 def _setting(place: _Place, can_change: bool) -> None:
     metric = place.metric
-    stored = _stored(cache.metric_settings(), place)
+    stored = _stored(reads.metric_settings(), place)
     seen = place.seen("setting", {} if stored is None else {_SETTING: stored["version"]})
     with st.form(place.key("setting"), enter_to_submit=False):
         st.markdown("**How this channel is judged by it**")
@@ -70,15 +71,15 @@ def _setting(place: _Place, can_change: bool) -> None:
         _refusals(place, "setting")
         if st.form_submit_button("Save", icon=":material/save:", disabled=not can_change):
             draft = SettingDraft(place.channel_id, metric.id, is_on, _share(text) if text.strip() else None)
-            save = partial(commands.set_metric, cache.engine(), draft, why, user.current(), seen.get(_SETTING))
+            save = partial(commands.set_metric, shared.engine(), draft, why, user.current(), seen.get(_SETTING))
             _carry_out(place, "setting", save, _SETTING)
     _changes(place, "metric_setting", None if stored is None else stored["setting_id"], can_change)
 
 
 def _figure(place: _Place, can_change: bool) -> None:
     metric = place.metric
-    rows = cache.recorded_figures().filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == metric.id))
-    counted = cache.ready_history().counted
+    rows = shared.recorded_figures().filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == metric.id))
+    counted = shared.ready_history().counted
     day = today(datetime.now(UTC), None if counted is None else zones(counted.channels).get(place.channel_id))
     is_rate = metric.measure == "rate"
     seen = place.seen("figure", {str(on): version for on, version in rows.select("day", "version").iter_rows()})
@@ -92,7 +93,7 @@ def _figure(place: _Place, can_change: bool) -> None:
         _refusals(place, "figure")
         if st.form_submit_button("Record", icon=":material/edit_note:", disabled=not can_change):
             draft = FigureDraft(place.channel_id, metric.id, on, _share(text) if is_rate else text.strip(), note)
-            record = partial(commands.record_figure, cache.engine(), draft, day, user.current(), seen.get(str(on)))
+            record = partial(commands.record_figure, shared.engine(), draft, day, user.current(), seen.get(str(on)))
             _carry_out(place, "figure", record, str(on))
     if not rows.is_empty():
         unit = 100 if is_rate else 1
@@ -158,9 +159,9 @@ def _changes(place: _Place, entity: str, thing_id: object, can_change: bool) -> 
         return
     what = "setting" if entity == "metric_setting" else "figure"
     button = place.key(f"{what}.undo") if can_change else None
-    audit_id = records.changes(cache.history(entity, int(str(thing_id))), what, _in_words, button)
+    audit_id = records.changes(shared.history(entity, int(str(thing_id))), what, _in_words, button)
     if audit_id is not None:
-        _carry_out(place, what, lambda: commands.undo(cache.engine(), entity, audit_id, user.current()))
+        _carry_out(place, what, lambda: commands.undo(shared.engine(), entity, audit_id, user.current()))
 
 
 def _in_words(text: str | None) -> str:

@@ -6,8 +6,7 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import late, words
+from dashboard.shell import late, reads, words
 
 ACTIONS: Final = {
     "add": "added",
@@ -22,8 +21,8 @@ ACTIONS: Final = {
 def names() -> dict[str, dict[str, str]]:
     """Names of channels and locations by id."""
     return {
-        "channel_id": dict(cache.channels().select("channel_id", "name").iter_rows()),
-        "location_id": dict(cache.locations().select("location_id", "name").iter_rows()),
+        "channel_id": dict(reads.channels().select("channel_id", "name").iter_rows()),
+        "location_id": dict(reads.locations().select("location_id", "name").iter_rows()),
     }
 
 

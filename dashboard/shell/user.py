@@ -6,8 +6,8 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.settings import settings
+from dashboard.shell import reads
 from data_access.domain.permissions import Permission, may, needed
 
 UNAUTHENTICATED: Final = "unauthenticated (this computer)"
@@ -22,13 +22,13 @@ def current() -> str:
 
 def role() -> str:
     """The role of `current`, for saying beforehand what commands will refuse."""
-    roles: dict[str, str] = dict(cache.users().select("name", "role").iter_rows())
+    roles: dict[str, str] = dict(reads.users().select("name", "role").iter_rows())
     return roles.get(current(), "viewer")
 
 
 def choose(permission: Permission) -> bool:
     """Draw who is at the keyboard; whether the role includes the permission, which the command checks again."""
-    users = cache.users()
+    users = reads.users()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if _may_choose() and not users.is_empty():
             roles = dict(users.select("name", "role").iter_rows())

@@ -11,8 +11,7 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import words
+from dashboard.shell import reads, words
 from data_access.queries.stock import STATES, StockFilter
 
 KEYS: Final = ("channel", "location", "category", "q", "state")
@@ -47,9 +46,9 @@ class Options:
 def options() -> Options:
     """What the store offers to choose from."""
     return Options(
-        channel=_labels(cache.channels(), "channel_id"),
-        location=_labels(cache.locations(), "location_id"),
-        category={name: name for name in cache.categories()},
+        channel=_labels(reads.channels(), "channel_id"),
+        location=_labels(reads.locations(), "location_id"),
+        category={name: name for name in reads.categories()},
         state={state: words.STATE_LABELS[state] for state in STATES},
     )
 

@@ -11,8 +11,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import downloads, late, words
+from dashboard.shell import downloads, late, reads, words
 from dashboard.stock import filters
 from data_access.queries.stock import STATES, StockFilter
 
@@ -100,9 +99,9 @@ def _tools(with_channel: bool) -> View:
 
 def _sorted(where: StockFilter, view: View) -> pl.DataFrame:
     if view.sort != "urgency":
-        return cache.stock_table(replace(where, sort=view.sort, descending=view.descending))
+        return reads.stock_table(replace(where, sort=view.sort, descending=view.descending))
     rank = pl.col("state").replace_strict({state: index for index, state in enumerate(STATES)}, return_dtype=pl.Int64)
-    most_first = cache.stock_table(where).sort(
+    most_first = reads.stock_table(where).sort(
         rank, "backordered", "days_of_cover", "sku", descending=[False, True, False, False], nulls_last=True
     )
     return most_first if view.descending else most_first.reverse()
@@ -112,7 +111,7 @@ def _held(page: pl.DataFrame, asked: tuple[StockFilter, View, int], chosen: str,
     """The page's rows; while a SKU is chosen, those that were there when it was, in their order, with figures of now."""
     before, order = st.session_state.get(f"{key}.held", (None, ()))
     if chosen and before == asked and order:
-        everything = cache.stock_table(StockFilter(asked[0].channel_id, asked[0].location_ids))
+        everything = reads.stock_table(StockFilter(asked[0].channel_id, asked[0].location_ids))
         held = pl.DataFrame({"sku": order}, schema={"sku": pl.String})
         return held.join(everything, on="sku", how="inner", maintain_order="left").select(page.columns)
     st.session_state[f"{key}.held"] = (asked, tuple(page["sku"].to_list()))
