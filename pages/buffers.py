@@ -9,36 +9,33 @@ from dashboard.buffers import backtest, listing_maxima, reads, reservations
 from dashboard.buffers import file as buffers_file
 from dashboard.buffers import many as buffers_many
 from dashboard.buffers import rules as buffers
-from dashboard.shell import empty, errors, header, said, user, words
+from dashboard.shell import empty, header, said, user, words
 from dashboard.shell import reads as shared
+from dashboard.shell.act import act
 from data_access.commands import buffers as commands
 from data_access.commands import listings as listing_commands
 from data_access.commands import reservations as reservation_commands
 from data_access.commands.buffers import Change
 from data_access.commands.listings import MaximumChange
-from data_access.errors import ChangedMeanwhile, OnHandError, Refused
+from data_access.errors import Refused
 
 PAGE = "buffers"
 
 
 def carry_out(command: Callable[[], str], typed: object, finished: str) -> None:
-    """Run a command and draw the page anew; or say why it was refused, and keep what was `typed`.
+    """Run a command and draw the page again; or say why it was refused, and keep what was `typed`.
 
     `finished`: what the keys of the fields begin with that are done with once the command has succeeded.
     """
-    with errors.caught():
-        try:
-            said.keep(PAGE, command())
-            st.session_state[f"{PAGE}.finished"] = finished
-        except ChangedMeanwhile as changed:
-            said.keep(PAGE, buffers.conflict(changed), is_warning=True)
-        except Refused as refused:
-            st.session_state[f"{PAGE}.refused"] = typed, refused.problems
-            if typed is None:
-                said.keep(PAGE, str(refused), is_warning=True)
-        except OnHandError as error:
-            said.keep(PAGE, str(error), is_warning=True)
-        st.rerun()
+
+    def refused(refusal: Refused) -> bool:
+        st.session_state[f"{PAGE}.refused"] = typed, refusal.problems
+        return typed is not None
+
+    def saved() -> None:
+        st.session_state[f"{PAGE}.finished"] = finished
+
+    act(PAGE, command, saved=saved, refused=refused, conflict=buffers.conflict)
 
 
 def done(edited: buffers.Edited) -> str:
@@ -54,7 +51,7 @@ def done(edited: buffers.Edited) -> str:
     return "The last change is undone."
 
 
-def saved(changes: tuple[Change, ...]) -> str:
+def saved_rules(changes: tuple[Change, ...]) -> str:
     """The command for many rules; what to say of it."""
     commands.save(shared.engine(), changes, user.current())
     return f"{words.counted(len(changes), 'rule')} saved. What each channel may sell follows."
@@ -110,7 +107,7 @@ if view == "rules":
 elif view in ("many", "file"):
     several = buffers_many.show(rows, can_change) if view == "many" else buffers_file.show(can_change)
     if several:
-        carry_out(partial(saved, several.changes), several.changes, several.finished)
+        carry_out(partial(saved_rules, several.changes), several.changes, several.finished)
 elif view == "test":
     backtest.show(can_change, PAGE)
 elif view == "reservations":

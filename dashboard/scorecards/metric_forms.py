@@ -12,14 +12,15 @@ import polars as pl
 import streamlit as st
 
 from dashboard.scorecards import reads
-from dashboard.shell import errors, records, said, user
 from dashboard.shell import reads as shared
+from dashboard.shell import records, user
+from dashboard.shell.act import act
 from data_access.commands import scorecards as commands
 from data_access.commands.scorecards import FigureDraft, SettingDraft
 from data_access.domain.scorecards.days import zones
 from data_access.domain.scorecards.rates import today
 from data_access.domain.scorecards.registry import OWN, Metric
-from data_access.errors import ChangedMeanwhile, OnHandError, Refused
+from data_access.errors import ChangedMeanwhile, Refused
 
 _SAVED: Final = "Saved. The scorecards follow."
 _SETTING: Final = "setting"
@@ -39,8 +40,8 @@ class _Place:
 
     def seen(self, form: str, versions: dict[str, int]) -> dict[str, int]:
         """The versions that the person saw: those of when the form was first drawn in this round, whatever others did since."""
-        found: dict[str, int] = st.session_state.setdefault(self.key(f"{form}.seen"), versions)
-        return found
+        seen: dict[str, int] = st.session_state.setdefault(self.key(f"{form}.seen"), versions)
+        return seen
 
 
 def show(channel_id: str, metric: Metric, can_change: bool, page: str) -> None:
@@ -111,8 +112,8 @@ def _figure(place: _Place, can_change: bool) -> None:
 
 
 def _stored(rows: pl.DataFrame, place: _Place) -> dict[str, Any] | None:
-    found = rows.filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == place.metric.id))
-    return None if found.is_empty() else found.row(0, named=True)
+    stored = rows.filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == place.metric.id))
+    return None if stored.is_empty() else stored.row(0, named=True)
 
 
 def _percent(share: object) -> str:
@@ -129,24 +130,29 @@ def _share(text: str) -> str:
 
 
 def _carry_out(place: _Place, form: str, command: Callable[[], object], thing: str = "") -> None:
-    """Run a command and draw the page anew. `thing`: whose version the person has seen, once told that another changed it."""
-    with errors.caught():
-        try:
-            command()
-            st.session_state[f"{place.page}.round"] = place.round + 1
-            said.keep(place.page, _SAVED)
-        except Refused as refused:
-            st.session_state[place.key(f"{form}.refused")] = list(refused.problems[0].values())
-        except ChangedMeanwhile as changed:
-            st.session_state.pop(place.key(f"{form}.refused"), None)
-            versions = {thing: changed.version} if changed.version is not None else {}
-            known = {one: version for one, version in place.seen(form, {}).items() if one != thing}
-            st.session_state[place.key(f"{form}.seen")] = known | versions
-            now = _in_words(json.dumps(dict(changed.now), default=str)) if changed.now else "gone"
-            said.keep(place.page, f"{changed} It is now: {now}. What you typed is kept: save again to save it over that.", is_warning=True)
-        except OnHandError as error:
-            said.keep(place.page, str(error), is_warning=True)
-        st.rerun()
+    """Run a command and draw the page again. `thing`: whose version the person has seen, once told that another changed it."""
+    refusals = place.key(f"{form}.refused")
+
+    def run() -> str:
+        command()
+        return _SAVED
+
+    def saved() -> None:
+        st.session_state[f"{place.page}.round"] = place.round + 1
+
+    def refused(refusal: Refused) -> bool:
+        st.session_state[refusals] = list(refusal.problems[0].values())
+        return True
+
+    def conflict(changed: ChangedMeanwhile) -> str:
+        st.session_state.pop(refusals, None)
+        versions = {thing: changed.version} if changed.version is not None else {}
+        known = {one: version for one, version in place.seen(form, {}).items() if one != thing}
+        st.session_state[place.key(f"{form}.seen")] = known | versions
+        now = _in_words(json.dumps(dict(changed.now), default=str)) if changed.now else "gone"
+        return f"{changed} It is now: {now}. What you typed is kept: save again to overwrite that."
+
+    act(place.page, run, saved=saved, refused=refused, conflict=conflict)
 
 
 def _refusals(place: _Place, form: str) -> None:
