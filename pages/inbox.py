@@ -9,7 +9,6 @@ from dashboard.inbox import reads
 from dashboard.shell import empty, header, said, user, words
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
-from dashboard.stock import filters
 from data_access.commands import inbox as commands
 from data_access.queries.inbox import InboxFilter
 from data_access.queries.stock import StockFilter
@@ -55,10 +54,10 @@ counts = {
     "parked": waiting.get("parked", 0),
 }
 first = next((tab for tab, count in counts.items() if count), "listings")
-tab = inbox.choose_tab(filters.TABS, counts, first)
+tab = inbox.choose_tab(inbox.TABS, counts, first)
 
 if counts[tab] == 0:
-    empty.all_well(f"{filters.TABS[tab]}: nothing waits here.")
+    empty.all_well(f"{inbox.TABS[tab]}: nothing waits here.")
 elif tab == "listings":
     names = {row["channel_id"]: row["name"] for row in shared.channels().iter_rows(named=True)}
     products = shared.stock_table(StockFilter()).select("sku", "name")

@@ -4,9 +4,8 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard.overview import attention
 from dashboard.shell import empty, header, kpis, reads
-from dashboard.stock import explain, filters, pictures, tables
+from dashboard.stock import explain, filters, next_steps, pictures, tables
 
 PAGE = "stock"
 
@@ -32,7 +31,7 @@ else:
     with left:
         pictures.stock(where, PAGE)
     with right:
-        attention.next_steps(rows, PAGE)
+        next_steps.show(rows, PAGE)
     if rows["is_assumed"].any():
         st.caption("Some figures rest on an assumed opening stock: see the column Basis.")
     table = st.container()

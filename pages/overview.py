@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard.overview import attention, freshness
-from dashboard.shell import empty, header, kpis, reads
+from dashboard.overview import freshness
+from dashboard.shell import attention, empty, header, kpis, reads
 from dashboard.stock import explain
 from data_access.queries.stock import StockFilter
 

@@ -11,7 +11,7 @@ from dashboard.buffers.many import Asked, problems, refused
 from dashboard.shell import downloads, records, words
 from dashboard.shell import reads as shared
 from data_access.commands.buffers import Change
-from data_access.domain.buffer_rules import amount_in_words
+from data_access.domain.buffer_rules import amount_in_words, covers
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
 from data_access.errors import InvalidInput
@@ -83,7 +83,7 @@ def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:
                 "Line": row["line_number"],
                 "What happens": OUTCOMES[row["outcome"]],
                 "Why": row["problem"],
-                "Covers": buffers.covers(row, named) if row["level"] else None,
+                "Covers": covers(row, named) if row["level"] else None,
                 "Now": row["before"],
                 "Then": None if row["outcome"] == "refused" else amount_in_words(row["basis"], row["amount"]),
                 "As written": row["text"],

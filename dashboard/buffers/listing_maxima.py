@@ -11,9 +11,8 @@ import streamlit as st
 
 from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
-from dashboard.shell import downloads, empty, records, said, words
+from dashboard.shell import downloads, empty, options, records, said, words
 from dashboard.shell import reads as shared
-from dashboard.stock import filters
 from data_access.domain.availability import caps
 from data_access.domain.buffer_rules import LARGEST, amount_in_words
 
@@ -60,7 +59,7 @@ class _Grid:
 
 def arrive() -> None:
     """On arriving by a link: take ids too, and say so if what it asks for is not there. Call it before anything is drawn."""
-    channels = filters.options().channel
+    channels = options.offered().channel
     asked = st.query_params.get(CHANNEL)
     if asked is not None and CHANNEL not in st.session_state:
         if asked in channels:
@@ -82,7 +81,7 @@ def show(can_change: bool) -> Decided | None:
     if everything.is_empty():
         st.info("No listing is mapped to a SKU yet: map those that wait in the inbox, or import some.", icon=":material/info:")
         return None
-    channels = filters.options().channel
+    channels = options.offered().channel
     asked = _ask()
     found = matching(everything, *asked)
     typed: dict[int, _Typed] = st.session_state.get(f"{_OWN}.typed", {})

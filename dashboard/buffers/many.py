@@ -14,7 +14,7 @@ from dashboard.shell import reads as shared
 from dashboard.shell import records, words
 from data_access.commands.buffers import MOST_AT_ONCE, Change
 from data_access.domain.buffer_bulk import planned, with_plan
-from data_access.domain.buffer_rules import RuleDraft, amount_in_words
+from data_access.domain.buffer_rules import RuleDraft, amount_in_words, covers
 from data_access.domain.buffer_rules import problems as problems_of
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
@@ -66,23 +66,24 @@ def _filters() -> dict[str, Any]:
 def _matching(rows: pl.DataFrame, where: Mapping[str, Any]) -> pl.DataFrame:
     """Rules that cover something of what the filter finds."""
 
-    def covers(name: str, found: pl.Expr) -> pl.Expr:
-        return pl.col(name).is_null() | found
+    def if_in_scope(name: str, condition: pl.Expr) -> pl.Expr:
+        return pl.col(name).is_null() | condition
 
     keep = pl.lit(True)
     if where["channel_id"]:
-        keep &= covers("channel_id", pl.col("channel_id") == where["channel_id"])
+        keep &= if_in_scope("channel_id", pl.col("channel_id") == where["channel_id"])
     if where["categories"]:
         skus = shared.products().filter(pl.col("category").is_in(where["categories"]))["sku"]
-        keep &= covers("category", pl.col("category").is_in(where["categories"])) & covers("sku", pl.col("sku").is_in(skus.implode()))
+        keep &= if_in_scope("category", pl.col("category").is_in(where["categories"]))
+        keep &= if_in_scope("sku", pl.col("sku").is_in(skus.implode()))
     if where["text"]:
-        found = _found(where["text"])
-        keep &= covers("sku", pl.col("sku").is_in(found["sku"].implode()))
-        keep &= covers("category", pl.col("category").is_in(found["category"].unique().implode()))
+        named = _named_like(where["text"])
+        keep &= if_in_scope("sku", pl.col("sku").is_in(named["sku"].implode()))
+        keep &= if_in_scope("category", pl.col("category").is_in(named["category"].unique().implode()))
     return rows.filter(keep)
 
 
-def _found(text: str) -> pl.DataFrame:
+def _named_like(text: str) -> pl.DataFrame:
     like = [pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("sku", "name")]
     return shared.products().filter(pl.any_horizontal(like))
 
@@ -102,7 +103,7 @@ def _grid(rows: pl.DataFrame, can_change: bool) -> Asked | None:
     shown = pl.DataFrame(
         [
             {
-                "covers": buffers.covers(row, named),
+                "covers": covers(row, named),
                 "basis": buffers.BASES[row["basis"]],
                 "amount": row["amount"],
                 "reason": row["reason"],
@@ -192,7 +193,7 @@ def problems(changes: Sequence[Change], wrong: Mapping[int, Mapping[str, str]]) 
 
 
 def _name(draft: RuleDraft) -> str:
-    return words.plain(buffers.covers(draft.values(), records.names()))
+    return words.plain(covers(draft.values(), records.names()))
 
 
 # ---- one change for many -------------------------------------------------------------------------------------------
@@ -232,7 +233,7 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Ask
 
 def _pairs(where: Mapping[str, Any]) -> pl.DataFrame:
     """sku, channel_id, category: what the channel sells of what the filter finds."""
-    found = _found(where["text"]) if where["text"] else shared.products()
+    found = _named_like(where["text"]) if where["text"] else shared.products()
     if where["categories"]:
         found = found.filter(pl.col("category").is_in(where["categories"]))
     sold = reads.sold_on(where["channel_id"])

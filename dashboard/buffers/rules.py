@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.buffers import reads
 from dashboard.shell import downloads, records, said, words
 from dashboard.shell import reads as shared
-from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, problems
+from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, covers, problems
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile
@@ -80,17 +80,6 @@ class Edited:
     version: int | None = None
     why: str = ""
     audit_id: int = 0
-
-
-def covers(values: dict[str, Any], named: dict[str, dict[str, str]]) -> str:
-    """What a rule covers, in words: "eBay · category Toys"."""
-    parts = []
-    for name in SCOPE_FIELDS[values["level"]]:
-        value = str(values[name] or "…")
-        prefix = {"sku": "SKU ", "category": "category "}.get(name, "")
-        parts.append(prefix + named.get(name, {}).get(value, value))
-    everywhere = " on all channels" if values["level"] in ("sku", "category") else ""
-    return " · ".join(parts) + everywhere
 
 
 def last_day(ends_at: int | None) -> date | None:

@@ -11,6 +11,7 @@ from dashboard.shell import chosen, downloads, late, words
 from data_access.domain.matching import suggestions
 
 LISTINGS_SHOWN: Final = 20
+TABS: Final = {"listings": "Listings without a SKU", "rows": "Rows", "conflicts": "Conflicts", "parked": "Waiting events"}
 _TIME: Final = "YYYY-MM-DD HH:mm:ss"
 _WAITS: Final = {
     "listing": "a SKU for the listing {}",

@@ -30,7 +30,7 @@ from data_access.domain.scorecards.registry import Metric
 from data_access.engine import now_us, open_engine
 from data_access.errors import StoreUnavailable
 from data_access.mirror.counting import Counted
-from data_access.queries import buffers, catalog, people, stock
+from data_access.queries import buffers, catalog, overview, people, stock
 from data_access.queries import scorecards as queries
 from data_access.queries.freshness import aged
 from data_access.queries.live_stock import kpis as live_kpis
@@ -128,6 +128,11 @@ def _versions(moment: Moment) -> dict[str, int]:
 def history_state() -> History:
     """The mirror of history and what is counted of it, as far as it is."""
     return _moment().history
+
+
+def latest_history() -> History:
+    """The same as of now, for what is drawn while history is being read."""
+    return _latest().history
 
 
 def ready_history() -> History:
@@ -250,6 +255,13 @@ def kpis(where: StockFilter) -> pl.DataFrame:
 def without_order(where: StockFilter) -> StockFilter:
     """The same filter for figures that no order changes, so that sorting finds them in the cache."""
     return StockFilter(where.channel_id, where.location_ids, where.categories, where.text, where.states)
+
+
+def attention() -> pl.DataFrame:
+    """`overview.ATTENTION`, only what has a count above 0, the most urgent first."""
+    seen = snapshot()
+    table = stock.STOCK_TABLE.to_frame() if seen.live is None else all_rows(seen, None, ())
+    return overview.attention(table, freshness(), seen.waiting)
 
 
 def levels(sku: str) -> pl.DataFrame:

@@ -6,11 +6,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.buffers import rules as buffers
 from dashboard.shell import links, records, words
 from dashboard.shell import reads as shared
 from dashboard.stock import charts, reads, tables
-from data_access.domain.buffer_rules import amount_in_words
+from data_access.domain.buffer_rules import amount_in_words, covers
 from data_access.queries.stock import StockFilter
 
 STEP: Final = 50
@@ -205,7 +204,7 @@ def _winning_rule(rule_id: int | None) -> None:
     if found.is_empty():
         return
     rule = found.row(0, named=True)
-    told = f"{buffers.covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
+    told = f"{covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
     st.page_link(
         links.BUFFERS.path, label=f"Buffer rule: {words.plain(told)}", icon=":material/shield:", query_params={"rule": str(rule_id)}
     )

@@ -13,7 +13,6 @@ from sqlalchemy.engine import Engine
 
 from dashboard.buffers import reads as buffers_reads
 from dashboard.demand import reads as demand_reads
-from dashboard.overview import reads as overview_reads
 from dashboard.settings import settings
 from dashboard.shell import reads
 from dashboard.stock import reads as stock_reads
@@ -69,7 +68,7 @@ def test_all_that_pages_read(company: Engine) -> None:
     assert reads.locations()["location_id"].to_list() == ["north", "south"]
     assert reads.categories() == ("baskets", "fruit")
     assert reads.freshness()["age_seconds"].to_list() == [18 * 3600, 19 * 3600]
-    assert overview_reads.overview()["kind"].to_list() == ["oversell", "backordered", "stale_channels"]
+    assert reads.attention()["kind"].to_list() == ["oversell", "backordered", "stale_channels"]
     assert reads.stock_table(StockFilter("web", text="a", sort="pool"))["sku"].to_list() == ["KIT", "B", "A"]
     assert reads.kpis(StockFilter())["value"].to_list() == [29, 15, 13, 2, 0]
     assert reads.kpis(StockFilter())["history"].list.len().to_list() == [31] * 5
@@ -97,7 +96,7 @@ def test_an_empty_store_says_so_and_has_empty_frames(store: Engine, serve: Calla
     serve(store.url.render_as_string(hide_password=False))
     assert reads.store_info() == reads.StoreState("own", True, "")
     assert reads.stock_table(StockFilter()).equals(stock.STOCK_TABLE.to_frame())
-    assert overview_reads.overview().equals(overview.ATTENTION.to_frame())
+    assert reads.attention().equals(overview.ATTENTION.to_frame())
     assert reads.version("no such topic") == 0
 
 
@@ -111,7 +110,7 @@ def test_a_store_that_is_not_there_gives_a_sentence_and_empty_frames(empty_url: 
         (reads.kpis(StockFilter()), stock.KPIS),
         (stock_reads.picture(StockFilter()), stock.PICTURE),
         (reads.freshness(), freshness.FRESHNESS),
-        (overview_reads.overview(), overview.ATTENTION),
+        (reads.attention(), overview.ATTENTION),
         (stock_reads.ledger("A"), stock.LEDGER),
         (stock_reads.waterfall("A"), stock.WATERFALL),
     ]:
