@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection, Engine
 from data_access.engine import RowIds, now_us, reading, retrying, row_ids, writing
 from data_access.imports.create_master_data import create_codes, release_keys
 from data_access.imports.files.mapping import parse_mapping
-from data_access.imports.files.orders import TOLD, normalised
+from data_access.imports.files.orders import ROW_FACTS as TOLD
+from data_access.imports.files.orders import normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows

@@ -20,6 +20,10 @@ WAITS = SHOP.replace('unknown = "create"', 'unknown = "quarantine"')
 SHIPPED = {"status": "Shipped", "shipped": "2026-03-03 10:00:00"}
 
 
+class Killed(BaseException):
+    """The end of an import in the middle, as a signal would end it."""
+
+
 def count(engine: Engine, folder: Path, *lines: str) -> None:
     import_table(engine, "counts", write(folder / "counts.csv", "sku,location_id,quantity,counted_at", *lines))
 
@@ -136,7 +140,7 @@ def test_no_more_comes_back_than_was_bought(store: Engine, tmp_path: Path, apart
     sound(store)
 
 
-def test_an_opening_counts_a_line_once_however_often_it_is_told(store: Engine, tmp_path: Path) -> None:
+def test_an_opening_counts_a_line_once_however_many_rows_it_has(store: Engine, tmp_path: Path) -> None:
     twice = [row("1", "a", "MUG", 5), row("1", "a", "MUG", 5, **SHIPPED), row("2", "a", "CUP", 5, **SHIPPED)]
     shop(store, tmp_path, *twice, opening_stock="cover:1d")
     levels = table(store, "select sku, on_hand from stock_level order by sku")
@@ -149,9 +153,6 @@ def test_an_import_that_is_taken_up_matches_returns_alike(store: Engine, tmp_pat
         monkeypatch.setattr(runs, name, 1)
     bought = [row("1", line, "MUG", customer="k", **SHIPPED) for line in ("b", "a")]
     path = write(tmp_path / "o.csv", HEADER, *bought, row("C1", "x", "MUG", -1, customer="k", placed="2026-03-09 10:00:00"))
-
-    class Killed(BaseException):
-        pass
 
     def kill(done: int, _: int) -> None:
         if done == 2:
@@ -197,9 +198,6 @@ def test_an_import_that_is_taken_up_puts_the_same_rows_aside(store: Engine, tmp_
     for name in ("FIRST_CHUNK", "SMALLEST_CHUNK", "LARGEST_CHUNK"):
         monkeypatch.setattr(runs, name, 1)
     path = write(tmp_path / "twice.csv", HEADER, bad, bad)
-
-    class Killed(BaseException):
-        pass
 
     def kill(done: int, _: int) -> None:
         raise Killed
