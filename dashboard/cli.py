@@ -385,7 +385,7 @@ for _kind in KINDS_IMPORTED:
 
 def _typist() -> str:
     """Who types here, for the audit: whoever can do that may do everything."""
-    from data_access.commands.people import COMMAND_LINE
+    from data_access.write.permissions import COMMAND_LINE
 
     return f"{COMMAND_LINE} ({getpass.getuser()})"
 

@@ -3,9 +3,9 @@
 import hashlib
 from typing import Any
 
-from data_access.domain.events import Count, CountedStateUnits
 from data_access.engine import now_us
 from data_access.events.ingest import take_in
+from data_access.events.models import Count, CountedStateUnits
 from data_access.imports.files.orders import MAX_TEXT
 from data_access.imports.order_plan import Bad, Chunk
 from data_access.write.unit_of_work import Unit

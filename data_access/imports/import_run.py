@@ -5,16 +5,17 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.engine import now_us
 from data_access.errors import Conflict
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
-from data_access.write import lookups as catalogues
+from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
 FIRST_CHUNK: Final = 300
@@ -151,24 +152,16 @@ class Run:
         self.longest_lock = 0.0
         self.total = Tally()
         self.next_row = 0
-        ids = row_ids(engine)
-        for attempt in retrying():
-            with attempt:
-                ids.reserve(1)
-                with writing(engine) as connection:
-                    found = connection.execute(_broken_off(job)).mappings().first()
-                    self.id = int(found["id"]) if found else ids.take()
-                    if found:
-                        self._take_up(dict(found))
-                    else:
-                        connection.execute(import_run.insert(), _new_row(self.id, job))
+        row = work(engine, SYSTEM, None, partial(_begin, job))
+        self.id = int(row["id"])
+        self._take_up(row)
         self.resumed_at = self.next_row
 
     def _take_up(self, row: dict[str, Any]) -> None:
         self.next_row = row["next_row"]
         self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
 
-    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, work: "Work | None" = None) -> None:
+    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, load: "Work | None" = None) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
 
         Raises:
@@ -176,34 +169,29 @@ class Run:
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
-        work = work or Work()
-        size, ids = FIRST_CHUNK, row_ids(self._engine)
+        load = load or Work()
+        size = FIRST_CHUNK
         while self.next_row < rows:
-            end = work.end(self.next_row, size, rows)
-            started, tally = time.perf_counter(), Tally()
+            end = load.end(self.next_row, size, rows)
             writer.prepare(self.next_row, end)
-            for attempt in retrying():
-                with attempt:
-                    ids.reserve(2_000 + work.ids(self.next_row, end) * 4 ** (attempt.retry_state.attempt_number - 1))
-                    try:
-                        with writing(self._engine) as connection:
-                            started = time.perf_counter()
-                            unit = Unit(connection, ids)
-                            unit.lock_parents(None)
-                            tally = writer.write(unit, self.next_row, end)
-                            self._account(connection, tally, end)
-                            unit.flush()
-                            writer.flushed(unit)
-                    except BaseException:
-                        catalogues.forget()
-                        raise
+            write = partial(self._write, writer, end)
+            started, tally = work(self._engine, SYSTEM, None, write, rows=2_000 + load.ids(self.next_row, end), parents=None)
             held = time.perf_counter() - started
             self.longest_lock = max(self.longest_lock, held)
-            size = _next_size(size, work.cost(self.next_row, end), held)
+            size = _next_size(size, load.cost(self.next_row, end), held)
             self.next_row = end
             self.total.add(tally)
             if progress is not None:
                 progress(self.next_row, rows)
+
+    def _write(self, writer: Writer, end: int, unit: Unit) -> tuple[float, Tally]:
+        """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
+        started = time.perf_counter()
+        tally = writer.write(unit, self.next_row, end)
+        self._account(unit.connection, tally, end)
+        unit.flush()
+        writer.flushed(unit)
+        return started, tally
 
     def _account(self, connection: Connection, tally: Tally, end: int) -> None:
         """The run's figures with this chunk, in the chunk's own transaction."""
@@ -231,9 +219,9 @@ class Run:
     def finish(self) -> ImportResult:
         """Mark the import as complete."""
         complete = sa.update(import_run).where(import_run.c.id == self.id).values(status="complete", finished_at=now_us())
-        with writing(self._engine) as connection:
-            row = connection.execute(complete.returning(import_run)).mappings().one()
-        self._take_up(dict(row))
+        self._take_up(
+            work(self._engine, SYSTEM, None, lambda unit: dict(unit.connection.execute(complete.returning(import_run)).mappings().one()))
+        )
         total = self.total
         return ImportResult(
             import_run_id=self.id,
@@ -246,6 +234,16 @@ class Run:
             longest_lock_seconds=round(self.longest_lock, 3),
             counts=total.counts,
         )
+
+
+def _begin(job: Job, unit: Unit) -> dict[str, Any]:
+    """The row of the import that was broken off, or a new one."""
+    broken_off = unit.connection.execute(_broken_off(job)).mappings().first()
+    if broken_off is not None:
+        return dict(broken_off)
+    row = _new_row(unit.ids.take(), job)
+    unit.connection.execute(import_run.insert(), row)
+    return row
 
 
 def _broken_off(job: Job) -> sa.Select[Any]:
@@ -270,6 +268,7 @@ def _new_row(run_id: int, job: Job) -> dict[str, Any]:
         "status": "running",
         "started_at": now_us(),
         "recipe": job.recipe.to_json(),
+        "counts": "{}",
         **figures,
     }
 

@@ -13,9 +13,9 @@ from sqlalchemy.engine import Engine
 
 from dashboard import cache
 from dashboard.settings import settings
-from data_access.commands.forecasts import RunDraft, RunTold, begin, finish
+from data_access.commands.forecasts import RunDraft, RunSummary, begin, finish
 from data_access.commands.listings import MaximumChange, set_maximum
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.reservations import save
 from data_access.domain.availability import caps
 from data_access.domain.buffers import RESERVATIONS
@@ -26,6 +26,7 @@ from data_access.events.ingest import ingest
 from data_access.queries import buffers, freshness, overview, stock, withheld
 from data_access.queries.stock import StockFilter
 from data_access.schema.demand import promotion
+from data_access.write.permissions import COMMAND_LINE
 from tests.dashboard import made_forecast
 from tests.dashboard.shell.test_poller import until
 from tests.data_access.queries.busy_company import make_busy_company, sale
@@ -148,7 +149,7 @@ def finished(store: Engine, **wanted: int) -> int:
     """A run of Ann's that has finished, its files in place."""
     run_id = begin(store, RunDraft(made_forecast.LAST, **wanted), date(2026, 11, 26), "Ann")
     made_forecast.write(settings().forecasts_dir, run_id)
-    finish(store, run_id, RunTold("1", run_id, "nothing was trained before", 3, 1))
+    finish(store, run_id, RunSummary("1", run_id, "nothing was trained before", 3, 1))
     return run_id
 
 

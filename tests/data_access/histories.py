@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from data_access.domain import events as ev
+from data_access.events import models as ev
 from tests.data_access.small_company import HOUR, T0
 
 PLACES = ("north", "south")

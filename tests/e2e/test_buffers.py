@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP
 from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, violations

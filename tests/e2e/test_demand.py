@@ -17,11 +17,11 @@ from sqlalchemy.engine import Engine
 from dashboard.jobs.forecast_start import next_draft
 from dashboard.shell import words
 from data_access.commands.forecasts import begin
-from data_access.commands.people import COMMAND_LINE
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.forecasts.reading import Forecast
 from data_access.queries import forecasts as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, until, violations

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
 from data_access.imports.order_import import import_orders
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow
 

@@ -14,12 +14,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE
 from data_access.commands.scorecards import SettingDraft, set_metric
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations

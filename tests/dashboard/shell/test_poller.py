@@ -13,7 +13,6 @@ from sqlalchemy.engine import Engine
 
 from dashboard.shell.poller import LiveStock
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import now_us, open_engine, writing
 from data_access.errors import StoreUnavailable
@@ -21,6 +20,7 @@ from data_access.events.ingest import ingest
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND
 from data_access.schema.catalog import product
+from data_access.write.permissions import COMMAND_LINE
 from data_access.write.unit_of_work import raise_versions
 from tests.data_access.queries.busy_company import make_busy_company, sale
 from tests.data_access.small_company import T0, make_company

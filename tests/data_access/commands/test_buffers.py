@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import MOST_AT_ONCE, Change, remove, save, undo
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.domain.buffer_rules import RuleDraft, amount_in_words, problems
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, Refused
 from data_access.queries import buffers as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 from tests.data_access.small_company import make_company
 

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inbox import dismiss, dismiss_parked, map_listing, mend, retry
-from data_access.commands.people import COMMAND_LINE, add_user
-from data_access.domain.events import Sale, SaleLine
+from data_access.commands.people import add_user
 from data_access.errors import Conflict, Forbidden, InvalidInput, OnHandError
 from data_access.events.ingest import ingest, ingest_json
+from data_access.events.models import Sale, SaleLine
 from data_access.imports.order_import import import_orders, import_table
 from data_access.queries import inbox
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import HEADER, SHOP, contents, figures, mapping, one, row, shop, sound, table, write
 
 WAITS = SHOP.replace('unknown = "create"', 'unknown = "quarantine"')

@@ -10,12 +10,14 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands.inbox import map_listing
 from data_access.commands.listings import MaximumChange, set_maximum, undo
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import row_ids, writing
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, Refused
 from data_access.imports.order_import import import_table
 from data_access.queries import buffers as queries
 from data_access.queries import live_stock as live
+from data_access.write.kernel import SYSTEM
+from data_access.write.permissions import COMMAND_LINE
 from data_access.write.unit_of_work import Unit
 from tests.data_access.import_files import table, write
 from tests.data_access.small_company import T0, make_company
@@ -229,7 +231,7 @@ def test_a_file_that_is_being_taken_in_is_waited_for(company: Engine) -> None:
     ids = row_ids(company)
     ids.reserve(10)
     with writing(company) as connection:
-        Unit(connection, ids).lock_parents(None)
+        Unit(connection, ids, SYSTEM).lock_parents(None)
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()

@@ -9,16 +9,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.reservations import remove, save, undo
-from data_access.domain import events as ev
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, OnHandError, Refused
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries import buffers as queries
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import opened
 from tests.data_access.import_files import table
 from tests.data_access.small_company import DAY, T0, make_company

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.scorecards import FigureDraft, SettingDraft, record_figure, set_metric, undo
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, Refused
 from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 from tests.data_access.small_company import make_company
 

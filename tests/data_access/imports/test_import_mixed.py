@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inbox import map_listing
-from data_access.commands.people import COMMAND_LINE
 from data_access.events.ingest import ingest_json
 from data_access.imports import import_run as runs
 from data_access.imports.order_import import import_orders, import_table
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import HEADER, SHOP, figures, mapping, one, row, shop, sound, table, write
 
 RETURNS = SHOP + '\n[returns]\norder = "^C"\n'
