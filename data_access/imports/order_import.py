@@ -15,7 +15,7 @@ from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.orders import filled, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
-from data_access.imports.import_run import ImportResult, Job, Progress, Run, Work
+from data_access.imports.import_run import ImportResult, Job, Progress, Run, Workload
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
@@ -68,7 +68,7 @@ def import_orders(
     origin = ImportOrigin(source=plan.source, run_id=run.id, channel_id=plan.channel_id, text=texts, row_facts=row_facts)
     quarantine = Quarantine(engine, origin)
     quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
-    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Work(extra=_history(engine, plan)))
+    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Workload(extra=_history(engine, plan)))
     return run.finish()
 
 

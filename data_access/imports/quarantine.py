@@ -45,10 +45,10 @@ class _Known:
 
 
 class Quarantine:
-    """The inbox of one import. What earlier imports of the same source left there is remembered by its text.
+    """The inbox of one import. Items that earlier imports of the same source left there are recognised by their texts.
 
-    A row that is bad again, and waits already, is counted as quarantined, but kept once; if a person has dealt with it, it is a
-    duplicate. A row that is good now resolves the item that waits with its text.
+    A row that is bad again, and waits already, is counted as quarantined, but its item stands there once; if a person has dealt with
+    the item, the row is a duplicate. A row that is good now resolves the item that waits with its text.
     """
 
     def __init__(self, engine: Engine, origin: ImportOrigin) -> None:

@@ -1,4 +1,4 @@
-"""Order files that cross each other, events, counts and the inbox in ways that people do not plan."""
+"""Order files that meet other order files, events, counts and the inbox in ways that nobody plans."""
 
 import json
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_a_kit_that_is_inspected_is_its_components(store: Engine, tmp_path: Path
     sound(store)
 
 
-def test_what_was_said_before_changes_nothing_back(store: Engine, tmp_path: Path) -> None:
+def test_rows_taken_in_before_undo_no_later_change(store: Engine, tmp_path: Path) -> None:
     """Rows of the same line with another price, and one that adds nothing: the same file again is all duplicates."""
     rows = [row("1", "a", "MUG"), row("1", "a", "MUG", reason="note"), row("1", "a", "MUG", price="3"), row("1", "a", "MUG")]
     assert figures(shop(store, tmp_path, *rows)) == (4, 1, 1, 2, 0)
@@ -177,7 +177,7 @@ def test_a_row_that_waits_keeps_what_its_order_s_first_row_said(store: Engine, t
 
 
 def test_rows_that_wait_keep_their_number_within_the_order(store: Engine, tmp_path: Path) -> None:
-    """Without line ids: a second file repeats a row that waits, and adds one that equals it. Two lines, not one and not three."""
+    """Without line ids: a second file repeats a row that waits, and adds an equal one. Two lines arise, not one and not three."""
     text = WAITS.replace('line = "line"\n', "") + '\n[lines]\nidentity = ["external_sku", "quantity", "customer"]\n'
     import_table(store, "products", write(tmp_path / "products.csv", "sku,name", "MUG,Mug", "CUP,Cup"))
     first = row("1", "", "NEW", customer="k")
