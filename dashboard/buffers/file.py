@@ -15,7 +15,7 @@ from data_access.domain.buffer_rules import amount_in_words, covers
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
 from data_access.errors import InvalidInput
-from data_access.imports.files.buffer_file import COLUMNS, MAX_BYTES, MAX_ROWS, drafts, read_rules, write_rules
+from data_access.imports.files.buffer_file import COLUMNS, MAX_BYTES, MAX_ROWS, KnownNames, drafts, read_rules, write_rules
 
 KEY: Final = "buffers.file"
 OUTCOMES: Final = {"refused": "✕ Refused", "change": "✎ Rule changes", "new": "✚ New rule", "same": "= Stays as it is"}
@@ -57,17 +57,14 @@ def _read(data: bytes, name: str) -> pl.DataFrame:
         return {**dict(frame.select("name", key).iter_rows()), **{one: one for one in frame[key]}}
 
     products = shared.products()
-    return read_rules(
-        data,
-        name,
-        shared.rules(),
-        ids(shared.channels(), "channel_id"),
-        ids(shared.locations(), "location_id"),
-        shared.categories(),
-        frozenset(products["sku"]),
-        frozenset(products.filter("is_kit")["sku"]),
-        now_us(),
+    known = KnownNames(
+        channels=ids(shared.channels(), "channel_id"),
+        locations=ids(shared.locations(), "location_id"),
+        categories=shared.categories(),
+        skus=frozenset(products["sku"]),
+        kits=frozenset(products.filter("is_kit")["sku"]),
     )
+    return read_rules(data, name, shared.rules(), known, now_us())
 
 
 def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:

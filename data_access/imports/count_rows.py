@@ -1,4 +1,4 @@
-"""Writing the rows of count files: each is an event `count`, which makes the ledger equal to what was found."""
+"""Writing the rows of count files: each is an event `count`, which makes the ledger equal to what was counted."""
 
 import hashlib
 from typing import Any
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def write_counts(unit: Unit, chunk: Chunk, rows: list[Row], source: str) -> None:
-    """Take in counts. The same SKU, location, state and time again is known; with another quantity it is a conflict."""
+    """Take in counts. The same SKU, location, state and time again is a duplicate; with another quantity it is a conflict."""
     unit.catalogue.load(unit.connection, {row["sku"] for row in rows}, ())
     taken: list[Row] = []
     for row in rows:

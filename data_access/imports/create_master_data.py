@@ -19,12 +19,12 @@ from data_access.write import lookups as catalogues
 from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
-CODES_A_TRANSACTION: Final = 1_000
+CODES_PER_TRANSACTION: Final = 1_000
 _IDS: Final = 20_000  # what is released takes ids too
 
 
 def prepare_places(engine: Engine, mapping: Mapping) -> None:
-    """Make the mapping's channel and location, and let the one serve the other, as far as the store lacks them.
+    """Create the mapping's channel and location, and let the location serve the channel, as far as the store lacks them.
 
     Raises:
         InvalidInput: the location is new, but the mapping does not name it in full.
@@ -96,7 +96,7 @@ def has_parked(connection: Connection) -> bool:
 
 
 def release_keys(unit: Unit, keys: Sequence[str]) -> int:
-    """Apply parked events that wait for what a flushed unit has just brought. It holds all parents locked, and is flushed again."""
+    """Apply parked events that wait for what a flushed unit, which holds all parents locked, has just written; flush it again."""
     if not keys or not has_parked(unit.connection):
         return 0
     catalogues.forget()  # what was brought is not in the copy that events are checked against
@@ -108,19 +108,19 @@ def release_keys(unit: Unit, keys: Sequence[str]) -> int:
 def prepare_catalogue(engine: Engine, rows: pl.DataFrame, mapping: Mapping) -> None:
     """Make a product and a listing for each code of the file's good rows that the channel does not know.
 
-    The most frequent title, of those the first in the alphabet, is the name.
+    The most frequent title is the name; of equally frequent ones the first in the alphabet.
 
     Args:
         engine: the store.
-        rows: good rows by `channels.orders.ROWS`, without charges.
+        rows: good rows by `files.orders.ROWS`, without charges.
         mapping: its channel gets the listings.
 
     """
     with reading(engine) as connection:
         rows = _without_listing(connection, rows, mapping)
     codes = rows["external_sku"].unique(maintain_order=True)
-    for start in range(0, codes.len(), CODES_A_TRANSACTION):
-        part = rows.filter(pl.col("external_sku").is_in(codes.slice(start, CODES_A_TRANSACTION).implode()))
+    for start in range(0, codes.len(), CODES_PER_TRANSACTION):
+        part = rows.filter(pl.col("external_sku").is_in(codes.slice(start, CODES_PER_TRANSACTION).implode()))
         work(engine, SYSTEM, None, partial(_create_and_release, part, mapping), rows=_IDS, parents=None)
 
 
@@ -152,7 +152,7 @@ def create_codes(unit: Unit, rows: pl.DataFrame, mapping: Mapping) -> list[str]:
 
 
 def _most_frequent(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
-    """The most frequent title by key, of those the first in the alphabet."""
+    """The most frequent title by key; of equally frequent ones the first in the alphabet."""
     counted = rows.group_by(*keys, "title").agg(n=-pl.len().cast(pl.Int64))
     ordered = counted.sort(*keys, pl.col("title").is_null(), "n", "title")
     return ordered.group_by(*keys, maintain_order=True).agg(pl.col("title").first())

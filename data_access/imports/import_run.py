@@ -1,4 +1,4 @@
-"""One import of one file: its accounting, its chunks, and how it goes on after a kill."""
+"""One import of one file: its accounting, its chunks, and how it goes on after an interruption."""
 
 import bisect
 import json
@@ -32,7 +32,7 @@ class ImportResult:
     """What became of a file's rows: `rows_read` = `imported` + `updated` + `duplicates` + `quarantined`, always.
 
     `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
-    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, broken run had taken in.
+    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, interrupted run had taken in.
     """
 
     import_run_id: int
@@ -108,14 +108,14 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """How much work rows are, where chunks may end, and how many row ids they take.
 
-    `ends`: positions where a chunk may end, ascending, where rows belong together; empty: anywhere. `extra`: position to further
-    movements that its row causes, for rows that are more work than one.
+    `ends`: positions where a chunk may end, ascending, if rows belong together; empty: anywhere. `extra`: for rows that are more work
+    than one, the further movements that each causes, by its position.
     """
 
-    ids_a_row: int = 32
+    ids_per_row: int = 32
     ends: Sequence[int] = ()
     extra: Mapping[int, int] = field(default_factory=dict)
 
@@ -125,7 +125,7 @@ class Work:
 
     def ids(self, start: int, end: int) -> int:
         """Row ids that a range of positions may take."""
-        return (end - start) * self.ids_a_row + 3 * (self.cost(start, end) - (end - start))
+        return (end - start) * self.ids_per_row + 3 * (self.cost(start, end) - (end - start))
 
     def end(self, start: int, size: int, rows: int) -> int:
         """Where a chunk of about `size` rows of work ends: one row at least."""
@@ -147,7 +147,7 @@ class Run:
     """A row of `import_run` and the figures it holds."""
 
     def __init__(self, engine: Engine, job: Job) -> None:
-        """Begin the import, or take up the one of the same file and mapping that was broken off."""
+        """Begin the import, or continue the interrupted one of the same file and mapping."""
         self._engine = engine
         self.longest_lock = 0.0
         self.total = Tally()
@@ -161,7 +161,7 @@ class Run:
         self.next_row = row["next_row"]
         self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
 
-    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, load: "Work | None" = None) -> None:
+    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
 
         Raises:
@@ -169,7 +169,7 @@ class Run:
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
-        load = load or Work()
+        load = load or Workload()
         size = FIRST_CHUNK
         while self.next_row < rows:
             end = load.end(self.next_row, size, rows)
@@ -237,16 +237,16 @@ class Run:
 
 
 def _begin(job: Job, unit: Unit) -> dict[str, Any]:
-    """The row of the import that was broken off, or a new one."""
-    broken_off = unit.connection.execute(_broken_off(job)).mappings().first()
-    if broken_off is not None:
-        return dict(broken_off)
+    """The row of the interrupted import, or a new one."""
+    interrupted = unit.connection.execute(_interrupted(job)).mappings().first()
+    if interrupted is not None:
+        return dict(interrupted)
     row = _new_row(unit.ids.take(), job)
     unit.connection.execute(import_run.insert(), row)
     return row
 
 
-def _broken_off(job: Job) -> sa.Select[Any]:
+def _interrupted(job: Job) -> sa.Select[Any]:
     where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash)
     return (
         sa.select(import_run)
@@ -274,6 +274,6 @@ def _new_row(run_id: int, job: Job) -> dict[str, Any]:
 
 
 def _next_size(size: int, cost: int, seconds: float) -> int:
-    """As much work as fits the target, by the pace of the last chunk; at most half as much again as before."""
+    """As much work as fits the target, by the pace of the last chunk; at most 1.5 times as much as before."""
     fitting = int(cost * TARGET_SECONDS / max(seconds, 1e-6))
     return max(min(fitting, size * 3 // 2, LARGEST_CHUNK), SMALLEST_CHUNK)

@@ -1,4 +1,4 @@
-"""Trying quarantined rows again: each goes the way it would have gone in its import, with that import's mapping and header."""
+"""Trying quarantined rows again, each as its import would have taken it in: with that import's mapping and header."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, Engine
 from data_access.engine import now_us, reading
 from data_access.imports.create_master_data import create_codes, release_keys
 from data_access.imports.files.mapping import parse_mapping
-from data_access.imports.files.orders import TOLD, normalised
+from data_access.imports.files.orders import ROW_FACTS, normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
@@ -37,7 +37,7 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many items were taken in and closed, and how many wait on."""
+    """How many items were taken in and closed, and how many still wait."""
 
     taken: int = 0
     waiting: int = 0
@@ -50,10 +50,10 @@ class Retried:
 
 
 def retry_waiting(engine: Engine) -> Retried:
-    """Try again what waits for a listing that has a SKU now, or for something that a table file may have brought."""
+    """Try rows again that wait for a listing that has a SKU now, or for something that a table file may have brought."""
     total = Retried()
     while True:
-        # what arrives may be what others wait for: a product for its listing, the listing for its order lines
+        # Rows that are taken in may be what others wait for: a product for its listing, the listing for its order lines.
         retried = retry_rows(engine, _ready(engine))
         total = Retried(total.taken + retried.taken, retried.waiting)
         if retried.taken == 0:
@@ -74,7 +74,7 @@ def _ready(engine: Engine) -> list[int]:
 
 
 def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
-    """Try rows again, some hundred in a transaction; what is not open, or no row of a file, is passed over."""
+    """Try rows again, at most `ITEMS_A_TRANSACTION` at once; items that are not open, or not rows of a file, are skipped."""
     total = Retried()
     for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
         part = item_ids[start : start + ITEMS_A_TRANSACTION]
@@ -89,7 +89,7 @@ def _retry_and_release(item_ids: Sequence[int], unit: Unit) -> Retried:
 
 
 def retry_in(unit: Unit, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
-    """Try rows again in a unit that holds all parents locked, and has nothing else to write. Also what parked events may wait for now."""
+    """Try rows again in a unit that holds all parents locked and has nothing else to write. Returns the keys for parked events too."""
     connection = unit.connection
     items = _open_rows(connection, item_ids)
     by_run: dict[int, list[Item]] = {}
@@ -114,9 +114,9 @@ def _open_rows(connection: Connection, item_ids: Sequence[int]) -> list[Item]:
 
 
 def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is_kits: bool) -> list[Item]:
-    """The items of the run with the same references, in the file's order: they number each other's occurrences.
+    """The items of the run with the same references, in the file's order, which decides the occurrence number of each.
 
-    Of a kit, which comes whole or not at all, all open rows are tried.
+    Of a kit, which is taken in whole or not at all, all open rows are tried.
     """
     i = inbox_item.c
     references = sorted({item["reference"] for item in chosen})
@@ -162,12 +162,12 @@ def _row_facts(items: Sequence[Item]) -> pl.DataFrame:
         row_facts = json.loads(item["told"] or "{}")
         if item["mended"] is not None:
             row_facts.pop("occurrence", None)
-        rows.append({**dict.fromkeys(TOLD), **row_facts, "row_no": row_no})
-    return pl.DataFrame(rows, schema=TOLD)
+        rows.append({**dict.fromkeys(ROW_FACTS), **row_facts, "row_no": row_no})
+    return pl.DataFrame(rows, schema=ROW_FACTS)
 
 
 def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
-    """Rows that arrive now were counted as quarantined by their import."""
+    """Move rows that arrive now, in the figures of their import, from quarantined to what they are."""
     tally, r = chunk.tally, import_run.c
     arrived = tally.imported + tally.updated + tally.duplicates
     if arrived:
@@ -184,7 +184,7 @@ def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
 
 
 def _close(unit: Unit, items: Sequence[Item], chunk: Chunk) -> int:
-    """Resolve the items that were taken; tell the others what is wrong now."""
+    """Resolve the items that were taken in; write down what is wrong with the others now."""
     for row_no in chunk.taken:
         _change(unit, items[row_no], {"status": "resolved", "closed_at": now_us()})
     for bad in chunk.bad:

@@ -88,14 +88,14 @@ def test_mended_rows_arrive(store: Engine, tmp_path: Path) -> None:
     rows = [row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", "MUG", placed="never"), row("4", "a", "MUG") + ",x"]
     result = shop(store, tmp_path, *rows)
     assert figures(result) == (4, 1, 0, 0, 3)
-    found = inbox.items(store, inbox.InboxFilter(import_run_id=result.import_run_id)).sort("line_number")
-    assert dict(found.schema) == dict(inbox.ITEMS)
-    assert found.select("line_number", "reference", "reason_code", "content", "file_name", "version").rows() == [
+    waiting = inbox.items(store, inbox.InboxFilter(import_run_id=result.import_run_id)).sort("line_number")
+    assert dict(waiting.schema) == dict(inbox.ITEMS)
+    assert waiting.select("line_number", "reference", "reason_code", "content", "file_name", "version").rows() == [
         (3, "2", "bad_number", rows[1], "orders.csv", 1),
         (4, "3", "bad_date", rows[2], "orders.csv", 1),
         (5, "", "wrong_fields", rows[3], "orders.csv", 1),
     ]
-    number, date, wide = found["id"]
+    number, date, wide = waiting["id"]
     mend(store, number, row("2", "a", "MUG", 2), 1, "ann")
     mend(store, wide, row("4", "a", "MUG", "0"), 1, "ann", "one field too many")
     assert str(retry(store, [number, wide, date], "ann")) == "1 taken in, 2 still wait."
