@@ -182,7 +182,7 @@ def serve(port: Annotated[int | None, typer.Option(min=1, max=65535, help="Inste
     used = settings().model_copy(update={} if port is None else {"port": port})
     with current_store():
         require_free_port(used.host, used.port)
-    command = app_command(used.host, used.port)
+    command = app_command()
     os.execve(command[0], command, child_environment(used, used.database_url))  # noqa: S606 - our own command line
 
 
@@ -546,6 +546,7 @@ def _report(result: "ImportResult", as_json: bool) -> None:
 
 def main() -> None:
     """Entry of the `onhand` command: what a person can cause is one sentence on stderr and exit code 2."""
+    os.umask(0o077)  # what it and its children make is its owner's alone
     try:
         app()
     except OnHandError as error:

@@ -220,7 +220,7 @@ def _param(param: Any) -> list[str]:
 def settings() -> str:
     """`docs/settings.md`: every setting with its environment variable and default."""
     rows = [
-        [f"`ONHAND_{name.upper()}`", f"`{name}`", f"`{field.default}`", field.description or ""]
+        [f"`ONHAND_{name.upper()}`", f"`{name}`", "" if field.default == () else f"`{field.default}`", field.description or ""]
         for name, field in Settings.model_fields.items()
     ]
     intro = f"An environment variable wins over `{FILE}` in the folder that a command runs in, which wins over the default."

@@ -29,17 +29,9 @@ STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Say = Callable[[str], None]
 
 
-def app_command(host: str, port: int) -> list[str]:
-    """The command line of the app's process."""
-    options = {
-        "server.address": host,
-        "server.port": str(port),
-        "server.headless": "true",
-        "browser.gatherUsageStats": "false",
-        "logger.level": "warning",
-    }
-    streamlit = [sys.executable, "-m", "dashboard.server", "run", str(ROOT / "dashboard" / "app.py")]
-    return streamlit + [f"--{name}={value}" for name, value in options.items()]
+def app_command() -> list[str]:
+    """The command line of the app's process, which takes all else from its environment (`child_environment`)."""
+    return [sys.executable, "-P", "-m", "dashboard.server"]  # -P: no module of the folder it is started in takes the place of ours
 
 
 def live_command() -> list[str]:
@@ -55,6 +47,7 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
         "ONHAND_VAR_DIR": str(settings.var_dir.absolute()),
         "ONHAND_HOST": settings.host,
         "ONHAND_PORT": str(settings.port),
+        "ONHAND_ORIGINS": ",".join(settings.origins),
     }
 
 
@@ -150,7 +143,7 @@ def supervise(settings: Settings, url: str, live: bool, say: Say, stop: threadin
 
     """
     environment = child_environment(settings, url)
-    children = [Child(app_command(settings.host, settings.port), environment)]
+    children = [Child(app_command(), environment)]
     try:
         if live:
             children.append(Child(live_command(), environment))

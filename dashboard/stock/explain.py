@@ -6,7 +6,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import links, records, words
+from dashboard.shell import links, records, scripts, words
 from dashboard.shell import reads as shared
 from dashboard.stock import charts, reads, tables
 from data_access.domain.buffer_rules import amount_in_words, covers
@@ -59,11 +59,6 @@ _PURCHASE_COLUMNS: Final[dict[str, Any]] = {
     "received_quantity": st.column_config.NumberColumn("Received (units)", format="localized"),
     "on_order": st.column_config.NumberColumn("On order (units)", format="localized"),
 }
-_SCROLL: Final = """<script>
-const where = document.querySelector('.st-key-explain');
-if (where && where.getBoundingClientRect().top > window.innerHeight - 260)
-  where.scrollIntoView({block: 'start', behavior: 'instant'});
-</script>"""
 
 
 def ask() -> str:
@@ -87,7 +82,7 @@ def show(typed: str, channel_id: str | None) -> None:
         return
     _explain(product, channel_id)
     if st.session_state.get(_LAST) != typed:  # chosen just now: bring it into view; live redraws leave the page where it is
-        st.html(_SCROLL, unsafe_allow_javascript=True)
+        st.html(scripts.element(scripts.SHOW_EXPLANATION), unsafe_allow_javascript=True)
     st.session_state[_LAST] = typed
 
 

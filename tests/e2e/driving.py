@@ -5,7 +5,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Error, Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -67,6 +67,22 @@ def open_page(page: Page, address: str) -> None:
     settled(page)
 
 
+def wait_for(page: Page, expression: str, arg: object = None) -> Any:
+    """The value of a JavaScript expression or function once it is truthy. Playwright's own waiting evaluates text in the page, which
+    the app's content security policy refuses."""
+    for _ in range(LONGEST_MS // STEP_MS):
+        try:
+            value = page.evaluate(expression, arg)
+        except Error as error:
+            if "context was destroyed" not in str(error):  # the page is being left for another
+                raise
+            value = None
+        if value:
+            return value
+        page.wait_for_timeout(STEP_MS)
+    raise AssertionError(f"this did not come true: {expression}")
+
+
 def settled(page: Page) -> None:
     """Wait until the app is connected, runs the page for nobody's act any more, and nothing is a placeholder."""
     page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
@@ -76,7 +92,7 @@ def settled(page: Page) -> None:
         page.wait_for_timeout(STEP_MS)  # the connection's messages are handed on meanwhile
         waited, quiet = waited + STEP_MS, 0 if runs.is_busy else quiet + STEP_MS
         assert waited < LONGEST_MS, "the page goes on being run"
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    wait_for(page, "!document.querySelector('[data-testid=stSkeleton]')")
 
 
 def until(page: Page, act: Callable[[], None], seen: Callable[[], bool]) -> None:
@@ -114,7 +130,8 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
     # the first: while a grid is drawn anew under another key, the old one may still be there
     page.locator(f".st-key-{key} [data-testid=stDataFrame]").first.scroll_into_view_if_needed()
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
-    rows: list[dict[str, str]] = page.wait_for_function(
+    rows: list[dict[str, str]] = wait_for(
+        page,
         """(key) => {
         const table = document.querySelector(`.st-key-${key} table`);
         if (!table || !table.querySelector('td')) return null;
@@ -124,7 +141,7 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
           [...row.querySelectorAll('td')].map(cell => [names[cell.getAttribute('aria-colindex')], cell.textContent])));
         }""",
         arg=key,
-    ).json_value()
+    )
     return rows
 
 
@@ -146,7 +163,7 @@ def skus(page: Page) -> list[str]:
 def expect_skus(page: Page, first: list[str]) -> None:
     """Wait until the grid begins with these SKUs."""
     cells = "[...document.querySelectorAll('.st-key-stock-grid tbody tr')].map(row => row.querySelector('td').textContent)"
-    page.wait_for_function(f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
+    wait_for(page, f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
 
 
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
@@ -174,7 +191,7 @@ def resting_place(page: Page, key: str) -> tuple[float, float]:
     """Where the upper left corner of a grid is, once nothing above it moves any more."""
     grid_at = page.locator(f".st-key-{key} [data-testid=stDataFrame]").first
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
-    page.wait_for_function("[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
+    wait_for(page, "[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
     seen: list[tuple[float, float]] = []
     for _ in range(60):
         grid_at.scroll_into_view_if_needed()

@@ -24,7 +24,7 @@ from data_access.queries import forecasts as queries
 from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, until, violations
+from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, until, violations, wait_for
 
 PLANNER = "Demo planner · planner"
 SKU, CHANNEL = "LGT-0008", "retail"
@@ -66,15 +66,16 @@ def card(page: Page, label: str) -> Locator:
 
 def drawn(page: Page, trace: str) -> dict[str, list[object]]:
     """What the main chart draws as a trace: its days and units."""
-    found: dict[str, list[object]] = page.wait_for_function(
+    values: dict[str, list[object]] = wait_for(
+        page,
         """(name) => {
         const chart = document.querySelector('.js-plotly-plot');
         const trace = chart && chart.data && chart.data.find(one => one.name === name);
         return trace ? {x: Array.from(trace.x), y: Array.from(trace.y)} : null;
         }""",
         arg=trace,
-    ).json_value()
-    return found
+    )
+    return values
 
 
 def test_a_sku_is_found_and_its_chart_read(page: Page, address: str, store: Engine) -> None:
@@ -139,9 +140,9 @@ def test_an_interrupted_forecast_says_so_and_goes_on(page: Page, address: str, s
 
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/demand")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     choose(page, "user-choice", "Demo viewer · viewer")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Start a forecast", exact=True)).to_be_disabled()
 
 
