@@ -54,7 +54,7 @@ def _pulse(watches: tuple[str, ...]) -> None:
     if not health.is_ok:
         since = f" These figures are as of {words.moment(health.since)} UTC." if health.since else ""
         st.warning(f"{health.sentence}{since} The page goes on by itself when the database is back.", icon=":material/cloud_off:")
-    if _seen(reads.latest_versions(), watches) != st.session_state.get(_SEEN):
+    if _seen(reads.latest_versions(), watches) != st.session_state.get(_SEEN) and late.may_run_again():
         st.rerun()
 
 

@@ -76,8 +76,8 @@ def pick(page: Page, number: int, key: str) -> None:
 
 def lines_of(store: Engine, external_sku: str) -> int:
     with store.connect() as connection:
-        found = connection.execute(sa.select(sa.func.sum(order_line.c.quantity)).where(order_line.c.external_sku == external_sku))
-        return int(found.scalar() or 0)
+        units = connection.execute(sa.select(sa.func.sum(order_line.c.quantity)).where(order_line.c.external_sku == external_sku))
+        return int(units.scalar() or 0)
 
 
 def audited(store: Engine, action: str) -> list[tuple[str, str | None]]:
