@@ -87,7 +87,7 @@ def store() -> str:
 
 
 def _tables_of(topic: Any) -> list[sa.Table]:
-    return [found for name in topic.__all__ if isinstance(found := getattr(topic, name), sa.Table)]
+    return [table for name in topic.__all__ if isinstance(table := getattr(topic, name), sa.Table)]
 
 
 def _diagram() -> str:
@@ -240,10 +240,10 @@ def stale() -> list[Path]:
 def main(arguments: list[str]) -> int:
     """Write the documents, or with `--check` say which are out of date."""
     if arguments == ["--check"]:
-        found = stale()
-        for path in found:
+        outdated = stale()
+        for path in outdated:
             typer.echo(f"docs/{path.name} is out of date: run `make docs`.", err=True)
-        return 1 if found else 0
+        return 1 if outdated else 0
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
     return 0

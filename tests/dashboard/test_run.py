@@ -63,9 +63,9 @@ class Running:
         """The child whose command line has `word`."""
         deadline = time.monotonic() + STARTING
         while time.monotonic() < deadline:
-            for found in psutil.Process(self.process.pid).children():
-                if word in found.cmdline():
-                    return found
+            for process in psutil.Process(self.process.pid).children():
+                if word in process.cmdline():
+                    return process
             time.sleep(0.1)
         raise AssertionError(f"no child with {word}")
 
