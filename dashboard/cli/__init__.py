@@ -2,7 +2,7 @@
 
 import typer
 
-from dashboard.cli import forecast, imports, inbox, mirror, scorecard, serving, store, users
+from dashboard.cli import forecast, imports, inbox, jobs, mirror, scorecard, serving, store, users
 from dashboard.cli.failures import one_sentence
 
 __all__ = ["app", "main"]
@@ -26,7 +26,13 @@ for _command in (
     scorecard.scorecard,
 ):
     app.command()(_command)
-for _name, _group in (("import", imports.app), ("forecast", forecast.app), ("inbox", inbox.app), ("users", users.app)):
+for _name, _group in (
+    ("import", imports.app),
+    ("forecast", forecast.app),
+    ("inbox", inbox.app),
+    ("jobs", jobs.app),
+    ("users", users.app),
+):
     app.add_typer(_group, name=_name)
 
 
