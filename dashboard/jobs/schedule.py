@@ -1,5 +1,6 @@
 """When jobs are due."""
 
+import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,9 @@ def next_due(job: ScheduledJob, now: datetime) -> datetime:
 
 def in_words(job: ScheduledJob) -> str:
     """The schedule as people read it: "At 03:15 every day (UTC)"."""
-    return f"{CronSim(job.schedule, datetime.now(UTC)).explain()} ({job.zone})"
+    minutes = re.fullmatch(r"\*/(\d+) \* \* \* \*", job.schedule)
+    text = f"Every {minutes[1]} minutes" if minutes else CronSim(job.schedule, datetime.now(UTC)).explain()
+    return f"{text} ({job.zone})"
 
 
 def _local(job: ScheduledJob, moment: datetime) -> datetime:
