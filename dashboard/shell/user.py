@@ -5,9 +5,8 @@ from typing import Final
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.addresses import is_loopback, places
-from dashboard.shell import words
+from dashboard.shell import reads, words
 from data_access.domain.permissions import Permission, may, needed
 
 UNAUTHENTICATED: Final = "unauthenticated (this computer)"
@@ -34,13 +33,13 @@ def current() -> str:
 
 def role() -> str:
     """The role of `current`, for saying beforehand what commands will refuse."""
-    roles: dict[str, str] = dict(cache.users().select("name", "role").iter_rows())
+    roles: dict[str, str] = dict(reads.users().select("name", "role").iter_rows())
     return roles.get(current(), "viewer")
 
 
 def choose(permission: Permission) -> bool:
     """Draw who is at the keyboard; whether the role includes the permission, which the command checks again."""
-    users, hindrance = cache.users(), _obstacle()
+    users, hindrance = reads.users(), _obstacle()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if not hindrance and not users.is_empty():
             roles = dict(users.select("name", "role").iter_rows())

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
 from data_access.imports.order_import import import_orders
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow
 
@@ -75,8 +76,8 @@ def pick(page: Page, number: int, key: str) -> None:
 
 def lines_of(store: Engine, external_sku: str) -> int:
     with store.connect() as connection:
-        found = connection.execute(sa.select(sa.func.sum(order_line.c.quantity)).where(order_line.c.external_sku == external_sku))
-        return int(found.scalar() or 0)
+        units = connection.execute(sa.select(sa.func.sum(order_line.c.quantity)).where(order_line.c.external_sku == external_sku))
+        return int(units.scalar() or 0)
 
 
 def audited(store: Engine, action: str) -> list[tuple[str, str | None]]:
