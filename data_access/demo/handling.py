@@ -19,7 +19,7 @@ from data_access.demo.fulfilment import (
     shipped_at,
 )
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, EBAY, HOUR_US, LEIPZIG, LOCATION_INDEX, SHOP
-from data_access.demo.supply import draw_patience, received_later
+from data_access.demo.waiting import draw_patience, received_later
 from data_access.demo.world import SOURCE, Window, World, in_chunks
 from data_access.domain.events import (
     Adjustment,

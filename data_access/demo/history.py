@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 
 from data_access.demo.catalogue import catalogue, listings
-from data_access.demo.company import Company, Ints, make_company
+from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines, draw_lines
 from data_access.demo.fates import Fates, draw_fates
+from data_access.demo.founding import make_company
+from data_access.demo.needs import Needs
 from data_access.demo.orders import (
     CHANNEL_IDS,
     LOCATION_IDS,
@@ -31,8 +33,9 @@ from data_access.demo.returns import Back, came_back, return_table, returned_uni
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
 from data_access.demo.stock import ORDERED_US, Ledger, Movements, count_table, movement_frames, post_orders, post_supply
-from data_access.demo.supply import SYNC_TAKES_US, Needs, Simulation, Supply, known_until
+from data_access.demo.supply import Simulation, Supply
 from data_access.demo.truth import truth_frame
+from data_access.demo.waiting import SYNC_TAKES_US, known_until
 from data_access.demo.withheld import audit_table, reservation_tables, rule_table, user_table
 from data_access.schema.audit import TOPICS
 

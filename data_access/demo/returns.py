@@ -10,6 +10,7 @@ from data_access.demo.company import Company, Ints, generator
 from data_access.demo.demand import Lines
 from data_access.demo.fates import Fates
 from data_access.demo.fulfilment import NOT_YET
+from data_access.demo.needs import Needs
 from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, Taken, nullable, unit_prices
 from data_access.demo.returning import (
     DISCARD,
@@ -24,7 +25,7 @@ from data_access.demo.returning import (
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Movements
-from data_access.demo.supply import Needs, known_until, received_later
+from data_access.demo.waiting import known_until, received_later
 
 REFUND_KNOWN: Final = 0.88
 

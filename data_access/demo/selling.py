@@ -11,7 +11,7 @@ from data_access.demo.company import Ints
 from data_access.demo.demand import Lines, local_day
 from data_access.demo.fulfilment import draw_traits
 from data_access.demo.specs import AMAZON, CHANNELS, EBAY, HOUR_US, LEIPZIG, LOCATION_INDEX, LOCATIONS, RETAIL, SHOP_SHARES, SHOPS
-from data_access.demo.supply import draw_patience, received_later
+from data_access.demo.waiting import draw_patience, received_later
 from data_access.demo.world import SOURCE, Shelf, Window, World, read_shelf
 from data_access.domain.events import Sale, SaleLine
 

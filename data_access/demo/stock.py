@@ -9,10 +9,11 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines
+from data_access.demo.needs import Needs
 from data_access.demo.orders import LOCATION_IDS, Packages, Taken
 from data_access.demo.rows import SOURCE, Events, RowNumbers, grouped, parts, texts, within
 from data_access.demo.specs import DAY_US, HOUR_US, LOCATIONS, MINUTE_US
-from data_access.demo.supply import Needs, Supply
+from data_access.demo.supply import Supply
 
 SELLABLE, UNSELLABLE = 0, 1
 STATES: Final = ("sellable", "unsellable")

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from data_access.demo.company import Ints, group_of_location
 from data_access.demo.luck import luck
+from data_access.demo.planning import order_quantities
 from data_access.demo.specs import (
     DAY_US,
     GROUP_GATE,
@@ -22,7 +23,6 @@ from data_access.demo.specs import (
     ROTTERDAM,
     SHOPS,
 )
-from data_access.demo.supply import order_quantities
 from data_access.demo.world import SOURCE, Shelf, Window, World, read_shelf
 from data_access.domain.events import (
     Count,

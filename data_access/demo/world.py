@@ -8,11 +8,13 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.demo.company import Company, Floats, Ints, make_company
+from data_access.demo.company import Company, Floats, Ints
 from data_access.demo.demand import Lines, local_day, rates
+from data_access.demo.founding import make_company
 from data_access.demo.fulfilment import late_factor
+from data_access.demo.planning import expected_use
 from data_access.demo.specs import CHANNEL_INDEX, CHANNELS, LOCATIONS
-from data_access.demo.supply import expected_use, known_until
+from data_access.demo.waiting import known_until
 from data_access.engine import reading
 from data_access.errors import InvalidInput
 from data_access.schema.catalog import listing
