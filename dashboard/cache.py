@@ -39,10 +39,10 @@ from data_access.queries import scorecards as queries
 from data_access.queries.buffer_replay import BackTest
 from data_access.queries.buffer_replay import back_test as make_back_test
 from data_access.queries.freshness import aged
+from data_access.queries.live_pictures import kpis as live_kpis
+from data_access.queries.live_pictures import picture as live_picture
+from data_access.queries.live_pictures import waterfall as live_waterfall
 from data_access.queries.live_stock import Catalogue, matching, previewed, rows
-from data_access.queries.live_stock import kpis as live_kpis
-from data_access.queries.live_stock import picture as live_picture
-from data_access.queries.live_stock import waterfall as live_waterfall
 from data_access.queries.stock import StockFilter
 
 AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out anew though nothing changed

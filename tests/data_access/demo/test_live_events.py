@@ -10,8 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.demo import build_demo, catch_up, days_missed
-from data_access.demo import live
+from data_access.demo import build_demo, catch_up, days_missed, live
 from data_access.demo.live_events import _begin, _step
 from data_access.demo.specs import DAY_US, HOUR_US
 from data_access.demo.world import SOURCE, open_world
