@@ -27,7 +27,7 @@ CHUNK: Final = 500
 
 
 @dataclass(slots=True)
-class Window:
+class DemoWindow:
     """What happens next: by channel, all after `since` and up to `until`; `now` is when it is sent. Times in microseconds."""
 
     since: Ints
@@ -37,7 +37,7 @@ class Window:
 
 
 @dataclass(slots=True)
-class World:
+class DemoWorld:
     """The company as it goes on. `sent_until`: by channel, up to when its happenings have been sent; `now`: the same for all else."""
 
     engine: Engine
@@ -52,10 +52,10 @@ class World:
     _rates: dict[int, Floats] = field(default_factory=dict)
     _use: dict[int, Floats] = field(default_factory=dict)
 
-    def window(self, now: int) -> Window:
+    def window(self, now: int) -> DemoWindow:
         """From what was sent last to what is known by `now`."""
         until = np.maximum(known_until(np.arange(len(CHANNELS)), now), self.sent_until)
-        return Window(self.sent_until.copy(), until, self.now, now)
+        return DemoWindow(self.sent_until.copy(), until, self.now, now)
 
     def rates(self, day: int) -> Floats:
         """Expected lines of a day: SKU x channel."""
@@ -98,7 +98,7 @@ class World:
         return self.company.components.get(sku, [(sku, 1)]) if sku >= self.company.stocked else [(sku, 1)]
 
 
-def open_world(engine: Engine) -> World:
+def open_world(engine: Engine) -> DemoWorld:
     """The world of a demo store.
 
     Raises:
@@ -126,7 +126,7 @@ def open_world(engine: Engine) -> World:
     sent = np.array([states.get(spec.channel_id, company.end_us) for spec in CHANNELS], np.int64)
     now = int(sent.max())
     random = np.random.default_rng([company.seed, now])
-    return World(engine, company, late_factor(company), sku_of, listings, sku_of_listing, sent, now, random)
+    return DemoWorld(engine, company, late_factor(company), sku_of, listings, sku_of_listing, sent, now, random)
 
 
 def in_chunks(values: list[Any]) -> list[list[Any]]:
@@ -145,7 +145,7 @@ class Shelf:
     sellable: Ints
 
 
-def read_shelf(world: World, connection: Connection, skus: list[int]) -> Shelf:
+def read_shelf(world: DemoWorld, connection: Connection, skus: list[int]) -> Shelf:
     """The stock of stocked SKUs."""
     place = {spec.location_id: number for number, spec in enumerate(LOCATIONS)}
     row = {sku: number for number, sku in enumerate(skus)}
