@@ -24,7 +24,8 @@ from data_access.domain.buffers import RULES
 from data_access.engine import now_us, open_engine
 from data_access.queries import overview
 from data_access.queries.freshness import aged
-from data_access.queries.live_stock import figured, kpis, load, load_catalogue, load_withheld, matching, picture, previewed, rows
+from data_access.queries.live_pictures import kpis, picture
+from data_access.queries.live_stock import figured, load, load_catalogue, load_withheld, matching, previewed, rows
 from data_access.queries.recent import DEMAND
 from data_access.queries.stock import StockFilter
 from data_access.store.lifecycle import create_store

@@ -17,9 +17,9 @@ import polars as pl
 from data_access.demo.specs import CHANNELS
 from data_access.domain.facts import FACTS
 from data_access.domain.scorecards.days import zones
-from data_access.domain.scorecards.observe import Facts, subjects
 from data_access.domain.scorecards.rates import cells_at, tally, wanted
 from data_access.domain.scorecards.registry import for_channel, registry
+from data_access.domain.scorecards.subjects import Facts, subjects
 
 DAY = 86_400_000_000
 START = datetime(2026, 1, 1, tzinfo=UTC)

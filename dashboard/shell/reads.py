@@ -33,7 +33,7 @@ from data_access.mirror.counting import Counted
 from data_access.queries import buffers, catalog, overview, people, stock
 from data_access.queries import scorecards as queries
 from data_access.queries.freshness import aged
-from data_access.queries.live_stock import kpis as live_kpis
+from data_access.queries.live_pictures import kpis as live_kpis
 from data_access.queries.live_stock import matching, rows
 from data_access.queries.stock import StockFilter
 

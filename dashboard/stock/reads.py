@@ -7,8 +7,8 @@ from dashboard.shell import reads as shared
 from dashboard.shell.data.poller import Snapshot
 from data_access.domain.availability import WATERFALL
 from data_access.queries import stock
-from data_access.queries.live_stock import picture as live_picture
-from data_access.queries.live_stock import waterfall as live_waterfall
+from data_access.queries.live_pictures import picture as live_picture
+from data_access.queries.live_pictures import waterfall as live_waterfall
 from data_access.queries.stock import StockFilter
 
 TTL_SECONDS = shared.TTL_SECONDS

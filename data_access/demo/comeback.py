@@ -20,7 +20,7 @@ from data_access.demo.returning import (
 )
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, HOUR_US, LOCATION_INDEX, LOCATIONS, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US
-from data_access.demo.world import SOURCE, Window, World, in_chunks
+from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, in_chunks
 from data_access.events.models import Adjustment, Event, Inspection, ReturnedUnits, ReturnReceived, SignedStateUnits, StateUnits, WriteOff
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.returns import return_line
@@ -54,7 +54,7 @@ class Comeback:
         return found
 
 
-def open_comeback(world: World, connection: Connection) -> Comeback:
+def open_comeback(world: DemoWorld, connection: Connection) -> Comeback:
     """Begin with the returns that wait for inspection or are being repaired."""
     comeback = Comeback(world.now, world.now)
     query = (
@@ -72,7 +72,7 @@ def open_comeback(world: World, connection: Connection) -> Comeback:
     return comeback
 
 
-def look_back(world: World, connection: Connection, comeback: Comeback, days: int) -> None:
+def look_back(world: DemoWorld, connection: Connection, comeback: Comeback, days: int) -> None:
     """Look through `days` further days of past orders, and through the newest, for lines that will come back."""
     oldest = max(comeback.read_from - days * DAY_US, world.now - WATCHED_DAYS * DAY_US)
     for since, until in ((oldest, comeback.read_from), (comeback.read_to, world.now)):
@@ -81,7 +81,7 @@ def look_back(world: World, connection: Connection, comeback: Comeback, days: in
     comeback.read_from, comeback.read_to = oldest, world.now
 
 
-def _watch_lines(world: World, connection: Connection, comeback: Comeback, since: int, until: int) -> None:
+def _watch_lines(world: DemoWorld, connection: Connection, comeback: Comeback, since: int, until: int) -> None:
     query = sa.select(order_line.c.id, order_line.c.sku, order_line.c.channel_id, order_line.c.placed_at, order_line.c.quantity).where(
         order_line.c.placed_at > since - 2 * HOUR_US,  # a lagging channel's lines come in later than they were placed
         order_line.c.placed_at <= until,
@@ -106,7 +106,7 @@ def _watch_lines(world: World, connection: Connection, comeback: Comeback, since
             comeback.add(when, "return", rows[number].id)
 
 
-def _received_at(world: World, returning: Returning, at: Any, delivered: Any) -> Any:
+def _received_at(world: DemoWorld, returning: Returning, at: Any, delivered: Any) -> Any:
     day = received_day(world.company, returning, at, delivered)
     return world.company.start_us + day * DAY_US + 9 * HOUR_US + delivered * 7 % (7 * HOUR_US)
 
@@ -130,14 +130,14 @@ _RETURNS: Final = (
 )
 
 
-def _returns(world: World, connection: Connection, ids: list[int]) -> list[Any]:
+def _returns(world: DemoWorld, connection: Connection, ids: list[int]) -> list[Any]:
     rows: list[Any] = []
     for part in in_chunks(ids):
         rows += connection.execute(_RETURNS.where(return_line.c.id.in_(part))).all()
     return [row for row in rows if world.knows(row)]
 
 
-def _watch_returns(world: World, connection: Connection, comeback: Comeback, ids: list[int]) -> None:
+def _watch_returns(world: DemoWorld, connection: Connection, comeback: Comeback, ids: list[int]) -> None:
     """Plan the inspection of returns that wait, and the end of the repair of those that are repaired."""
     rows = _returns(world, connection, ids)
     if not rows:
@@ -156,7 +156,7 @@ def _watch_returns(world: World, connection: Connection, comeback: Comeback, ids
                 comeback.add(when, "repair", row.id)
 
 
-def come_back(world: World, window: Window, connection: Connection, comeback: Comeback) -> list[Event]:
+def come_back(world: DemoWorld, window: DemoWindow, connection: Connection, comeback: Comeback) -> list[Event]:
     """Returns received, inspections and ends of repairs that are due. Times of lagging channels are told when they are known."""
     due = comeback.take(int(window.until.min()))
     found = _receive(world, window, connection, comeback, [task for task in due if task[1] == "return"])
@@ -180,7 +180,7 @@ def come_back(world: World, window: Window, connection: Connection, comeback: Co
     return found
 
 
-def _inspection(window: Window, row: Any, at: int, fate: int) -> Inspection:
+def _inspection(window: DemoWindow, row: Any, at: int, fate: int) -> Inspection:
     return Inspection(
         source=SOURCE,
         event_id=f"inspect:{row.channel_id}:{row.return_ref}",
@@ -192,7 +192,7 @@ def _inspection(window: Window, row: Any, at: int, fate: int) -> Inspection:
     )
 
 
-def _repaired(world: World, row: Any, at: int, good: bool) -> Event:
+def _repaired(world: DemoWorld, row: Any, at: int, good: bool) -> Event:
     parts = [(world.company.skus[part], units * row.units) for part, units in world.parts(world.sku_of[row.sku])]
     base = {"source": SOURCE, "event_id": f"repair:{row.id}", "occurred_at": at, "received_at": at, "location_id": row.location_id}
     if not good:
@@ -203,7 +203,7 @@ def _repaired(world: World, row: Any, at: int, good: bool) -> Event:
     return Adjustment(**base, reason="refurbished, back to stock", lines=tuple(moved))
 
 
-def _receive(world: World, window: Window, connection: Connection, comeback: Comeback, tasks: list[Task]) -> list[Event]:
+def _receive(world: DemoWorld, window: DemoWindow, connection: Connection, comeback: Comeback, tasks: list[Task]) -> list[Event]:
     """Returns of lines that were really shipped; where the package is still on its way, later."""
     rows: dict[int, Any] = {}
     for part in in_chunks([task[2] for task in tasks]):
@@ -258,7 +258,7 @@ def _receive(world: World, window: Window, connection: Connection, comeback: Com
     return found
 
 
-def _return(window: Window, row: Any, number: int, returning: Returning, at: int, arrived: int, place: int) -> ReturnReceived:
+def _return(window: DemoWindow, row: Any, number: int, returning: Returning, at: int, arrived: int, place: int) -> ReturnReceived:
     reason = REASONS[int(returning.reason[number])]
     units = min(int(returning.quantity[number]), int(row.shipped_quantity))
     codes = REASON_CODES.get(row.channel_id, REASON_CODES["*"])
@@ -284,7 +284,7 @@ def _return(window: Window, row: Any, number: int, returning: Returning, at: int
     )
 
 
-def watch_new_returns(world: World, connection: Connection, comeback: Comeback, refs: list[tuple[str, str]]) -> None:
+def watch_new_returns(world: DemoWorld, connection: Connection, comeback: Comeback, refs: list[tuple[str, str]]) -> None:
     """Plan the inspection of returns that were just sent: (channel, return id)."""
     ids: list[int] = []
     for part in in_chunks(refs):

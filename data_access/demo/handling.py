@@ -19,8 +19,8 @@ from data_access.demo.fulfilment import (
     shipped_at,
 )
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, EBAY, HOUR_US, LEIPZIG, LOCATION_INDEX, SHOP
-from data_access.demo.supply import draw_patience, received_later
-from data_access.demo.world import SOURCE, Window, World, in_chunks
+from data_access.demo.waiting import draw_patience, received_later
+from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, in_chunks
 from data_access.events.models import (
     Adjustment,
     Cancellation,
@@ -50,12 +50,12 @@ class Pages:
     under_way: list[Any] = field(default_factory=list)
 
 
-def received(window: Window, channel: int, at: int) -> int:
+def received(window: DemoWindow, channel: int, at: int) -> int:
     """When an event of the window is heard of."""
     return max(at, min(int(received_later(np.array([channel]), np.array([at]))[0]), window.now))
 
 
-def _spread(world: World, window: Window, channel: int, due: int) -> int:
+def _spread(world: DemoWorld, window: DemoWindow, channel: int, due: int) -> int:
     """When something due happens: then, or some time in the window if that is past; at its end, if a lagging channel told nothing new."""
     since, until = int(window.since[channel]), int(window.until[channel])
     return due if due > since else int(world.random.integers(min(since, until - 1) + 1, until + 1))
@@ -81,7 +81,7 @@ _HELD: Final = (
 )
 
 
-def ship(world: World, window: Window, connection: Connection, pages: Pages) -> list[Event]:
+def ship(world: DemoWorld, window: DemoWindow, connection: Connection, pages: Pages) -> list[Event]:
     """Shipments of allocated lines that are due; what is not found on the shelf is cancelled and written down."""
     rows: list[Any] = list(connection.execute(_HELD.where(allocation.c.line_id > pages.line).limit(pages.size)))
     if pages.size is not None and len(rows) == pages.size:  # a line may be held at two locations: read its rows together
@@ -130,13 +130,13 @@ def ship(world: World, window: Window, connection: Connection, pages: Pages) -> 
     return found
 
 
-def _lines(world: World, rows: list[Any]) -> Lines:
+def _lines(world: DemoWorld, rows: list[Any]) -> Lines:
     return world.lines(
         [row.sku for row in rows], [row.channel_id for row in rows], [row.placed_at for row in rows], [row.quantity for row in rows]
     )
 
 
-def _not_found(world: World, window: Window, row: Any, channel: int, due: int) -> list[Event]:
+def _not_found(world: DemoWorld, window: DemoWindow, row: Any, channel: int, due: int) -> list[Event]:
     occurred = _spread(world, window, channel, due)
     key = f"{channel}:{row.order_ref}:{row.line_ref}"
     parts = world.parts(world.sku_of[row.sku])
@@ -189,7 +189,7 @@ _PACKAGES: Final = (
 )
 
 
-def follow(world: World, window: Window, connection: Connection, pages: Pages) -> list[Event]:
+def follow(world: DemoWorld, window: DemoWindow, connection: Connection, pages: Pages) -> list[Event]:
     """Tracking numbers, first scans and deliveries of packages under way."""
     oldest = max(pages.package, window.now - UNDER_WAY_US)
     query = _PACKAGES.where(shipment.c.shipped_at >= oldest).limit(pages.size)
@@ -227,7 +227,7 @@ def follow(world: World, window: Window, connection: Connection, pages: Pages) -
     return found
 
 
-def _steps(world: World, window: Window, row: Any, times: list[int | None], carrier: str) -> list[Event]:
+def _steps(world: DemoWorld, window: DemoWindow, row: Any, times: list[int | None], carrier: str) -> list[Event]:
     """Tracking, first scan and delivery of one package, each where it has a time."""
     channel = CHANNEL_INDEX[row.channel_id]
     key = f"{channel}:{row.order_ref}:{row.shipment_ref}"
@@ -255,7 +255,7 @@ def _steps(world: World, window: Window, row: Any, times: list[int | None], carr
     return found
 
 
-def scan_again(world: World, window: Window, pages: Pages) -> list[Event]:
+def scan_again(world: DemoWorld, window: DemoWindow, pages: Pages) -> list[Event]:
     """One more scan by the carrier of some package under way: there is always something to tell."""
     able = [row for row in pages.under_way if row.first_scan_at is not None and world.knows(row) and CHANNEL_INDEX[row.channel_id] != EBAY]
     if not able:
@@ -278,7 +278,7 @@ def scan_again(world: World, window: Window, pages: Pages) -> list[Event]:
 # ---- cancelling ----------------------------------------------------------------------------------------------------
 
 
-def cancel(world: World, window: Window, connection: Connection) -> list[Event]:
+def cancel(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[Event]:
     """Orders that buyers, or the marketplace, cancel within the hour."""
     oldest = int(min(window.since.min(), window.begins)) - 2 * MEMORY_US
     query = (
@@ -315,7 +315,7 @@ def cancel(world: World, window: Window, connection: Connection) -> list[Event]:
     return list(found.values())
 
 
-def give_up(world: World, window: Window, connection: Connection) -> list[Event]:
+def give_up(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[Event]:
     """Backordered lines whose customer or seller waits no longer."""
     owed = connection.execute(sa.select(backorder_level.c.sku).where(backorder_level.c.backordered > 0)).scalars().all()
     parts = {world.sku_of[sku] for sku in owed if sku in world.sku_of}

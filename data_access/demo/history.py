@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 
 from data_access.demo.catalogue import catalogue, listings
-from data_access.demo.company import Company, Ints, make_company
+from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines, draw_lines
 from data_access.demo.fates import Fates, draw_fates
+from data_access.demo.founding import make_company
+from data_access.demo.needs import Needs
 from data_access.demo.orders import (
     CHANNEL_IDS,
     LOCATION_IDS,
@@ -27,12 +29,13 @@ from data_access.demo.orders import (
     shipment_frames,
     take_orders,
 )
-from data_access.demo.returns import Back, came_back, return_table, returned_units
+from data_access.demo.returns import ReturnedUnits, came_back, return_table, returned_units
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
-from data_access.demo.stock import ORDERED_US, Ledger, Movements, count_table, movement_frames, post_orders, post_supply
-from data_access.demo.supply import SYNC_TAKES_US, Needs, Simulation, Supply, known_until
+from data_access.demo.stock import ORDERED_US, DemoLedger, Movements, count_table, movement_frames, post_orders, post_supply
+from data_access.demo.supply import Simulation, Supply
 from data_access.demo.truth import truth_frame
+from data_access.demo.waiting import SYNC_TAKES_US, known_until
 from data_access.demo.withheld import audit_table, reservation_tables, rule_table, user_table
 from data_access.schema.audit import TOPICS
 
@@ -40,7 +43,7 @@ Frames = Iterator[tuple[str, pl.DataFrame]]
 
 
 @dataclass(slots=True)
-class History:
+class DemoHistory:
     """What happened until `until_us`: the supply, the truth, and the rows of the store.
 
     `frames`: tables with some of their rows, to be gone through once; a table's rows come in order. `numbers`: the row ids given out so
@@ -56,7 +59,7 @@ class History:
     order_lines: int
 
 
-def make_history(size: str, seed: int, as_of: date, until_us: int | None = None) -> History:
+def make_history(size: str, seed: int, as_of: date, until_us: int | None = None) -> DemoHistory:
     """Simulate the company up to `until_us`, by default the end (UTC) of the as-of date.
 
     Raises:
@@ -76,7 +79,7 @@ def make_history(size: str, seed: int, as_of: date, until_us: int | None = None)
     back = came_back(company, fates, taken, until)
     truth = truth_frame(company, lines, supply, fates, back)
     frames = _frames(company, until, lines, fates, supply, taken, back, listed, counts, moves, events, numbers)
-    return History(company, frames, truth, numbers, until, supply, len(taken.rows))
+    return DemoHistory(company, frames, truth, numbers, until, supply, len(taken.rows))
 
 
 def _frames(
@@ -86,7 +89,7 @@ def _frames(
     fates: Fates,
     supply: Supply,
     taken: Taken,
-    back: Back,
+    back: ReturnedUnits,
     listed: pl.DataFrame,
     counts: pl.DataFrame,
     moves: Movements,
@@ -112,7 +115,7 @@ def _frames(
     allocated, backorders = _allocated(company, lines, taken, needs), _backorders(company, lines, taken, needs)
     yield "backorder_level", backorders
     del lines, fates, taken, back, packages
-    ledger = Ledger(*moves.columns())
+    ledger = DemoLedger(*moves.columns())
     yield from _named("stock_movement", movement_frames(company, ledger, moves.kinds, numbers))
     stock_counts, balances = count_table(company, ledger, counts)
     del ledger

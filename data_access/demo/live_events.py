@@ -20,7 +20,7 @@ from data_access.demo.rate import send_at_rate
 from data_access.demo.selling import sell
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US
 from data_access.demo.stocking import Deliveries, count, order, receive, replenish
-from data_access.demo.world import SOURCE, Window, World, in_chunks, open_world
+from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, in_chunks, open_world
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput, StoreUnavailable
 from data_access.events.ingest import Outcome, ingest
@@ -108,7 +108,7 @@ def live(engine: Engine, stop: threading.Event, rate: float | None = None, on_ev
             world = _opened(engine, stop) or world
 
 
-def _opened(engine: Engine, stop: threading.Event) -> World | None:
+def _opened(engine: Engine, stop: threading.Event) -> DemoWorld | None:
     while not stop.is_set():
         try:
             return open_world(engine)
@@ -117,7 +117,7 @@ def _opened(engine: Engine, stop: threading.Event) -> World | None:
     return None
 
 
-def _run(world: World, stop: threading.Event, on_event: OnEvent | None) -> None:
+def _run(world: DemoWorld, stop: threading.Event, on_event: OnEvent | None) -> None:
     if now_us() - world.now > MOST_DAYS * DAY_US:
         world.now = now_us() - DAY_US
         world.sent_until = np.maximum(world.sent_until, world.now)
@@ -134,7 +134,7 @@ def _run(world: World, stop: threading.Event, on_event: OnEvent | None) -> None:
         stop.wait(TICK_SECONDS)
 
 
-def _begin(world: World, size: int | None) -> _Tasks:
+def _begin(world: DemoWorld, size: int | None) -> _Tasks:
     with reading(world.engine) as connection:
         comeback = open_comeback(world, connection)
         if size is None:
@@ -142,7 +142,7 @@ def _begin(world: World, size: int | None) -> _Tasks:
     return _Tasks(Pages(size), comeback, world.now)
 
 
-def _step(world: World, tasks: _Tasks, now: int, slow: bool, on_event: OnEvent | None, quiet: bool = False) -> list[Event]:
+def _step(world: DemoWorld, tasks: _Tasks, now: int, slow: bool, on_event: OnEvent | None, quiet: bool = False) -> list[Event]:
     """All that happened until `now`, sent in small transactions, oldest first. Returns the events."""
     window = world.window(now)
     with reading(world.engine) as connection:
@@ -151,7 +151,7 @@ def _step(world: World, tasks: _Tasks, now: int, slow: bool, on_event: OnEvent |
         events += ship(world, window, connection, tasks.pages)
         events += follow(world, window, connection, tasks.pages)
         if slow:
-            longer = Window(window.since, window.until, tasks.looked_at, now)
+            longer = DemoWindow(window.since, window.until, tasks.looked_at, now)
             tasks.looked_at = now
             look_back(world, connection, tasks.comeback, days=1)
             events += cancel(world, longer, connection)
@@ -175,7 +175,7 @@ def _step(world: World, tasks: _Tasks, now: int, slow: bool, on_event: OnEvent |
     return events
 
 
-def touched_skus(world: World, events: Sequence[Event]) -> set[int]:
+def touched_skus(world: DemoWorld, events: Sequence[Event]) -> set[int]:
     """Stocked SKUs that events other than sales move."""
     found: set[int] = set()
     for event in events:
@@ -186,7 +186,7 @@ def touched_skus(world: World, events: Sequence[Event]) -> set[int]:
     return found
 
 
-def _send(world: World, tasks: _Tasks, events: list[Event], synced: dict[str, int], on_event: OnEvent | None) -> None:
+def _send(world: DemoWorld, tasks: _Tasks, events: list[Event], synced: dict[str, int], on_event: OnEvent | None) -> None:
     if tasks.unsure:
         known = _known(world, events)
         events[:] = [event for event in events if event.event_id not in known]
@@ -200,7 +200,7 @@ def _send(world: World, tasks: _Tasks, events: list[Event], synced: dict[str, in
                 on_event(event, outcome)
 
 
-def _known(world: World, events: list[Event]) -> set[str]:
+def _known(world: DemoWorld, events: list[Event]) -> set[str]:
     found: set[str] = set()
     with reading(world.engine) as connection:
         for part in in_chunks([event.event_id for event in events]):

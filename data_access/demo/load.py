@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from data_access.demo.history import History
+from data_access.demo.history import DemoHistory
 from data_access.engine import explained, open_engine
 from data_access.errors import InvalidInput, StoreUnavailable
 from data_access.schema.audit import id_block, store_version
@@ -40,7 +40,7 @@ FAST: Final = (
 )
 
 
-def load_store(url: str, history: History, progress: Progress | None = None) -> int:
+def load_store(url: str, history: DemoHistory, progress: Progress | None = None) -> int:
     """Put the history into a new store at `url`. Returns the rows written.
 
     Raises:
@@ -93,21 +93,21 @@ def _file(url: str) -> Path | None:
     return Path(str(parsed.database))
 
 
-def _meta(history: History) -> dict[str, object]:
+def _meta(history: DemoHistory) -> dict[str, object]:
     company = history.company
     return {
         "demo": {"size": company.size_name, "seed": company.seed, "as_of": company.as_of.isoformat(), "release": version("onhand")},
     }
 
 
-def _finish(history: History) -> list[sa.Update]:
+def _finish(history: DemoHistory) -> list[sa.Update]:
     return [sa.update(id_block).values(next_id=history.numbers.next_id), sa.update(store_version).values(version=1)]
 
 
 # ---- SQLite --------------------------------------------------------------------------------------------------------
 
 
-def _load_sqlite(path: Path, history: History, progress: Progress | None) -> int:
+def _load_sqlite(path: Path, history: DemoHistory, progress: Progress | None) -> int:
     _clear_leavings(path)
     beside = path.with_name(f"{path.name}.new-{os.getpid()}")
     try:
@@ -154,7 +154,7 @@ def _remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _fill_sqlite(path: Path, history: History, progress: Progress | None) -> int:
+def _fill_sqlite(path: Path, history: DemoHistory, progress: Progress | None) -> int:
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         indexes = connection.execute("select name, sql from sqlite_master where type = 'index' and sql is not null").fetchall()
@@ -180,7 +180,7 @@ def _fill_sqlite(path: Path, history: History, progress: Progress | None) -> int
     return rows
 
 
-def _ingest(path: Path, history: History, progress: Progress | None) -> int:
+def _ingest(path: Path, history: DemoHistory, progress: Progress | None) -> int:
     """Arrow straight into SQLite, in one transaction: a third of the time of `executemany`. Checks of values are left out."""
     expected = int(history.order_lines * ROWS_A_LINE)
     rows = 0
@@ -202,7 +202,7 @@ def _ingest(path: Path, history: History, progress: Progress | None) -> int:
 # ---- PostgreSQL ----------------------------------------------------------------------------------------------------
 
 
-def _load_postgres(engine: Engine, history: History, progress: Progress | None) -> int:
+def _load_postgres(engine: Engine, history: DemoHistory, progress: Progress | None) -> int:
     try:
         with engine.connect() as connection, connection.begin():
             create_store_in(connection, "demo", **_meta(history))

@@ -27,7 +27,8 @@ from data_access.demo.fulfilment import (
 )
 from data_access.demo.rows import PART, Events, RowNumbers, grouped, parts, texts, within
 from data_access.demo.specs import CHANNELS, LEIPZIG, LOCATIONS, RETAIL
-from data_access.demo.supply import GIVEN_UP, HELD, LOST, Supply, known_until, received_later, second_listing
+from data_access.demo.supply import GIVEN_UP, HELD, LOST, Supply
+from data_access.demo.waiting import known_until, received_later, second_listing
 
 CHANNEL_IDS: Final = [spec.channel_id for spec in CHANNELS]
 LOCATION_IDS: Final = [spec.location_id for spec in LOCATIONS]

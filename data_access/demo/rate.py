@@ -13,7 +13,7 @@ from data_access.demo.company import Ints
 from data_access.demo.demand import Lines
 from data_access.demo.selling import SERVES, make_sale
 from data_access.demo.specs import CHANNEL_INDEX, LOCATIONS, RETAIL
-from data_access.demo.world import SOURCE, World, in_chunks
+from data_access.demo.world import SOURCE, DemoWorld, in_chunks
 from data_access.engine import now_us, reading
 from data_access.errors import StoreUnavailable
 from data_access.events.ingest import Outcome, ingest
@@ -27,7 +27,7 @@ MOST_ROUNDS: Final = 20  # in one transaction
 BEAT_SECONDS: Final = 0.25
 
 
-def send_at_rate(world: World, stop: threading.Event, rate: float, on_event: Callable[[Event, Outcome], None] | None) -> None:
+def send_at_rate(world: DemoWorld, stop: threading.Event, rate: float, on_event: Callable[[Event, Outcome], None] | None) -> None:
     """Send `rate` events a second, in transactions of at most a few hundred, until `stop` is set."""
     load = Load(world)
     owed, before = 0.0, time.monotonic()
@@ -47,7 +47,7 @@ def send_at_rate(world: World, stop: threading.Event, rate: float, on_event: Cal
                 on_event(event, outcome)
 
 
-def _sent(world: World, events: list[Event], stop: threading.Event) -> list[Outcome]:
+def _sent(world: DemoWorld, events: list[Event], stop: threading.Event) -> list[Outcome]:
     """Send events until the store takes them, or `stop` is set."""
     while not stop.is_set():
         try:
@@ -60,7 +60,7 @@ def _sent(world: World, events: list[Event], stop: threading.Event) -> list[Outc
 class Load:
     """Orders that wait to be shipped, and packages that wait for their tracking number."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: DemoWorld) -> None:
         self._world = world
         weights = world.rates(world.day(now_us()))[: world.company.stocked].copy()
         weights[:, RETAIL] = 0.0

@@ -10,6 +10,7 @@ from data_access.demo.company import Company, Ints, generator
 from data_access.demo.demand import Lines
 from data_access.demo.fates import Fates
 from data_access.demo.fulfilment import NOT_YET
+from data_access.demo.needs import Needs
 from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, Taken, nullable, unit_prices
 from data_access.demo.returning import (
     DISCARD,
@@ -24,13 +25,13 @@ from data_access.demo.returning import (
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Movements
-from data_access.demo.supply import Needs, known_until, received_later
+from data_access.demo.waiting import known_until, received_later
 
 REFUND_KNOWN: Final = 0.88
 
 
 @dataclass(slots=True)
-class Back:
+class ReturnedUnits:
     """Returned lines received in time, by number in `Taken` (`at`) and among those of `Fates` that come back (`number`): when they were
     delivered, units, times of receipt and inspection, place, when repaired.
     """
@@ -45,7 +46,7 @@ class Back:
     repaired: Ints
 
 
-def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Back:
+def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> ReturnedUnits:
     """The returns received until `until_us`."""
     lines, returning = fates.lines, fates.returning
     at = np.flatnonzero((taken.shipped != NOT_YET) & fates.comes_back[taken.rows])
@@ -58,7 +59,7 @@ def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Ba
     morning = company.start_us + inspected_day(company, returning, rows, delivered) * DAY_US
     inspected = morning + INSPECTED_US + lines.placed_at[rows] % 3_300 * 1_000_000
     repaired = morning + returning.repair_days[rows] * DAY_US + REPAIRED_US
-    return Back(
+    return ReturnedUnits(
         at,
         rows,
         delivered,
@@ -74,7 +75,7 @@ def return_table(
     company: Company,
     fates: Fates,
     first_line: int,
-    back: Back,
+    back: ReturnedUnits,
     needs: Needs,
     moves: Movements,
     numbers: RowNumbers,
@@ -131,7 +132,7 @@ def _post(
     moves: Movements,
     needs: Needs,
     lines: Lines,
-    back: Back,
+    back: ReturnedUnits,
     kind: str,
     event: Ints,
     state: int,
@@ -143,7 +144,7 @@ def _post(
     moves.add(kind, event[some][at], sku, back.location[some][at], state, per * units[some][at], when[some][at])
 
 
-def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: Back, moves: Movements, events: Events) -> None:
+def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: ReturnedUnits, moves: Movements, events: Events) -> None:
     """Refurbished units, some weeks later: most are sellable again, the rest are written off."""
     done = back.repaired != NOT_YET
     for good, kind, event_kind in ((True, "adjustment", "adjustment"), (False, "write_off", "write_off")):
@@ -156,7 +157,7 @@ def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: Back, 
             _post(moves, needs, lines, back, kind, event, SELLABLE, back.units, back.repaired, some)
 
 
-def returned_units(taken: Taken, back: Back) -> Ints:
+def returned_units(taken: Taken, back: ReturnedUnits) -> Ints:
     """Units that came back, by line of `taken`."""
     found = np.zeros(len(taken.rows), np.int32)
     found[back.at] = back.units

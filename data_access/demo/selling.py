@@ -11,8 +11,8 @@ from data_access.demo.company import Ints
 from data_access.demo.demand import Lines, local_day
 from data_access.demo.fulfilment import draw_traits
 from data_access.demo.specs import AMAZON, CHANNELS, EBAY, HOUR_US, LEIPZIG, LOCATION_INDEX, LOCATIONS, RETAIL, SHOP_SHARES, SHOPS
-from data_access.demo.supply import draw_patience, received_later
-from data_access.demo.world import SOURCE, Shelf, Window, World, read_shelf
+from data_access.demo.waiting import draw_patience, received_later
+from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, Shelf, read_shelf
 from data_access.events.models import Sale, SaleLine
 
 OVERSOLD: Final = 0.25  # share of wanted lines that the lagging channel sells although there is nothing left
@@ -20,7 +20,7 @@ ZONES: Final = [ZoneInfo(spec.time_zone) for spec in CHANNELS]
 SERVES: Final = [[LOCATION_INDEX[name] for name in spec.serves] for spec in CHANNELS]
 
 
-def draw_wanted(world: World, window: Window) -> Lines:
+def draw_wanted(world: DemoWorld, window: DemoWindow) -> Lines:
     """Lines that customers want in the window; lines of one order share their time."""
     parts: list[tuple[Ints, Ints, Ints]] = []
     for channel, spec in enumerate(CHANNELS):
@@ -41,7 +41,7 @@ def draw_wanted(world: World, window: Window) -> Lines:
     return _orders(world, sku, channels, placed)
 
 
-def _orders(world: World, sku: Ints, channels: Ints, placed: Ints) -> Lines:
+def _orders(world: DemoWorld, sku: Ints, channels: Ints, placed: Ints) -> Lines:
     joins = world.random.random(len(sku)) < np.array([c.joined for c in CHANNELS])[channels]
     joins &= channels != AMAZON  # what the marketplace ships itself is an order of its own
     joins[0] = False
@@ -55,7 +55,7 @@ def _orders(world: World, sku: Ints, channels: Ints, placed: Ints) -> Lines:
     return lines.take(np.lexsort((order, placed)))
 
 
-def sell(world: World, window: Window, connection: Connection) -> tuple[list[Sale], set[int]]:
+def sell(world: DemoWorld, window: DemoWindow, connection: Connection) -> tuple[list[Sale], set[int]]:
     """Sales of the window, and the stocked SKUs that were wanted."""
     lines = draw_wanted(world, window)
     if len(lines) == 0:
@@ -90,7 +90,7 @@ def sell(world: World, window: Window, connection: Connection) -> tuple[list[Sal
     return sales, set(wanted)
 
 
-def _place(world: World, lines: Lines, row: int, shelf: Shelf) -> int | None:
+def _place(world: DemoWorld, lines: Lines, row: int, shelf: Shelf) -> int | None:
     """The first location that serves the channel and has enough of all parts."""
     channel, quantity = int(lines.channel[row]), int(lines.quantity[row])
     places = [int(lines.shop[row])] if channel == RETAIL else SERVES[channel]
@@ -101,13 +101,13 @@ def _place(world: World, lines: Lines, row: int, shelf: Shelf) -> int | None:
     return None
 
 
-def _take(world: World, lines: Lines, row: int, shelf: Shelf, place: int) -> None:
+def _take(world: DemoWorld, lines: Lines, row: int, shelf: Shelf, place: int) -> None:
     for part, units in world.parts(int(lines.sku[row])):
         shelf.free[shelf.row[part], place] -= int(lines.quantity[row]) * units
 
 
 def make_sale(
-    world: World, lines: Lines, rows: list[int], place: int | None, received_at: int, ship_by_at: int, deliver_by_at: int
+    world: DemoWorld, lines: Lines, rows: list[int], place: int | None, received_at: int, ship_by_at: int, deliver_by_at: int
 ) -> Sale:
     """The sale of one order's lines. `place`: where it is allocated; None leaves that to the channel's priorities."""
     first = rows[0]
@@ -134,7 +134,7 @@ def make_sale(
     )
 
 
-def _sale_line(world: World, lines: Lines, row: int, number: int, theirs: bool) -> SaleLine:
+def _sale_line(world: DemoWorld, lines: Lines, row: int, number: int, theirs: bool) -> SaleLine:
     sku, channel = int(lines.sku[row]), int(lines.channel[row])
     listings = world.listings.get((sku, channel), [])
     fitting = [external for external in listings if external.endswith("-FBA") == theirs] or listings
@@ -147,7 +147,7 @@ def _sale_line(world: World, lines: Lines, row: int, number: int, theirs: bool) 
     )
 
 
-def price_of(world: World, sku: int, channel: int, day: int) -> int:
+def price_of(world: DemoWorld, sku: int, channel: int, day: int) -> int:
     """The channel's price of a day less the promotion's discount, in 1/10,000 of its currency."""
     prices, promotions = world.company.prices, world.company.promotions
     known = prices.price[(prices.sku == sku) & (prices.channel == channel) & (prices.day <= max(day, 0))]

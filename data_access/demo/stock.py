@@ -9,10 +9,11 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines
+from data_access.demo.needs import Needs
 from data_access.demo.orders import LOCATION_IDS, Packages, Taken
 from data_access.demo.rows import SOURCE, Events, RowNumbers, grouped, parts, texts, within
 from data_access.demo.specs import DAY_US, HOUR_US, LOCATIONS, MINUTE_US
-from data_access.demo.supply import Needs, Supply
+from data_access.demo.supply import Supply
 
 SELLABLE, UNSELLABLE = 0, 1
 STATES: Final = ("sellable", "unsellable")
@@ -108,7 +109,7 @@ def post_orders(lines: Lines, taken: Taken, needs: Needs, packages: Packages, mo
 
 
 @dataclass(slots=True)
-class Ledger:
+class DemoLedger:
     """All movements, column by column, in the order of time."""
 
     event: Ints
@@ -120,7 +121,7 @@ class Ledger:
     at: Ints
 
 
-def movement_frames(company: Company, ledger: Ledger, kinds: list[str], numbers: RowNumbers) -> Iterator[pl.DataFrame]:
+def movement_frames(company: Company, ledger: DemoLedger, kinds: list[str], numbers: RowNumbers) -> Iterator[pl.DataFrame]:
     """Rows of stock_movement."""
     first_id, number = numbers.reserve(len(ledger.at)), within(ledger.event)
     for part in parts(len(ledger.at)):
@@ -140,7 +141,7 @@ def movement_frames(company: Company, ledger: Ledger, kinds: list[str], numbers:
         )
 
 
-def count_table(company: Company, ledger: Ledger, counts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def count_table(company: Company, ledger: DemoLedger, counts: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows of stock_count, and balances by SKU and location (sku, location, sellable, unsellable, last_at)."""
     state, units, at = ledger.state, ledger.units, ledger.at
     key = ledger.sku * len(LOCATIONS) + ledger.location

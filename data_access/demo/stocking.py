@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from data_access.demo.company import Ints, group_of_location
 from data_access.demo.luck import luck
+from data_access.demo.planning import order_quantities
 from data_access.demo.specs import (
     DAY_US,
     GROUP_GATE,
@@ -22,8 +23,7 @@ from data_access.demo.specs import (
     ROTTERDAM,
     SHOPS,
 )
-from data_access.demo.supply import order_quantities
-from data_access.demo.world import SOURCE, Shelf, Window, World, read_shelf
+from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, Shelf, read_shelf
 from data_access.events.models import (
     Count,
     CountedStateUnits,
@@ -50,7 +50,7 @@ class Deliveries:
     due: list[tuple[int, Any, list[tuple[str, int]]]] = field(default_factory=list)
 
 
-def receive(world: World, window: Window, connection: Connection, deliveries: Deliveries) -> list[Event]:
+def receive(world: DemoWorld, window: DemoWindow, connection: Connection, deliveries: Deliveries) -> list[Event]:
     """Receipts of purchase orders that are due: early or late against what was expected, between 6 and 15 o'clock."""
     if window.now - deliveries.read_at >= READ_AGAIN_US:
         deliveries.read_at, deliveries.due = window.now, _deliveries(world, window, connection)
@@ -72,7 +72,7 @@ def receive(world: World, window: Window, connection: Connection, deliveries: De
     return found
 
 
-def _deliveries(world: World, window: Window, connection: Connection) -> list[tuple[int, Any, list[tuple[str, int]]]]:
+def _deliveries(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[tuple[int, Any, list[tuple[str, int]]]]:
     query = (
         sa.select(
             purchase_order.c.id,
@@ -111,7 +111,7 @@ def _deliveries(world: World, window: Window, connection: Connection) -> list[tu
     return found
 
 
-def order(world: World, window: Window, connection: Connection) -> list[Event]:
+def order(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[Event]:
     """Purchase orders to suppliers whose hour of their weekday falls into the window."""
     company = world.company
     found: list[Event] = []
@@ -126,7 +126,7 @@ def order(world: World, window: Window, connection: Connection) -> list[Event]:
     return found
 
 
-def _orders(world: World, connection: Connection, supplier: int, day: int, when: int) -> list[Event]:
+def _orders(world: DemoWorld, connection: Connection, supplier: int, day: int, when: int) -> list[Event]:
     company = world.company
     lead = company.suppliers.lead[supplier]
     stocked = slice(0, company.stocked)
@@ -164,7 +164,7 @@ def _orders(world: World, connection: Connection, supplier: int, day: int, when:
     return found
 
 
-def replenish(world: World, window: Window, connection: Connection, wanted: set[int], used: set[int]) -> list[Event]:
+def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, wanted: set[int], used: set[int]) -> list[Event]:
     """Transfers of SKUs that were wanted to places where they are low: the fulfilment centre and shops from Hamburg, Hamburg from
     Rotterdam. SKUs of `used` are left alone: other events of the window touch them.
     """
@@ -198,7 +198,9 @@ def replenish(world: World, window: Window, connection: Connection, wanted: set[
     return found
 
 
-def _to_move(world: World, shelf: Shelf, use: Any, skus: list[int], day: int, source: int, target: int, days: tuple[int, int, int]) -> Ints:
+def _to_move(
+    world: DemoWorld, shelf: Shelf, use: Any, skus: list[int], day: int, source: int, target: int, days: tuple[int, int, int]
+) -> Ints:
     below, up_to, keep = days
     company = world.company
     able = company.stocks[skus, target] & (company.ended[skus] > day)
@@ -209,7 +211,7 @@ def _to_move(world: World, shelf: Shelf, use: Any, skus: list[int], day: int, so
     return found
 
 
-def count(world: World, window: Window, connection: Connection, used: set[int]) -> list[Event]:
+def count(world: DemoWorld, window: DemoWindow, connection: Connection, used: set[int]) -> list[Event]:
     """Now and then a few SKUs of a location are counted; one in ten is not what the ledger says."""
     hours = (window.now - window.begins) / HOUR_US
     if world.random.random() >= 1 - np.exp(-hours * COUNTS_A_DAY / 24):

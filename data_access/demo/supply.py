@@ -6,19 +6,19 @@ what may be allocated, moved or found missing. Shipping a held unit changes neit
 """
 
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 import numpy as np
 
-from data_access.demo.company import FAITH, Company, Flags, Floats, Ints, generator, group_of_location
-from data_access.demo.demand import Lines, rates, units_per_line, yearly
+from data_access.demo.columns import GrowingColumns
+from data_access.demo.company import Company, Flags, Ints, generator, group_of_location
+from data_access.demo.demand import Lines
 from data_access.demo.fates import Fates
-from data_access.demo.fulfilment import BEFORE, BEYOND, GATE_US, cancel_after, delivered_at, late_factor, shipped_at
-from data_access.demo.luck import luck
+from data_access.demo.fulfilment import BEYOND, GATE_US, cancel_after, delivered_at, late_factor, shipped_at
+from data_access.demo.needs import Needs
+from data_access.demo.planning import expected_use, order_quantities
 from data_access.demo.returning import REFURBISH, RESTOCK, inspected_day, return_location
 from data_access.demo.specs import (
-    AMAZON,
     CHANNELS,
     DAY_US,
     EBAY,
@@ -26,50 +26,23 @@ from data_access.demo.specs import (
     GROUPS,
     HAMBURG,
     HOUR_US,
-    LEEDS,
     LEIPZIG,
     LOCATION_INDEX,
     LOCATIONS,
-    MINUTE_US,
-    NEWARK,
     RETAIL,
     ROTTERDAM,
     SHOP,
-    SHOP_SHARES,
     SHOPS,
     TIKTOK,
-    WALMART,
 )
+from data_access.demo.waiting import draw_patience, received_later, second_listing
 
 LOST, HELD, WAITING, GIVEN_UP = range(4)
-SYNC_EVERY_US: Final = 70 * MINUTE_US  # the lagging channel is read this often ...
-SYNC_TAKES_US: Final = 20 * MINUTE_US  # ... and each reading takes this long to arrive
 MEMORY_DAYS: Final = 30.0  # of the exponential mean with which the company plans
-SERVICE: Final = np.array([0.45, 0.0, -0.2])  # the company's safety factor by ABC class: too little, as in life
-COVER_DAYS: Final = np.array([9.0, 16.0, 30.0])  # days that an order adds, by ABC class
 DAMAGED: Final = 0.00025  # chance a day that something of a SKU at a location breaks
 ALLOCATE_HOURS: Final = 2
 PLACES: Final = 3  # locations that serve a channel, at most
 EBAY_SERVED: Final = [LOCATION_INDEX[name] for name in CHANNELS[EBAY].serves]
-
-
-@dataclass(slots=True)
-class Rows:
-    """Columns that grow day by day."""
-
-    parts: list[tuple[Ints, ...]] = field(default_factory=list)
-
-    def add(self, *columns: Ints | int) -> None:
-        """Add rows; numbers are repeated."""
-        arrays = np.broadcast_arrays(*columns)
-        if arrays[0].size:
-            self.parts.append(tuple(np.array(column, np.int64).ravel() for column in arrays))
-
-    def columns(self, width: int) -> tuple[Ints, ...]:
-        """All rows, column by column."""
-        if not self.parts:
-            return tuple(np.empty(0, np.int64) for _ in range(width))
-        return tuple(np.concatenate([part[column] for part in self.parts]) for column in range(width))
 
 
 @dataclass(slots=True)
@@ -94,118 +67,6 @@ class Supply:
     counts: tuple[Ints, ...] = ()
     write_offs: tuple[Ints, ...] = ()
     empty_days: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-
-
-def expected_use(company: Company, day: int) -> Floats:
-    """Mean units a day by stocked SKU and location that a planner would expect around a day, kits taken apart; promotions left out."""
-    sample = [rates(company, day + step, 1)[0] for step in range(7)]
-    use = (sum(sample) / len(sample)) * units_per_line(company)[:, None]  # SKU x channel
-    by_channel = use[: company.stocked].copy()
-    np.add.at(by_channel, company.component, use[company.kit] * company.component_units[:, None])
-    found = np.zeros((company.stocked, len(LOCATIONS)))
-    centre = np.where(company.stocks[:, LEIPZIG], 0.85, 0.0)
-    found[:, LEIPZIG] = by_channel[:, AMAZON] * centre
-    found[:, HAMBURG] = by_channel[:, AMAZON] * (1 - centre) + by_channel[:, SHOP] * 0.9
-    found[:, ROTTERDAM] = np.where(company.stocks[:, ROTTERDAM], by_channel[:, SHOP] * 0.1, 0.0)
-    found[:, LEEDS] = by_channel[:, EBAY] + by_channel[:, TIKTOK]
-    found[:, NEWARK] = by_channel[:, WALMART]
-    found[:, SHOPS] = by_channel[:, RETAIL, None] * np.array(SHOP_SHARES)
-    return found * company.stocks
-
-
-def order_quantities(company: Company, day: int, sku: Ints, use: Floats, position: Ints) -> Ints:
-    """Units to order of each SKU for each group: up to the target where the position is at or below the trigger, in whole cases.
-
-    `use`: mean units a day, `position`: free and on order without what lies in shops; both SKU x group.
-    """
-    suppliers = company.suppliers
-    lead = suppliers.lead[company.supplier[sku]]
-    use = use * _season_ahead(company, day, lead, company.category[sku])[:, None]
-    cover = (lead + 7.0)[:, None]
-    spread = np.sqrt(use * cover * 1.6 + (use * suppliers.spread[company.supplier[sku], None]) ** 2)
-    trigger = use * cover + SERVICE[company.abc[sku], None] * spread
-    target = trigger + use * COVER_DAYS[company.abc[sku], None] + 1
-    wanted = np.where(position <= trigger, np.maximum(np.ceil(target - position), company.moq[sku, None]), 0)
-    case = company.case_pack[sku, None]
-    units: Ints = (np.ceil(wanted / case) * case).astype(np.int64)
-    units *= np.stack([np.ones(len(sku), bool), company.stocks[sku, LEEDS], company.stocks[sku, NEWARK]], axis=1)
-    return units
-
-
-def _season_ahead(company: Company, day: int, lead: Floats, category: Ints) -> Floats:
-    """How much more a category sells when the goods arrive than in the weeks the mean was learned from, as far as planners allow."""
-    dates = [company.start + timedelta(days=day + step) for step in range(-BEFORE * 2, 75)]
-    season = yearly(np.array([value.timetuple().tm_yday for value in dates]))
-    at = np.minimum(lead.astype(np.int64) + 10 + BEFORE * 2, len(dates) - 1)
-    found: Floats = (season[at, category] / season[0, category]) ** FAITH
-    return found
-
-
-def known_until(channel: Ints, now_us: int) -> Ints:
-    """Up to when we know by `now_us` what happened on a channel."""
-    batch = (now_us - SYNC_TAKES_US) // SYNC_EVERY_US * SYNC_EVERY_US
-    lagging = np.array([c.lag_minutes[1] > 0 for c in CHANNELS])[channel]
-    return np.where(lagging, batch, now_us)
-
-
-def received_later(channel: Ints, occurred_at: Ints) -> Ints:
-    """When we hear of what happened on a channel: seconds later, or with the next reading of the lagging one."""
-    batch = -(-occurred_at // SYNC_EVERY_US) * SYNC_EVERY_US + SYNC_TAKES_US
-    soon = occurred_at + 2_000_000 + occurred_at % 5_000_000
-    lagging = np.array([c.lag_minutes[1] > 0 for c in CHANNELS])[channel]
-    return np.where(lagging, batch, soon)
-
-
-def second_listing(company: Company, sku: Ints, channel: Ints, placed_at: Ints) -> Flags:
-    """Which lines are sold by a SKU's second listing on the channel."""
-    found: Flags = (luck(company.seed, "which listing", channel, placed_at, sku) < 0.4) & company.second_listing[sku, channel]
-    return found
-
-
-@dataclass(slots=True)
-class Patience:
-    """By line: whether its customer orders what is out of stock, whether the seller refuses an oversold line at once, and when either
-    gives up waiting, in microseconds after midnight (UTC) of the day of placing.
-    """
-
-    waits: Flags
-    refused: Flags
-    leaves_after: Ints
-
-
-def draw_patience(company: Company, lines: Lines) -> Patience:
-    """The luck of lines for which there is no stock."""
-    names = ("waits", "patience", "refused", "gives up")
-    waits, days, refusal, clock = (luck(company.seed, name, lines.channel, lines.placed_at, lines.sku) for name in names)
-    oversold = lines.channel == EBAY
-    refused = (refusal < 0.45) & oversold
-    patience = np.where(oversold, 4 + (days * 11).astype(np.int64), 10 + (days * 31).astype(np.int64))
-    wait_clock = 9 * HOUR_US + (clock * 8 * HOUR_US).astype(np.int64)
-    return Patience(
-        waits=waits < np.array([c.waits for c in CHANNELS])[lines.channel],
-        refused=refused,
-        leaves_after=np.where(refused, DAY_US, patience * DAY_US) + wait_clock,
-    )
-
-
-class Needs:
-    """Units of stocked SKUs that one unit of each SKU needs; a kit needs several."""
-
-    def __init__(self, company: Company) -> None:
-        kits = len(company.skus) - company.stocked
-        self._first = np.concatenate(
-            [np.arange(company.stocked), company.stocked + np.searchsorted(company.kit, company.stocked + np.arange(kits))]
-        )
-        self._count = np.concatenate([np.ones(company.stocked, np.int64), np.bincount(company.kit - company.stocked, minlength=kits)])
-        self._sku = np.concatenate([np.arange(company.stocked), company.component])
-        self._units = np.concatenate([np.ones(company.stocked, np.int64), company.component_units])
-
-    def explode(self, sku: Ints) -> tuple[Ints, Ints, Ints]:
-        """Needs of lines, by their SKUs: position in `sku`, stocked SKU, units in one unit of the line."""
-        count = self._count[sku]
-        at = np.repeat(np.arange(len(sku)), count)
-        part = np.repeat(self._first[sku], count) + np.arange(len(at)) - np.repeat(np.cumsum(count) - count, count)
-        return at, self._sku[part], self._units[part]
 
 
 class Simulation:
@@ -234,7 +95,7 @@ class Simulation:
         self.coming_back: dict[int, list[tuple[Ints, Ints]]] = {}
         self.arriving: dict[int, list[tuple[Ints, Ints, Ints, Ints]]] = {}
         self.backlog = np.empty(0, np.int64)
-        self.rows = {name: Rows() for name in ("orders", "order_lines", "receipts", "transfers", "counts", "write_offs")}
+        self.rows = {name: GrowingColumns() for name in ("orders", "order_lines", "receipts", "transfers", "counts", "write_offs")}
         self.next_order = 0
         self.empty_days = np.zeros((stocked, len(CHANNELS)), np.int64)
         self.ebay_moved = np.zeros(stocked, np.int64)  # change of its pool this morning, before the gate

@@ -8,11 +8,13 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.demo.company import Company, Floats, Ints, make_company
+from data_access.demo.company import Company, Floats, Ints
 from data_access.demo.demand import Lines, local_day, rates
+from data_access.demo.founding import make_company
 from data_access.demo.fulfilment import late_factor
+from data_access.demo.planning import expected_use
 from data_access.demo.specs import CHANNEL_INDEX, CHANNELS, LOCATIONS
-from data_access.demo.supply import expected_use, known_until
+from data_access.demo.waiting import known_until
 from data_access.engine import reading
 from data_access.errors import InvalidInput
 from data_access.schema.catalog import listing
@@ -25,7 +27,7 @@ CHUNK: Final = 500
 
 
 @dataclass(slots=True)
-class Window:
+class DemoWindow:
     """What happens next: by channel, all after `since` and up to `until`; `now` is when it is sent. Times in microseconds."""
 
     since: Ints
@@ -35,7 +37,7 @@ class Window:
 
 
 @dataclass(slots=True)
-class World:
+class DemoWorld:
     """The company as it goes on. `sent_until`: by channel, up to when its happenings have been sent; `now`: the same for all else."""
 
     engine: Engine
@@ -50,10 +52,10 @@ class World:
     _rates: dict[int, Floats] = field(default_factory=dict)
     _use: dict[int, Floats] = field(default_factory=dict)
 
-    def window(self, now: int) -> Window:
+    def window(self, now: int) -> DemoWindow:
         """From what was sent last to what is known by `now`."""
         until = np.maximum(known_until(np.arange(len(CHANNELS)), now), self.sent_until)
-        return Window(self.sent_until.copy(), until, self.now, now)
+        return DemoWindow(self.sent_until.copy(), until, self.now, now)
 
     def rates(self, day: int) -> Floats:
         """Expected lines of a day: SKU x channel."""
@@ -96,7 +98,7 @@ class World:
         return self.company.components.get(sku, [(sku, 1)]) if sku >= self.company.stocked else [(sku, 1)]
 
 
-def open_world(engine: Engine) -> World:
+def open_world(engine: Engine) -> DemoWorld:
     """The world of a demo store.
 
     Raises:
@@ -124,7 +126,7 @@ def open_world(engine: Engine) -> World:
     sent = np.array([states.get(spec.channel_id, company.end_us) for spec in CHANNELS], np.int64)
     now = int(sent.max())
     random = np.random.default_rng([company.seed, now])
-    return World(engine, company, late_factor(company), sku_of, listings, sku_of_listing, sent, now, random)
+    return DemoWorld(engine, company, late_factor(company), sku_of, listings, sku_of_listing, sent, now, random)
 
 
 def in_chunks(values: list[Any]) -> list[list[Any]]:
@@ -143,7 +145,7 @@ class Shelf:
     sellable: Ints
 
 
-def read_shelf(world: World, connection: Connection, skus: list[int]) -> Shelf:
+def read_shelf(world: DemoWorld, connection: Connection, skus: list[int]) -> Shelf:
     """The stock of stocked SKUs."""
     place = {spec.location_id: number for number, spec in enumerate(LOCATIONS)}
     row = {sku: number for number, sku in enumerate(skus)}

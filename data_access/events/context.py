@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from data_access.domain.ledger import Line
+from data_access.domain.ledger_state import Line
 from data_access.errors import OnHandError
 from data_access.events.needs import Needs
 from data_access.prepared import Prepared, in_list

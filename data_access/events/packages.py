@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_access.domain.events import Event, Text
-from data_access.domain.ledger import Line
+from data_access.domain.ledger_state import Line
 from data_access.events.context import EventContext, NotYet
 from data_access.events.needs import Needs
 from data_access.schema.orders import shipment

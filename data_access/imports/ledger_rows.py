@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 import polars as pl
 import sqlalchemy as sa
 
-from data_access.domain.ledger import Line
+from data_access.domain.ledger_state import Line
 from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
 from data_access.imports.order_plan import Bad, OrderPlan

@@ -11,9 +11,9 @@ import polars as pl
 from data_access.domain.scorecards.as_of import as_of
 from data_access.domain.scorecards.card import DEPTH_DAYS
 from data_access.domain.scorecards.days import zones
-from data_access.domain.scorecards.observe import Facts, subjects
 from data_access.domain.scorecards.rates import TALLY, cells_at, first_day, of_metric, tally, wanted
 from data_access.domain.scorecards.registry import Metric
+from data_access.domain.scorecards.subjects import Facts, subjects
 from data_access.mirror.scan import Mirror, read_both
 
 LATE_DAYS: Final = 28

@@ -9,9 +9,10 @@ from data_access.domain.facts import MICROS
 from data_access.domain.scorecards.causes import REMARKS, remarks, with_causes
 from data_access.domain.scorecards.days import zones
 from data_access.domain.scorecards.headroom import at_risk, headroom
-from data_access.domain.scorecards.observe import OBSERVATIONS, Facts, observe, settle, subjects
+from data_access.domain.scorecards.observe import OBSERVATIONS, observe, settle
 from data_access.domain.scorecards.rates import Rate, inside
 from data_access.domain.scorecards.registry import Metric
+from data_access.domain.scorecards.subjects import Facts, subjects
 from data_access.mirror.counting import Counted, facts
 
 CAUSES: Final = ("location", "carrier", "sku", "weekday", "hour")

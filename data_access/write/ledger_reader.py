@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from data_access.domain.ledger import RANK_COUNT, RANK_IN, RANK_OUT, Effect, History, Key, Level, Line, Step
+from data_access.domain.ledger_state import RANK_COUNT, RANK_IN, RANK_OUT, Effect, History, Key, Level, Line, Step
 from data_access.prepared import Prepared, in_list
 from data_access.schema.catalog import product
 from data_access.schema.orders import allocation, order_line, shipment

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from data_access.domain.ledger import Ledger, Line
+from data_access.domain.ledger import Ledger
+from data_access.domain.ledger_state import Line
 from data_access.engine import RowIds, is_sqlite, now_us
 from data_access.prepared import Prepared, in_list
 from data_access.schema import metadata

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_access.demo.company import make_company
 from data_access.demo.demand import promotion_effects, rates, units_per_line
+from data_access.demo.founding import make_company
 from data_access.demo.specs import CATEGORIES, CHANNELS
 from forecasting import drivers
 from forecasting.baseline import baseline

@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from data_access.domain.facts import MICROS
-from data_access.domain.scorecards.observe import Facts
+from data_access.domain.scorecards.subjects import Facts
 
 _INSPECTED: Final = ("inspected_at", "disposition", "is_disposition_assumed")
 

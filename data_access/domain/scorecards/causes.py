@@ -5,7 +5,8 @@ from typing import Final
 
 import polars as pl
 
-from data_access.domain.scorecards.observe import NOT_YET, OBSERVATIONS, SPECS, Facts, parts_of
+from data_access.domain.scorecards.observe import OBSERVATIONS, SPECS
+from data_access.domain.scorecards.subjects import NOT_YET, Facts, parts_of
 
 CAUSES: Final = pl.Schema(
     {

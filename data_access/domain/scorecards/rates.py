@@ -22,19 +22,18 @@ from data_access.domain.scorecards.observe import (
     COUNTED,
     EXCLUDED,
     KINDS,
-    NOT_YET,
     OPEN,
     OUTCOMES,
     REASONS,
     SPECS,
     Spec,
-    Subjects,
     judged,
     outcome,
     reason,
     status,
 )
 from data_access.domain.scorecards.registry import DATES, Metric, Window
+from data_access.domain.scorecards.subjects import NOT_YET, Subjects
 
 DATED: Final[Any] = pl.Enum(list(DATES))
 WANTED: Final = pl.Schema({"channel_id": pl.String, "kind": KINDS, "unit": COUNTED, "dated_by": DATED})

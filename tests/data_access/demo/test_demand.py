@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from data_access.demo.company import Company, make_company
+from data_access.demo.company import Company
 from data_access.demo.demand import local_day, promoted, promotion_effects, rates, to_utc, yearly
+from data_access.demo.founding import make_company
 from data_access.demo.fulfilment import business_day, open_day
 from data_access.demo.luck import geometric_days, luck
 from data_access.demo.specs import AFFINITY, CATEGORIES, CHANNELS
-from data_access.demo.supply import known_until, received_later
+from data_access.demo.waiting import known_until, received_later
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from data_access.demo import orders, rows
-from data_access.demo.company import Company, make_company
+from data_access.demo.company import Company
+from data_access.demo.founding import make_company
 from data_access.demo.history import make_history
 from data_access.demo.supply import Supply
 from data_access.demo.truth import TRUTH

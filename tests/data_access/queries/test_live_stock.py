@@ -11,6 +11,7 @@ from data_access.domain.buffers import Withheld
 from data_access.engine import now_us
 from data_access.events.ingest import ingest
 from data_access.queries import freshness, stock
+from data_access.queries import live_pictures as pictures
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND, Recent, recent
 from data_access.queries.stock import StockFilter
@@ -148,7 +149,7 @@ def test_filters_and_sorting(company: Engine) -> None:
 
 def test_the_picture_counts_every_unit_once(company: Engine) -> None:
     now = figures(company)
-    found = live.picture(now, table(company), StockFilter())
+    found = pictures.picture(now, table(company), StockFilter())
     assert found.schema == stock.PICTURE
     assert found.select("location_id", "segment", "channel_id", "label", "units").rows() == [
         ("north", "allocated", "web", "Allocated: Web", 9),
@@ -168,14 +169,14 @@ def test_shared_and_unserved_units(company: Engine) -> None:
         catalogue, levels, stock.BACKORDERS.to_frame(), stock.ALLOCATED.to_frame(), Withheld(), DEMAND.to_frame(), now_us()
     )
     rows = live.rows(changed_now, None, ages(company), None, ())
-    found = live.picture(changed_now, rows, StockFilter())
+    found = pictures.picture(changed_now, rows, StockFilter())
     assert found.select("location_id", "segment", "units").rows() == [("nowhere", "unserved", 2), ("south", "shared", 7)]
 
 
 def test_kpis_and_their_history(company: Engine) -> None:
     now, past = figures(company), weeks(company)
     rows = live.rows(now, past, ages(company), None, ())
-    found = live.kpis(now, past, rows, StockFilter())
+    found = pictures.kpis(now, past, rows, StockFilter())
     assert found.schema == stock.KPIS
     assert found.select("kpi", "value").rows() == [
         ("on_hand", 29),
@@ -190,7 +191,7 @@ def test_kpis_and_their_history(company: Engine) -> None:
     assert history["allocated"] == [0] * 25 + [15] * 5 + [13]
     assert history["backordered"] == [0] * 30 + [2]
     assert history["skus_out"] == [3] * 25 + [0] * 6
-    at_south = live.kpis(now, past, live.rows(now, past, ages(company), None, ("south",)), StockFilter(location_ids=("south",)))
+    at_south = pictures.kpis(now, past, live.rows(now, past, ages(company), None, ("south",)), StockFilter(location_ids=("south",)))
     assert at_south.select("value", "history").row(0) == (4, [0] * 25 + [4] * 6)
     assert at_south["history"].to_list()[1:] == [[]] * 4
 
@@ -209,7 +210,7 @@ def test_a_patch_equals_loading_everything_anew(company: Engine) -> None:
 
 
 def test_the_waterfall_of_a_sku_goes_by_channel(company: Engine) -> None:
-    steps = live.waterfall(figures(company), "A")
+    steps = pictures.waterfall(figures(company), "A")
     assert steps.filter(pl.col("channel_id") == "web").select("label", "units", "running").rows() == [
         ("On hand", 20, 20),
         ("Allocated to open orders", -9, 11),
@@ -220,7 +221,7 @@ def test_the_waterfall_of_a_sku_goes_by_channel(company: Engine) -> None:
         ("Available to sell", 8, 8),
     ]
     assert steps["channel_id"].unique(maintain_order=True).to_list() == ["web", "market"]
-    assert live.waterfall(figures(company), "no such SKU").is_empty()
+    assert pictures.waterfall(figures(company), "no such SKU").is_empty()
 
 
 def test_an_empty_store_has_empty_figures(store: Engine) -> None:
@@ -228,6 +229,6 @@ def test_an_empty_store_has_empty_figures(store: Engine) -> None:
     past = weeks(store)
     found = live.rows(now, past, ages(store), None, ())
     assert found.equals(stock.STOCK_TABLE.to_frame())
-    assert live.kpis(now, past, found, StockFilter())["value"].to_list() == [0] * 5
-    assert live.picture(now, found, StockFilter()).equals(stock.PICTURE.to_frame())
+    assert pictures.kpis(now, past, found, StockFilter())["value"].to_list() == [0] * 5
+    assert pictures.picture(now, found, StockFilter()).equals(stock.PICTURE.to_frame())
     assert past.today == datetime.fromtimestamp(NOW / 1_000_000, UTC).date()

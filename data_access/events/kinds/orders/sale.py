@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
-from data_access.domain.ledger import Line
+from data_access.domain.ledger_state import Line
 from data_access.events.context import Contradiction, EventContext, KnownOrder, NotYet
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs

@@ -6,7 +6,7 @@ import polars as pl
 
 from data_access.demo.history import make_history
 from data_access.domain.facts import FACTS
-from data_access.domain.scorecards.observe import Facts
+from data_access.domain.scorecards.subjects import Facts
 
 _TABLES = {"order": "sales_order", "line": "order_line", "shipment": "shipment", "cancellation": "cancellation", "return": "return_line"}
 

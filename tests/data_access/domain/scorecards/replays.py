@@ -8,10 +8,11 @@ import polars as pl
 
 from data_access.domain.scorecards.as_of import as_of
 from data_access.domain.scorecards.days import zones
-from data_access.domain.scorecards.observe import observe, subjects
+from data_access.domain.scorecards.observe import observe
 from data_access.domain.scorecards.outlook import Outlook, history, outlook
 from data_access.domain.scorecards.rates import Rate, cells_at, of_metric, rate, tally, today, wanted
 from data_access.domain.scorecards.registry import for_channel, registry
+from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.demo_facts import demo_facts
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from data_access.domain.facts import FACTS
-from data_access.domain.scorecards.observe import Facts
+from data_access.domain.scorecards.subjects import Facts
 
 CHANNELS = pl.DataFrame({"channel_id": ["a", "b", "nowhere"], "time_zone": ["Europe/Berlin", "America/New_York", None]})
 ZONES = {"a": "Europe/Berlin", "b": "America/New_York"}

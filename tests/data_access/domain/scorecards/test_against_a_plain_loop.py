@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from data_access.domain.scorecards.as_of import as_of
-from data_access.domain.scorecards.observe import OBSERVATIONS, SPECS, observe, settle, subjects
+from data_access.domain.scorecards.observe import OBSERVATIONS, SPECS, observe, settle
 from data_access.domain.scorecards.rates import CELLS, WANTED, cells_at, of_metric, rate, tally, wanted
 from data_access.domain.scorecards.registry import Metric, registry
+from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Order, facts, frames, known, verdicts
 from tests.data_access.domain.scorecards.strategies import moments, orders
 

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data_access.domain.scorecards.headroom import AT_RISK, Headroom, at_risk, headroom, roll_off, state
-from data_access.domain.scorecards.observe import observe, subjects
+from data_access.domain.scorecards.observe import observe
 from data_access.domain.scorecards.rates import CELLS, daily, first_day, months_before, rate, rolling, wilson
 from data_access.domain.scorecards.registry import Metric, Window, registry
+from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.small_facts import CHANNELS, Line, Order, facts, utc
 
 BY_ID = {metric.id: metric for metric in registry()}

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from data_access.domain.scorecards.causes import CAUSES, remarks, with_causes
-from data_access.domain.scorecards.observe import observe, settle, subjects
+from data_access.domain.scorecards.observe import observe, settle
 from data_access.domain.scorecards.rates import Rate, cells_at, of_metric, rate, tally, today, wanted
 from data_access.domain.scorecards.registry import registry
+from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Back, Gone, Line, Order, Sent, facts, utc
 
 BY_ID = {metric.id: metric for metric in registry()}

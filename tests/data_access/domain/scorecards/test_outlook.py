@@ -6,10 +6,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 import pytest
 
-from data_access.domain.scorecards.observe import observe, settle, subjects
+from data_access.domain.scorecards.observe import observe, settle
 from data_access.domain.scorecards.outlook import HISTORY, Outlook, history, outlook
 from data_access.domain.scorecards.rates import cells_at, of_metric, rate, tally, today, wanted
 from data_access.domain.scorecards.registry import Metric, Window, registry
+from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.replays import replays
 from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Gone, Line, Order, Sent, facts, known, utc
 
