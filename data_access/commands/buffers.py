@@ -14,9 +14,9 @@ from data_access.schema.buffers import buffer_rule
 from data_access.schema.catalog import location, product
 from data_access.schema.channels import channel
 from data_access.write.audited_edits import Audited
-from data_access.write.bulk import among
+from data_access.write.bulk import in_values
 from data_access.write.kernel import work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 FIELDS: Final = ("level", "channel_id", "sku", "category", "location_id", "basis", "amount", "reason", "ends_at")
 _RULE: Final = Audited("buffer_rule", "rule", FIELDS)
@@ -50,7 +50,7 @@ def save(engine: Engine, changes: Sequence[Change], actor: str) -> list[int]:
     return work(engine, actor, "change buffers", lambda unit: _save(unit, changes), rows=2 * len(changes))
 
 
-def _save(unit: Unit, changes: Sequence[Change]) -> list[int]:
+def _save(unit: UnitOfWork, changes: Sequence[Change]) -> list[int]:
     connection = unit.connection
     stored = _held(connection, [change.rule_id for change in changes if change.rule_id is not None])
     for change in changes:
@@ -89,7 +89,7 @@ def remove(engine: Engine, rule_id: int, version: int, why: str, actor: str) -> 
     if not why.strip() or len(why) > MAX_REASON:
         raise InvalidInput(f"Say why the rule goes, in at most {MAX_REASON} characters.")
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         before = _RULE.require_version(unit.connection, rule_id, _held(unit.connection, [rule_id]).get(rule_id), version)
         unit.connection.execute(sa.delete(buffer_rule).where(buffer_rule.c.id == rule_id))
         _account(unit, "remove_rule", rule_id, _RULE.values(before), None, why.strip())
@@ -110,7 +110,7 @@ def undo(engine: Engine, audit_id: int, actor: str) -> int:
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         change = _RULE.written(connection, audit_id)
         rule_id, before = change.thing_id, change.before
@@ -136,7 +136,7 @@ def _held(connection: Connection, rule_ids: Sequence[int]) -> dict[int, dict[str
     """Rules by id, locked."""
     if not rule_ids:
         return {}
-    query = sa.select(buffer_rule).where(among(connection, buffer_rule.c.id, rule_ids)).order_by(buffer_rule.c.id).with_for_update()
+    query = sa.select(buffer_rule).where(in_values(connection, buffer_rule.c.id, rule_ids)).order_by(buffer_rule.c.id).with_for_update()
     return {row["id"]: dict(row) for row in connection.execute(query).mappings()}
 
 
@@ -165,7 +165,7 @@ def _refuse(connection: Connection, changes: Sequence[Change]) -> None:
 def _refuse_twice(connection: Connection, changes: Sequence[Change], refusals: dict[int, dict[str, str]]) -> None:
     scopes = [change.draft.scope for change in changes]
     own = {change.rule_id for change in changes}
-    query = sa.select(buffer_rule.c.scope, buffer_rule.c.id).where(among(connection, buffer_rule.c.scope, scopes))
+    query = sa.select(buffer_rule.c.scope, buffer_rule.c.id).where(in_values(connection, buffer_rule.c.scope, scopes))
     taken = {row.scope for row in connection.execute(query) if row.id not in own}
     seen: set[str] = set()
     for place, scope in enumerate(scopes):
@@ -181,7 +181,7 @@ def _known(connection: Connection, drafts: Sequence[RuleDraft]) -> dict[str, set
         named = sorted({value for draft in drafts if (value := getattr(draft, name)) is not None})
         if not named:
             return set()
-        return set(connection.execute(sa.select(column).where(among(connection, column, named), *where).distinct()).scalars())
+        return set(connection.execute(sa.select(column).where(in_values(connection, column, named), *where).distinct()).scalars())
 
     return {
         "channel_id": there(channel.c.channel_id, "channel_id"),
@@ -193,7 +193,7 @@ def _known(connection: Connection, drafts: Sequence[RuleDraft]) -> dict[str, set
 
 
 def _account(
-    unit: Unit, action: str, rule_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, why: str | None
+    unit: UnitOfWork, action: str, rule_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, why: str | None
 ) -> None:
     unit.audit(action, (_RULE.entity, rule_id), before, after, why)
     unit.touch("buffers", "rule", rule_id)

@@ -11,7 +11,7 @@ from data_access.engine import now_us
 from data_access.errors import InvalidInput
 from data_access.schema.demand import forecast_run
 from data_access.write.kernel import SYSTEM, work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 LONGEST: Final = 365
 """Days ahead at most."""
@@ -50,7 +50,7 @@ def begin(engine: Engine, draft: RunDraft, today: date, actor: str) -> int:
     if not 1 <= draft.horizon <= LONGEST:
         raise InvalidInput(f"A forecast of {draft.horizon:,} days ahead cannot be made: choose 1 to {LONGEST}.")
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         c, wanted = forecast_run.c, {**asdict(draft), "last_on": draft.last_on.isoformat()}
         running = connection.execute(sa.select(c.id, c.last_on, c.horizon, c.seed).where(c.state == "running").with_for_update()).all()
@@ -81,7 +81,7 @@ def fail(engine: Engine, run_id: int, problem: str) -> None:
 
 
 def _end(engine: Engine, run_id: int, values: dict[str, Any]) -> None:
-    def close(unit: Unit) -> None:
+    def close(unit: UnitOfWork) -> None:
         mine = sa.and_(forecast_run.c.id == run_id, forecast_run.c.state == "running")
         if unit.connection.execute(sa.update(forecast_run).where(mine).values(finished_at=now_us(), **values)).rowcount:
             unit.touch("demand", "forecast_run", run_id)

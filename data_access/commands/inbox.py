@@ -20,10 +20,10 @@ from data_access.imports.retry_quarantined import ITEMS_A_TRANSACTION, Retried, 
 from data_access.schema.audit import inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.stock import event
-from data_access.write import lookups as catalogues
-from data_access.write.bulk import among
+from data_access.write import lookups
+from data_access.write.bulk import in_values
 from data_access.write.kernel import work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 MAX_WHY: Final = 500
 _T = TypeVar("_T")
@@ -64,15 +64,15 @@ def map_listing(
     if not external_sku.strip() or len(external_sku) > MAX_TEXT:
         raise InvalidInput(f"The listing's id is empty or longer than {MAX_TEXT} characters: give the channel's own id.")
 
-    def edit(unit: Unit) -> tuple[Mapped, list[int]]:
-        if not unit.catalogue.has_channel(channel_id):
+    def edit(unit: UnitOfWork) -> tuple[Mapped, list[int]]:
+        if not unit.lookups.has_channel(channel_id):
             raise InvalidInput(f"There is no channel {channel_id!r}: import channels first.")
-        unit.catalogue.load(unit.connection, [sku], ())
-        if unit.catalogue.kit_version(sku) is None:
+        unit.lookups.load(unit.connection, [sku], ())
+        if unit.lookups.kit_version(sku) is None:
             raise InvalidInput(f"There is no SKU {sku!r}: choose one of the products, or import products first.")
         _set_listing(unit, (channel_id, external_sku), sku, version, why)
         unit.flush()
-        catalogues.forget()
+        lookups.forget()
         waiting = _waiting_rows(unit, channel_id, external_sku)
         rows, keys = retry_in(unit, waiting[:ITEMS_A_TRANSACTION])
         events = release_keys(unit, [f"listing:{channel_id}:{external_sku}", *keys])
@@ -82,7 +82,7 @@ def map_listing(
     return Mapped(mapped.rows + retry_rows(engine, waiting[ITEMS_A_TRANSACTION:]), mapped.events)
 
 
-def _set_listing(unit: Unit, key: tuple[str, str], sku: str, version: int | None, why: str | None) -> None:
+def _set_listing(unit: UnitOfWork, key: tuple[str, str], sku: str, version: int | None, why: str | None) -> None:
     """Map the listing of a channel and external SKU (`key`), if it is as the person saw it."""
     (channel_id, external_sku), c = key, listing.c
     query = sa.select(c.listing_id, c.sku, c.version).where(c.channel_id == channel_id, c.external_sku == external_sku)
@@ -102,7 +102,7 @@ def _set_listing(unit: Unit, key: tuple[str, str], sku: str, version: int | None
     unit.touch("inbox", "listing", name)
 
 
-def _waiting_rows(unit: Unit, channel_id: str, external_sku: str) -> list[int]:
+def _waiting_rows(unit: UnitOfWork, channel_id: str, external_sku: str) -> list[int]:
     i = inbox_item.c
     is_open = i.status == sa.literal_column("'open'")
     query = sa.select(i.id).where(is_open, i.kind == "row", i.channel_id == channel_id, i.external_sku == external_sku)
@@ -122,7 +122,7 @@ def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why:
     if not text.strip() or "\x00" in text or len(text.encode(errors="replace")) > MAX_RECORD_BYTES:
         raise InvalidInput(f"The mended text is empty, longer than {MAX_RECORD_BYTES:,} bytes, or holds a zero byte: mend it again.")
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         row = _open_items(unit, [item_id])[0]
         if row["version"] != version:
             now = row["mended"] or row["content"]
@@ -150,7 +150,7 @@ def retry(engine: Engine, item_ids: Sequence[int], actor: str) -> Retried:
     return total
 
 
-def _retry(part: Sequence[int], unit: Unit) -> Retried:
+def _retry(part: Sequence[int], unit: UnitOfWork) -> Retried:
     rows = _open_items(unit, part)
     events = [row for row in rows if row["kind"] == "event"]
     done = _retry_events(unit, events)
@@ -164,11 +164,11 @@ def _retry(part: Sequence[int], unit: Unit) -> Retried:
     return retried + Retried(done, len(events) - done + conflicts)
 
 
-def _status(unit: Unit, item_id: int) -> str:
+def _status(unit: UnitOfWork, item_id: int) -> str:
     return str(unit.connection.execute(sa.select(inbox_item.c.status).where(inbox_item.c.id == item_id)).scalar_one())
 
 
-def _retry_events(unit: Unit, items: Sequence[dict[str, Any]]) -> int:
+def _retry_events(unit: UnitOfWork, items: Sequence[dict[str, Any]]) -> int:
     """Events that can be read now are taken in, whatever becomes of them then; returns how many."""
     readable = []
     for item in items:
@@ -196,7 +196,7 @@ def dismiss(engine: Engine, item_ids: Sequence[int], why: str, actor: str) -> No
     """
     actor, why = _actor(actor), _why(why)
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         for row in _open_items(unit, item_ids):
             _change(unit, row, {"status": "dismissed", "closed_at": now_us()})
             unit.audit("dismiss", ("inbox_item", row["id"]), {"status": "open"}, {"status": "dismissed"}, why)
@@ -215,8 +215,8 @@ def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: st
     """
     actor, why = _actor(actor), _why(why)
 
-    def edit(unit: Unit) -> None:
-        query = sa.select(event.c.id, event.c.status, event.c.waits_for).where(among(unit.connection, event.c.id, list(event_ids)))
+    def edit(unit: UnitOfWork) -> None:
+        query = sa.select(event.c.id, event.c.status, event.c.waits_for).where(in_values(unit.connection, event.c.id, list(event_ids)))
         parked = {row.id: row for row in unit.connection.execute(query.with_for_update())}
         for event_id in event_ids:
             row = parked.get(event_id)
@@ -227,7 +227,7 @@ def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: st
             before = {"status": "parked", "waits_for": row.waits_for}
             unit.audit("dismiss_parked", ("event", event_id), before, {"status": "dismissed"}, why)
             unit.touch("inbox", "event", event_id)
-        where = among(unit.connection, event.c.id, list(event_ids))
+        where = in_values(unit.connection, event.c.id, list(event_ids))
         unit.connection.execute(sa.update(event).where(where).values(status="dismissed", waits_for=None))
 
     _write(engine, actor, edit, rows=len(event_ids))
@@ -248,14 +248,14 @@ def _why(why: str) -> str:
     return why.strip()
 
 
-def _write(engine: Engine, actor: str, edit: Callable[[Unit], _T], rows: int = 0) -> _T:
+def _write(engine: Engine, actor: str, edit: Callable[[UnitOfWork], _T], rows: int = 0) -> _T:
     """One transaction of a person who may work the inbox; what waits there may be of any order, so all are locked."""
     return work(engine, actor, "work the inbox", edit, rows=20_000 + rows, parents=None)
 
 
-def _open_items(unit: Unit, item_ids: Sequence[int]) -> list[dict[str, Any]]:
+def _open_items(unit: UnitOfWork, item_ids: Sequence[int]) -> list[dict[str, Any]]:
     """The items in the order given; all must be there and open."""
-    query = sa.select(inbox_item).where(among(unit.connection, inbox_item.c.id, list(item_ids))).with_for_update()
+    query = sa.select(inbox_item).where(in_values(unit.connection, inbox_item.c.id, list(item_ids))).with_for_update()
     items = {row["id"]: dict(row) for row in unit.connection.execute(query).mappings()}
     for item_id in item_ids:
         if item_id not in items:
@@ -265,6 +265,6 @@ def _open_items(unit: Unit, item_ids: Sequence[int]) -> list[dict[str, Any]]:
     return [items[item_id] for item_id in dict.fromkeys(item_ids)]
 
 
-def _change(unit: Unit, row: dict[str, Any], values: dict[str, Any]) -> None:
+def _change(unit: UnitOfWork, row: dict[str, Any], values: dict[str, Any]) -> None:
     unit.connection.execute(sa.update(inbox_item).where(inbox_item.c.id == row["id"]).values(**values, version=row["version"] + 1))
     unit.touch("inbox", "item", row["id"])

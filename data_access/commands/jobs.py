@@ -18,7 +18,7 @@ from data_access.schema.audit import store_meta
 from data_access.schema.jobs import INTERRUPTED, LEASE_SECONDS, job_run
 from data_access.write.kernel import SYSTEM, work
 from data_access.write.permissions import COMMAND_LINE
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 SCHEDULE: Final = f"{COMMAND_LINE} (schedule)"
 """Who starts what is due: like whoever types commands where the store lies, it may do everything."""
@@ -40,7 +40,7 @@ def claim(engine: Engine, job: str, scheduled_for: int | None) -> int | None:
 
     """
 
-    def edit(unit: Unit) -> int | None:
+    def edit(unit: UnitOfWork) -> int | None:
         c = job_run.c
         if scheduled_for is not None:
             taken = sa.select(c.id).where(c.job == job, c.scheduled_for == scheduled_for)
@@ -61,7 +61,7 @@ def begin(engine: Engine, job: str, actor: str) -> int:
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         run_id = _insert(unit, job, actor, None)
         unit.audit("run_job", ("job_run", run_id), None, {"job": job})
         return run_id
@@ -72,7 +72,7 @@ def begin(engine: Engine, job: str, actor: str) -> int:
 def miss(engine: Engine, job: str, scheduled_for: int, message: str) -> None:
     """Record that a due time passed and is not made up for; nothing if another supervisor did, or ran it."""
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         c, now = job_run.c, now_us()
         if unit.connection.execute(sa.select(c.id).where(c.job == job, c.scheduled_for == scheduled_for)).first() is None:
             row = {"id": unit.ids.take(), "job": job, "status": "missed", "asked_by": SCHEDULE, "scheduled_for": scheduled_for}
@@ -85,7 +85,7 @@ def miss(engine: Engine, job: str, scheduled_for: int, message: str) -> None:
 def attend(engine: Engine, run_id: int) -> str | None:
     """Say that this process is at work on a run that was begun: who asked for it; None if it is not running any more."""
 
-    def edit(unit: Unit) -> str | None:
+    def edit(unit: UnitOfWork) -> str | None:
         mine = _running(run_id)
         asked_by = unit.connection.execute(sa.select(job_run.c.asked_by).where(mine)).scalar_one_or_none()
         unit.connection.execute(sa.update(job_run).where(mine).values(alive_at=now_us(), **_process()))
@@ -97,7 +97,7 @@ def attend(engine: Engine, run_id: int) -> str | None:
 def beat(engine: Engine, run_id: int) -> None:
     """Say that the process of a run is alive. Pages need not know, so no version moves."""
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         unit.connection.execute(sa.update(job_run).where(_running(run_id)).values(alive_at=now_us()))
 
     work(engine, SYSTEM, None, edit)
@@ -109,7 +109,7 @@ def end(engine: Engine, run_id: int, status: Literal["done", "failed"], message:
     `only_running`: leave a run alone that has ended, for whoever only saw its process end.
     """
 
-    def edit(unit: Unit) -> bool:
+    def edit(unit: UnitOfWork) -> bool:
         which = _running(run_id) if only_running else job_run.c.id == run_id
         values = {"status": status, "ended_at": now_us(), "message": message}
         is_changed = unit.connection.execute(sa.update(job_run).where(which).values(**values)).rowcount > 0
@@ -128,7 +128,7 @@ def close_interrupted(engine: Engine) -> None:
 def forget_runs(engine: Engine, before: int) -> int:
     """Delete what was recorded of runs that ended before a moment (microseconds). Returns the rows deleted."""
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         count = unit.connection.execute(sa.delete(job_run).where(job_run.c.ended_at < before)).rowcount
         if count:
             unit.touch("jobs", "bulk", "*")
@@ -140,7 +140,7 @@ def forget_runs(engine: Engine, before: int) -> int:
 def scheduled_since(engine: Engine) -> int:
     """The moment (microseconds) that jobs of this store are scheduled from: of the first call. What was due before was not missed."""
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         known = unit.connection.execute(sa.select(store_meta.c.value).where(store_meta.c.key == _SINCE)).scalar_one_or_none()
         if known is not None:
             return int(json.loads(known))
@@ -151,7 +151,7 @@ def scheduled_since(engine: Engine) -> int:
     return work(engine, SYSTEM, None, edit)
 
 
-def _insert(unit: Unit, job: str, actor: str, scheduled_for: int | None) -> int:
+def _insert(unit: UnitOfWork, job: str, actor: str, scheduled_for: int | None) -> int:
     c, now = job_run.c, now_us()
     _close_interrupted(unit, c.job == job)
     if unit.connection.execute(sa.select(c.id).where(c.job == job, c.status == "running")).first() is not None:
@@ -163,7 +163,7 @@ def _insert(unit: Unit, job: str, actor: str, scheduled_for: int | None) -> int:
     return run_id
 
 
-def _close_interrupted(unit: Unit, which: sa.ColumnElement[bool]) -> None:
+def _close_interrupted(unit: UnitOfWork, which: sa.ColumnElement[bool]) -> None:
     c, now = job_run.c, now_us()
     silent = sa.select(c.id).where(which, c.status == "running", c.alive_at < now - int(LEASE_SECONDS * 1_000_000))
     dead = list(unit.connection.execute(silent.order_by(c.id)).scalars())

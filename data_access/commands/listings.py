@@ -12,9 +12,9 @@ from data_access.errors import Refused
 from data_access.schema.audit import ingest_lock
 from data_access.schema.catalog import listing
 from data_access.write.audited_edits import Audited, author, changed_meanwhile
-from data_access.write.bulk import among
+from data_access.write.bulk import in_values
 from data_access.write.kernel import work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 _MAXIMUM: Final = Audited("listing_maximum", "listing", ("maximum",))
 
@@ -40,7 +40,7 @@ def set_maximum(engine: Engine, changes: Sequence[MaximumChange], actor: str, wh
     if not why.strip() or len(why) > MAX_REASON:
         raise Refused({0: {"why": f"Say why the maximum changes, in at most {MAX_REASON} characters."}})
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         _take_turn(connection)
         stored = _stored(connection, [change.listing_id for change in changes])
@@ -66,7 +66,7 @@ def undo(engine: Engine, audit_id: int, actor: str) -> int:
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         _take_turn(connection)
         change = _MAXIMUM.written(connection, audit_id)
@@ -87,7 +87,7 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _stored(connection: Connection, listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    rows = connection.execute(sa.select(listing).where(among(connection, listing.c.listing_id, listing_ids))).mappings()
+    rows = connection.execute(sa.select(listing).where(in_values(connection, listing.c.listing_id, listing_ids))).mappings()
     return {row["listing_id"]: dict(row) for row in rows}
 
 
@@ -131,7 +131,7 @@ def _problem(maximum: int | None) -> str:
     return f"{maximum:,} units is more than a maximum may be ({LARGEST['units']:,.0f}): give less, or none for no maximum."
 
 
-def _write(unit: Unit, maxima: Mapping[int, int | None], names: Sequence[str]) -> None:
+def _write(unit: UnitOfWork, maxima: Mapping[int, int | None], names: Sequence[str]) -> None:
     if not maxima:
         return
     change = sa.update(listing).where(listing.c.listing_id == sa.bindparam("b_id"))

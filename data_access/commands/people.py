@@ -10,7 +10,7 @@ from data_access.errors import Conflict, InvalidInput
 from data_access.schema.users import ROLES, app_user
 from data_access.write.kernel import work
 from data_access.write.permissions import COMMAND_LINE
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 MAX_NAME: Final = 80
 
@@ -29,7 +29,7 @@ def add_user(engine: Engine, name: str, role: str, actor: str) -> None:
         raise InvalidInput(f"{name!r} cannot be a name: give 1 to {MAX_NAME} printable characters, not beginning with “{COMMAND_LINE}”.")
     _require_role(role)
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         if unit.connection.execute(sa.select(app_user.c.name).where(app_user.c.name == name)).first() is not None:
             raise Conflict(f"There is a user {name!r} already: change the role with `onhand users role`.")
         unit.connection.execute(sa.insert(app_user), {"name": name, "role": role, "created_at": now_us()})
@@ -48,7 +48,7 @@ def set_role(engine: Engine, name: str, role: str, actor: str) -> None:
     """
     _require_role(role)
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         before = _role(unit.connection, name)
         change = {"role": role, "version": app_user.c.version + 1}
         unit.connection.execute(sa.update(app_user).where(app_user.c.name == name).values(**change))
@@ -66,7 +66,7 @@ def remove_user(engine: Engine, name: str, actor: str) -> None:
 
     """
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         before = _role(unit.connection, name)
         unit.connection.execute(sa.delete(app_user).where(app_user.c.name == name))
         unit.audit("remove_user", ("user", name), {"role": before}, None)

@@ -15,9 +15,9 @@ from data_access.schema.buffers import channel_reservation, reservation_channel,
 from data_access.schema.catalog import location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.write.audited_edits import Audited
-from data_access.write.bulk import among
+from data_access.write.bulk import in_values
 from data_access.write.kernel import work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 _RESERVATION: Final = Audited("reservation", "reservation", ("sku", "units", "channel_ids", "location_ids", "reason", "ends_at"))
 _PARTS: Final = (
@@ -36,7 +36,7 @@ def save(engine: Engine, draft: ReservationDraft, actor: str, reservation_id: in
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         _take_turn(connection)
         before = None
@@ -67,7 +67,7 @@ def remove(engine: Engine, reservation_id: int, version: int, why: str, actor: s
     if not why.strip() or len(why) > MAX_REASON:
         raise InvalidInput(f"Say why the reservation goes, in at most {MAX_REASON} characters.")
 
-    def edit(unit: Unit) -> None:
+    def edit(unit: UnitOfWork) -> None:
         connection = unit.connection
         _take_turn(connection)
         before = _RESERVATION.require_version(connection, reservation_id, _stored(connection, reservation_id), version)
@@ -90,7 +90,7 @@ def undo(engine: Engine, audit_id: int, actor: str) -> int:
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         _take_turn(connection)
         change = _RESERVATION.written(connection, audit_id)
@@ -128,7 +128,7 @@ def _rows(connection: Connection, which: sa.ColumnElement[bool]) -> list[dict[st
     rows = {row["id"]: dict(row) for row in connection.execute(sa.select(channel_reservation).where(which)).mappings()}
     for name, _, owner, part in _PARTS:
         parts: dict[int, list[str]] = {reservation_id: [] for reservation_id in rows}
-        for reservation_id, value in connection.execute(sa.select(owner, part).where(among(connection, owner, list(rows)))):
+        for reservation_id, value in connection.execute(sa.select(owner, part).where(in_values(connection, owner, list(rows)))):
             parts[reservation_id].append(value)
         for reservation_id, row in rows.items():
             row[name] = sorted(parts[reservation_id])
@@ -154,7 +154,7 @@ def _refuse(connection: Connection, draft: ReservationDraft, own_id: int | None)
         ("channel_ids", "channel", channel.c.channel_id, draft.channel_ids),
         ("location_ids", "location", location.c.location_id, draft.location_ids),
     ):
-        known = set(connection.execute(sa.select(column).where(among(connection, column, given))).scalars())
+        known = set(connection.execute(sa.select(column).where(in_values(connection, column, given))).scalars())
         unknown = next((value for value in given if value not in known), None)
         if unknown is not None:
             refusals[name] = f"There is no {noun} “{unknown}” in this store: choose one of those listed."
@@ -168,7 +168,7 @@ def _refuse(connection: Connection, draft: ReservationDraft, own_id: int | None)
 
 def _are_served(connection: Connection, draft: ReservationDraft) -> bool:
     c = channel_location.c
-    which = among(connection, c.channel_id, draft.channel_ids) & among(connection, c.location_id, draft.location_ids)
+    which = in_values(connection, c.channel_id, draft.channel_ids) & in_values(connection, c.location_id, draft.location_ids)
     return connection.execute(sa.select(c.channel_id).where(which).limit(1)).first() is not None
 
 
@@ -200,7 +200,7 @@ def _drop(connection: Connection, reservation_id: int) -> None:
 
 
 def _account(
-    unit: Unit, action: str, reservation_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, why: str | None
+    unit: UnitOfWork, action: str, reservation_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, why: str | None
 ) -> None:
     unit.audit(action, (_RESERVATION.entity, reservation_id), before, after, why)
     unit.touch("buffers", "reservation", reservation_id)

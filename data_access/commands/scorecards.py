@@ -16,7 +16,7 @@ from data_access.schema.channels import channel
 from data_access.schema.scorecards import metric_setting, recorded_figure
 from data_access.write.audited_edits import Audited
 from data_access.write.kernel import work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 MAX_TEXT: Final = 500
 _SETTING: Final = Audited("metric_setting", "metric", ("channel_id", "metric_id", "is_on", "target"))
@@ -57,7 +57,7 @@ def set_metric(engine: Engine, draft: SettingDraft, why: str, actor: str, versio
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         metric = _begin(connection, draft.channel_id, draft.metric_id)
         _refuse(_setting_problems(draft, metric, why))
@@ -81,7 +81,7 @@ def record_figure(engine: Engine, draft: FigureDraft, today: date, actor: str, v
 
     """
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         metric = _begin(connection, draft.channel_id, draft.metric_id)
         _refuse(_figure_problems(draft, metric, today))
@@ -103,7 +103,7 @@ def undo(engine: Engine, entity: str, audit_id: int, actor: str) -> int:
     """
     kind = _SETTING if entity == _SETTING.entity else _FIGURE
 
-    def edit(unit: Unit) -> int:
+    def edit(unit: UnitOfWork) -> int:
         connection = unit.connection
         _take_turn(connection)
         change, table = kind.written(connection, audit_id), _TABLES[kind.entity]
@@ -209,7 +209,7 @@ class _Edit:
     why: str | None
 
 
-def _save(unit: Unit, edit: _Edit, stored: Mapping[str, Any] | None, version: int | None, values: Mapping[str, Any]) -> int:
+def _save(unit: UnitOfWork, edit: _Edit, stored: Mapping[str, Any] | None, version: int | None, values: Mapping[str, Any]) -> int:
     """Put values in the place of what is stored, if that is as the person saw it; its id."""
     connection, kind = unit.connection, edit.kind
     if stored is not None or version is not None:
@@ -231,6 +231,6 @@ def _put(connection: Connection, table: sa.Table, thing_id: int, values: Mapping
         connection.execute(sa.update(table).where(table.c.id == thing_id), row)
 
 
-def _account(unit: Unit, edit: _Edit, thing_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+def _account(unit: UnitOfWork, edit: _Edit, thing_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
     unit.audit(edit.action, (edit.kind.entity, thing_id), before, after, edit.why)
     unit.touch("scorecards", edit.kind.entity, thing_id)

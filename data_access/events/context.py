@@ -14,7 +14,7 @@ from data_access.schema.catalog import product
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.purchasing import purchase_order, purchase_order_line
 from data_access.schema.returns import return_line
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 _ORDERS: Final = Prepared(
     sa.select(sales_order.c.id, sales_order.c.order_ref).where(
@@ -65,7 +65,7 @@ class KnownOrder:
 class EventContext:
     """What the events of one unit of work refer to. None: looked up, and not there."""
 
-    unit: Unit
+    unit: UnitOfWork
     orders: dict[tuple[str, str], KnownOrder | None] = field(default_factory=dict)
     packages: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
     sent: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
@@ -75,9 +75,7 @@ class EventContext:
     def load(self, needs: Sequence[Needs]) -> None:
         """Look up, set-based, what is not known yet."""
         unit = self.unit
-        unit.catalogue.load(
-            unit.connection, {sku for need in needs for sku in need.skus}, {pair for need in needs for pair in need.listings}
-        )
+        unit.lookups.load(unit.connection, {sku for need in needs for sku in need.skus}, {pair for need in needs for pair in need.listings})
         self._load_orders({need.order for need in needs if need.order is not None})
         self._load_packages({need.packages for need in needs if need.packages is not None})
         self._load_returns({need.returns for need in needs if need.returns is not None})
@@ -106,7 +104,7 @@ class EventContext:
         for channel_id, refs in _by_channel(keys - self.returns.keys()):
             self.returns.update({(channel_id, ref): [] for ref in refs})
             for row in _RETURNS.all(self.unit.connection, channel=channel_id, refs=refs):
-                components = self.unit.catalogue.components(row.sku, row.kit_version)
+                components = self.unit.lookups.components(row.sku, row.kit_version)
                 self.returns[(channel_id, row.return_ref)].append({**row._asdict(), "components": components})
 
     def _load_purchases(self, refs: set[str]) -> None:
@@ -118,12 +116,10 @@ class EventContext:
             self.purchases[row.po_ref] = lines
 
     def _load_stock(self, needs: Sequence[Needs]) -> None:
-        catalogue = self.unit.catalogue
+        lookups = self.unit.lookups
         skus = {sku for need in needs for sku in need.skus}
-        skus |= {sku for need in needs for pair in need.listings if (sku := catalogue.listed(*pair)[1]) is not None}
-        parts = {
-            part for sku in skus if (version := catalogue.kit_version(sku)) is not None for part, _ in catalogue.components(sku, version)
-        }
+        skus |= {sku for need in needs for pair in need.listings if (sku := lookups.listed(*pair)[1]) is not None}
+        parts = {part for sku in skus if (version := lookups.kit_version(sku)) is not None for part, _ in lookups.components(sku, version)}
         for need in needs:
             if need.returns is not None:
                 parts |= {part for row in self.returns[need.returns] for part, _ in row["components"]}
@@ -144,13 +140,13 @@ class EventContext:
     def need_location(self, *location_ids: str | None) -> None:
         """All of these locations must be known."""
         for location_id in location_ids:
-            if location_id is not None and not self.unit.catalogue.has_location(location_id):
+            if location_id is not None and not self.unit.lookups.has_location(location_id):
                 raise NotYet(f"location:{location_id}")
 
     def need_stocked(self, skus: Iterable[str]) -> None:
         """All of these SKUs must be known, and none a kit."""
         for sku in skus:
-            version = self.unit.catalogue.kit_version(sku)
+            version = self.unit.lookups.kit_version(sku)
             if version is None:
                 raise NotYet(f"sku:{sku}")
             if version:

@@ -22,7 +22,7 @@ from data_access.prepared import Prepared, in_list
 from data_access.schema.audit import inbox_item
 from data_access.schema.stock import event as event_table
 from data_access.write.kernel import SYSTEM, work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 Status = Literal["applied", "duplicate", "parked", "conflict", "refused"]
 _KNOWN: Final = Prepared(
@@ -77,7 +77,7 @@ def ingest(engine: Engine, events: Sequence[Event], synced: Mapping[str, int] | 
 
     """
 
-    def take(unit: Unit) -> list[Outcome]:
+    def take(unit: UnitOfWork) -> list[Outcome]:
         outcomes = take_in(unit, events)
         for channel_id, until in (synced or {}).items():
             unit.saw_channel(channel_id, until, now_us())
@@ -107,12 +107,12 @@ def ingest_json(engine: Engine, lines: Sequence[str], source: str) -> list[Outco
     return outcomes
 
 
-def _quarantine(source: str, refused: Sequence[tuple[str, str, str]], unit: Unit) -> None:
+def _quarantine(source: str, refused: Sequence[tuple[str, str, str]], unit: UnitOfWork) -> None:
     for text, reference, reason in refused:
         add_to_inbox(unit, "event", source, reference, reason, "invalid_event", text)
 
 
-def release(unit: Unit, keys: Iterable[str]) -> int:
+def release(unit: UnitOfWork, keys: Iterable[str]) -> int:
     """Apply stored events that wait for any of these keys, as the unit brought what they wait for. Returns how many.
 
     The unit holds all parents locked (`lock_parents(None)`); what is released may release more.
@@ -125,7 +125,7 @@ def release(unit: Unit, keys: Iterable[str]) -> int:
 
 
 def add_to_inbox(
-    unit: Unit, kind: str, source: str, reference: str, reason: str, reason_code: str, content: str, channel_id: str | None = None
+    unit: UnitOfWork, kind: str, source: str, reference: str, reason: str, reason_code: str, content: str, channel_id: str | None = None
 ) -> None:
     """Keep an event that cannot be taken, whole, for a person to look at."""
     item = unit.ids.take()
@@ -170,7 +170,7 @@ def _sentence(error: ValidationError) -> str:
     return f"{where}: {first['msg'].lower()}; mend the event and send it again."
 
 
-def take_in(unit: Unit, events: Sequence[Event]) -> list[Outcome]:
+def take_in(unit: UnitOfWork, events: Sequence[Event]) -> list[Outcome]:
     """Take in events in a unit of work that has done nothing else yet, and that the caller flushes. One outcome an event."""
     unit.lock_parents({key for event in events for key in parents_of(event)})
     fresh, outcomes = _new_ones(unit, events)
@@ -193,7 +193,7 @@ def take_in(unit: Unit, events: Sequence[Event]) -> list[Outcome]:
     return in_order
 
 
-def _new_ones(unit: Unit, events: Sequence[Event]) -> tuple[list[Event], dict[int, Outcome]]:
+def _new_ones(unit: UnitOfWork, events: Sequence[Event]) -> tuple[list[Event], dict[int, Outcome]]:
     """Events not taken before, and the outcomes, by index, of the others."""
     known: dict[tuple[str, str], str] = {}
     by_source: dict[str, list[str]] = {}
@@ -220,7 +220,7 @@ def _new_ones(unit: Unit, events: Sequence[Event]) -> tuple[list[Event], dict[in
     return fresh, outcomes
 
 
-def _add_conflict(unit: Unit, event: Event, reason: str, code: str) -> None:
+def _add_conflict(unit: UnitOfWork, event: Event, reason: str, code: str) -> None:
     """One open item a payload, however often it comes."""
     content = event.payload
     same = sa.select(inbox_item.c.id).where(
@@ -313,7 +313,7 @@ def _store(batch: _Batch) -> None:
                 "payload": kept,
             },
         )
-        if channel_id is not None and unit.catalogue.has_channel(channel_id):
+        if channel_id is not None and unit.lookups.has_channel(channel_id):
             unit.saw_channel(channel_id, event.occurred_at, event.received_at)
     if settled:
         _SETTLED.run(unit.connection, settled)

@@ -16,9 +16,9 @@ from data_access.engine import RowIds, now_us
 from data_access.imports.order_plan import OrderPlan
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.returns import return_line
-from data_access.write.bulk import among
-from data_access.write.ledger_reader import StoreSource, return_effects
-from data_access.write.lookups import Catalogue
+from data_access.write.bulk import in_values
+from data_access.write.ledger_reader import LedgerReader, return_effects
+from data_access.write.lookups import Lookups
 
 _NEVER: Final = 2**62
 _LEVELS: Final = {
@@ -54,12 +54,12 @@ class SettledRows:
 class StockBefore:
     """The stock of some SKUs at the location of an import, as it is before its rows."""
 
-    def __init__(self, connection: Connection, catalogue: Catalogue, plan: OrderPlan, skus: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, lookups: Lookups, plan: OrderPlan, skus: Sequence[str]) -> None:
         self.skus = list(dict.fromkeys(skus))
-        source = StoreSource(connection, catalogue)
+        source = LedgerReader(connection, lookups)
         self._levels = {level.sku: level for level in source.levels(self.skus) if level.location_id == plan.location_id}
         self._waited_for = {sku for sku, _, units in source.backorders(self.skus) if units}
-        self._tied = {sku for sku in self.skus if len(catalogue.together((sku,))) > 1}
+        self._tied = {sku for sku in self.skus if len(lookups.together((sku,))) > 1}
         self._connection = connection
 
     @property
@@ -77,7 +77,7 @@ class StockBefore:
             return set()
         held = {sku for sku in skus if sku in self._levels}
         for table in (order_line, return_line):
-            query = sa.select(table.c.sku).where(among(self._connection, table.c.sku, skus)).distinct()
+            query = sa.select(table.c.sku).where(in_values(self._connection, table.c.sku, skus)).distinct()
             held |= set(self._connection.execute(query).scalars())
         return held
 
@@ -231,7 +231,7 @@ def line_ids(connection: Connection, plan: OrderPlan, order_refs: list[str]) -> 
     query = (
         sa.select(sales_order.c.order_ref, order_line.c.line_ref, order_line.c.id, order_line.c.order_id)
         .join(order_line, order_line.c.order_id == sales_order.c.id)
-        .where(sales_order.c.channel_id == plan.channel_id, among(connection, sales_order.c.order_ref, order_refs))
+        .where(sales_order.c.channel_id == plan.channel_id, in_values(connection, sales_order.c.order_ref, order_refs))
     )
     return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=schema, orient="row")
 

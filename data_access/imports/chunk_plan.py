@@ -23,8 +23,8 @@ from data_access.imports.order_plan import Bad, OrderPlan
 from data_access.schema.audit import store_version
 from data_access.schema.orders import order_charge, order_line, sales_order
 from data_access.schema.stock import event
-from data_access.write.bulk import among
-from data_access.write.lookups import Catalogue, current
+from data_access.write.bulk import in_values
+from data_access.write.lookups import Lookups, current
 
 IDS_PER_ROW: Final = 12
 _TOPICS: Final = ("catalog", "channels", "orders", "returns", "stock")
@@ -81,22 +81,22 @@ def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.Data
 
     It takes at most `IDS_PER_ROW` row ids for each row and opening.
     """
-    catalogue = current(connection)
+    lookups = current(connection)
     start = int(rows["position"][0])
     block = Block(start, start + rows.height, versions(connection))
     openings = plan.openings_of(rows)
     _refuse(block, rows.filter(pl.col("code").is_not_null()))
-    good, listings = _resolved(connection, catalogue, ids, plan, block, rows.filter(pl.col("code").is_null()))
+    good, listings = _resolved(connection, lookups, ids, plan, block, rows.filter(pl.col("code").is_null()))
     good = _without_known(connection, plan, good)
     taken_in = _with_orders(connection, ids, plan, block, good)
     charges, again = _charges(connection, plan, taken_in.filter(_IS_CHARGE))
     goods, orders = _new_orders(ids, taken_in.filter(~_IS_CHARGE))
     for sku, kit in goods.select("sku", "kit_version").unique().iter_rows():
-        block.parts[sku] = tuple(part for part, _ in catalogue.components(sku, kit))
+        block.parts[sku] = tuple(part for part, _ in lookups.components(sku, kit))
     block.parts |= {sku: (sku,) for sku in openings["sku"]}
     if lock is not None:
         lock({part for parts in block.parts.values() for part in parts})
-    stock = bulk_rows.StockBefore(connection, catalogue, plan, [*goods["sku"].unique(maintain_order=True), *openings["sku"]])
+    stock = bulk_rows.StockBefore(connection, lookups, plan, [*goods["sku"].unique(maintain_order=True), *openings["sku"]])
     settled = bulk_rows.work_out(connection, ids, plan, goods, openings, stock)
     is_single = pl.col("sku").is_in(list(settled.single))
     single = pl.concat([goods.filter(is_single), again], how="diagonal").sort("position")
@@ -141,18 +141,18 @@ def _refuse(block: Block, rows: pl.DataFrame) -> None:
 
 
 def _resolved(
-    connection: Connection, catalogue: Catalogue, ids: RowIds, plan: OrderPlan, block: Block, rows: pl.DataFrame
+    connection: Connection, lookups: Lookups, ids: RowIds, plan: OrderPlan, block: Block, rows: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """With the SKU and kit version of each code. Rows of listings without a SKU are refused; listings not known yet are noted."""
     codes = rows.filter(~_IS_CHARGE)["external_sku"].unique(maintain_order=True).to_list()
-    catalogue.load(connection, (), [(plan.channel_id, code) for code in codes])
-    listed = [catalogue.listed(plan.channel_id, code) for code in codes]
+    lookups.load(connection, (), [(plan.channel_id, code) for code in codes])
+    listed = [lookups.listed(plan.channel_id, code) for code in codes]
     table = pl.DataFrame(
         {
             "external_sku": codes,
             "is_listed": [known for known, _ in listed],
             "sku": [sku for _, sku in listed],
-            "kit_version": [catalogue.kit_version(sku) if sku is not None else None for _, sku in listed],
+            "kit_version": [lookups.kit_version(sku) if sku is not None else None for _, sku in listed],
         },
         schema={"external_sku": pl.String, "is_listed": pl.Boolean, "sku": pl.String, "kit_version": pl.Int64},
     )
@@ -179,7 +179,7 @@ def _resolved(
 def _without_known(connection: Connection, plan: OrderPlan, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows whose exact content was not taken in before; of equal rows that are not lines, the first (lines are left to `ledger_rows`)."""
     query = sa.select(event.c.event_id).where(
-        event.c.source == plan.source, among(connection, event.c.event_id, rows["event_ref"].to_list())
+        event.c.source == plan.source, in_values(connection, event.c.event_id, rows["event_ref"].to_list())
     )
     known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
     is_first = bulk_rows.IS_LINE | pl.col("event_ref").is_first_distinct()
@@ -198,7 +198,7 @@ def _with_orders(connection: Connection, ids: RowIds, plan: OrderPlan, block: Bl
     o, line = sales_order.c, order_line.c
     refs = rows.filter(is_line)["order_ref"].unique(maintain_order=True).to_list()
     query = sa.select(o.id, o.order_ref, o.placed_at, o.currency).where(
-        o.channel_id == plan.channel_id, among(connection, o.order_ref, refs)
+        o.channel_id == plan.channel_id, in_values(connection, o.order_ref, refs)
     )
     schema = {"order_id": pl.Int64, "order_ref": pl.String, "order_placed_at": pl.Int64, "order_currency": pl.String}
     orders = _frame(connection.execute(query).all(), schema)
@@ -207,7 +207,7 @@ def _with_orders(connection: Connection, ids: RowIds, plan: OrderPlan, block: Bl
     reason = pl.format("The row is in {}, but its order is known in {}: an order has one currency.", "currency", "order_currency")
     _refuse(block, rows.filter(other).with_columns(code=pl.lit("other_currency"), reason=reason))
     rows = rows.filter(~other)
-    wanted = among(connection, line.order_id, orders["order_id"].to_list())
+    wanted = in_values(connection, line.order_id, orders["order_id"].to_list())
     known = sa.select(line.id, line.order_id, line.line_ref, line.sku).where(wanted)
     line_rows = connection.execute(known).all() if orders.height else []
     lines = _frame(line_rows, {"line_id": pl.Int64, "order_id": pl.Int64, "line_ref": pl.String, "line_sku": pl.String})
@@ -226,7 +226,7 @@ def _charges(connection: Connection, plan: OrderPlan, rows: pl.DataFrame) -> tup
     """New charges, and newer rows of known ones."""
     c = order_charge.c
     query = sa.select(c.order_ref, c.line_ref).where(
-        c.channel_id == plan.channel_id, among(connection, c.order_ref, rows["order_ref"].unique().to_list())
+        c.channel_id == plan.channel_id, in_values(connection, c.order_ref, rows["order_ref"].unique().to_list())
     )
     known = _frame(connection.execute(query).all() if rows.height else [], {"order_ref": pl.String, "line_ref": pl.String})
     rows = rows.join(known.with_columns(is_known=pl.lit(value=True)), on=["order_ref", "line_ref"], how="left", maintain_order="left")

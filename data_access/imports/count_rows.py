@@ -8,14 +8,14 @@ from data_access.events.ingest import take_in
 from data_access.events.models import Count, CountedStateUnits
 from data_access.imports.files.orders import MAX_TEXT
 from data_access.imports.order_plan import Bad, Chunk
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 Row = dict[str, Any]
 
 
-def write_counts(unit: Unit, chunk: Chunk, rows: list[Row], source: str) -> None:
+def write_counts(unit: UnitOfWork, chunk: Chunk, rows: list[Row], source: str) -> None:
     """Take in counts. The same SKU, location, state and time again is a duplicate; with another quantity it is a conflict."""
-    unit.catalogue.load(unit.connection, {row["sku"] for row in rows}, ())
+    unit.lookups.load(unit.connection, {row["sku"] for row in rows}, ())
     taken: list[Row] = []
     for row in rows:
         problem = _problem(unit, row)
@@ -36,13 +36,13 @@ def write_counts(unit: Unit, chunk: Chunk, rows: list[Row], source: str) -> None
             chunk.tally.quarantined += 1  # a conflict: it is in the inbox as the event that it is
 
 
-def _problem(unit: Unit, row: Row) -> tuple[str, str] | None:
-    version = unit.catalogue.kit_version(row["sku"])
+def _problem(unit: UnitOfWork, row: Row) -> tuple[str, str] | None:
+    version = unit.lookups.kit_version(row["sku"])
     if version is None:
         return "unknown_sku", f"There is no SKU {row['sku']}: import products first."
     if version:
         return "is_kit", f"{row['sku']} is a kit, and kits hold no stock: count its components."
-    if not unit.catalogue.has_location(row["location_id"]):
+    if not unit.lookups.has_location(row["location_id"]):
         return "unknown_location", f"There is no location {row['location_id']}: import locations first."
     return None
 

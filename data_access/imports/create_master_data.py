@@ -15,9 +15,9 @@ from data_access.imports.files.mapping import Mapping
 from data_access.schema.catalog import listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.stock import event
-from data_access.write import lookups as catalogues
+from data_access.write import lookups
 from data_access.write.kernel import SYSTEM, work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 CODES_PER_TRANSACTION: Final = 1_000
 _IDS: Final = 20_000  # what is released takes ids too
@@ -31,7 +31,7 @@ def prepare_places(engine: Engine, mapping: Mapping) -> None:
 
     """
 
-    def create(unit: Unit) -> None:
+    def create(unit: UnitOfWork) -> None:
         keys = [*_channel(unit, mapping), *_location(unit, mapping)]
         served = sa.select(channel_location.c.location_id).where(channel_location.c.channel_id == mapping.channel.id)
         serving = set(unit.connection.execute(served).scalars())
@@ -45,9 +45,9 @@ def prepare_places(engine: Engine, mapping: Mapping) -> None:
     work(engine, SYSTEM, None, create, rows=_IDS, parents=None)
 
 
-def _channel(unit: Unit, mapping: Mapping) -> list[str]:
+def _channel(unit: UnitOfWork, mapping: Mapping) -> list[str]:
     part = mapping.channel
-    if unit.catalogue.has_channel(part.id):
+    if unit.lookups.has_channel(part.id):
         return []
     last = unit.connection.execute(sa.select(sa.func.max(channel.c.position))).scalar()
     unit.connection.execute(
@@ -68,9 +68,9 @@ def _channel(unit: Unit, mapping: Mapping) -> list[str]:
     return [f"channel:{part.id}"]
 
 
-def _location(unit: Unit, mapping: Mapping) -> list[str]:
+def _location(unit: UnitOfWork, mapping: Mapping) -> list[str]:
     part = mapping.location
-    if unit.catalogue.has_location(part.id):
+    if unit.lookups.has_location(part.id):
         return []
     if part.name is None:
         raise InvalidInput(f"The store has no location {part.id!r}: give its name in [location] of the mapping, or import locations first.")
@@ -95,11 +95,11 @@ def has_parked(connection: Connection) -> bool:
     return connection.execute(parked).first() is not None
 
 
-def release_keys(unit: Unit, keys: Sequence[str]) -> int:
+def release_keys(unit: UnitOfWork, keys: Sequence[str]) -> int:
     """Apply parked events that wait for what a flushed unit, which holds all parents locked, has just written; flush it again."""
     if not keys or not has_parked(unit.connection):
         return 0
-    catalogues.forget()  # what was brought is not in the copy that events are checked against
+    lookups.forget()  # what was brought is not in the copy that events are checked against
     released = release(unit, keys)
     unit.flush()
     return released
@@ -124,7 +124,7 @@ def prepare_catalogue(engine: Engine, rows: pl.DataFrame, mapping: Mapping) -> N
         work(engine, SYSTEM, None, partial(_create_and_release, part, mapping), rows=_IDS, parents=None)
 
 
-def _create_and_release(rows: pl.DataFrame, mapping: Mapping, unit: Unit) -> None:
+def _create_and_release(rows: pl.DataFrame, mapping: Mapping, unit: UnitOfWork) -> None:
     release_keys(unit, create_codes(unit, rows, mapping))
 
 
@@ -138,7 +138,7 @@ def _without_listing(connection: Connection, rows: pl.DataFrame, mapping: Mappin
     return titles.join(_most_frequent(rows, "sku").rename({"title": "name"}), on="sku", how="left").sort("sku", "external_sku")
 
 
-def create_codes(unit: Unit, rows: pl.DataFrame, mapping: Mapping) -> list[str]:
+def create_codes(unit: UnitOfWork, rows: pl.DataFrame, mapping: Mapping) -> list[str]:
     """Make a product and a listing for each code of these rows that the channel does not know, and flush the unit.
 
     Returns what parked events may wait for.
@@ -158,10 +158,10 @@ def _most_frequent(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
     return ordered.group_by(*keys, maintain_order=True).agg(pl.col("title").first())
 
 
-def _add_products(unit: Unit, names: pl.DataFrame) -> list[str]:
+def _add_products(unit: UnitOfWork, names: pl.DataFrame) -> list[str]:
     skus = names["sku"].to_list()
-    unit.catalogue.load(unit.connection, skus, ())
-    new = [(sku, title) for sku, title in names.select("sku", "name").iter_rows() if unit.catalogue.kit_version(sku) is None]
+    unit.lookups.load(unit.connection, skus, ())
+    new = [(sku, title) for sku, title in names.select("sku", "name").iter_rows() if unit.lookups.kit_version(sku) is None]
     if new:
         rows = [{"sku": sku, "name": title or sku, "category": "uncategorised"} for sku, title in new]
         unit.connection.execute(product.insert(), rows)
@@ -170,12 +170,12 @@ def _add_products(unit: Unit, names: pl.DataFrame) -> list[str]:
     return [f"sku:{sku}" for sku, _ in new]
 
 
-def _add_listings(unit: Unit, titles: pl.DataFrame, channel_id: str) -> list[str]:
+def _add_listings(unit: UnitOfWork, titles: pl.DataFrame, channel_id: str) -> list[str]:
     codes = titles["external_sku"].to_list()
-    unit.catalogue.load(unit.connection, (), [(channel_id, code) for code in codes])
+    unit.lookups.load(unit.connection, (), [(channel_id, code) for code in codes])
     new: list[dict[str, Any]] = []
     for sku, code, title in titles.select("sku", "external_sku", "title").iter_rows():
-        known, mapped = unit.catalogue.listed(channel_id, code)
+        known, mapped = unit.lookups.listed(channel_id, code)
         if mapped is not None:
             continue
         if known:

@@ -16,7 +16,7 @@ from data_access.errors import Conflict
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
 from data_access.write.kernel import SYSTEM, work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 FIRST_CHUNK: Final = 300
 LARGEST_CHUNK: Final = 20_000
@@ -100,10 +100,10 @@ class Writer(Protocol):
     def prepare(self, start: int, end: int) -> None:
         """Before the chunk's transaction."""
 
-    def write(self, unit: Unit, start: int, end: int) -> Tally:
+    def write(self, unit: UnitOfWork, start: int, end: int) -> Tally:
         """In the chunk's transaction; the unit holds all parents locked, and is flushed afterwards."""
 
-    def flushed(self, unit: Unit) -> None:
+    def flushed(self, unit: UnitOfWork) -> None:
         """In the chunk's transaction, after the flush."""
 
 
@@ -184,7 +184,7 @@ class Run:
             if progress is not None:
                 progress(self.next_row, rows)
 
-    def _write(self, writer: Writer, end: int, unit: Unit) -> tuple[float, Tally]:
+    def _write(self, writer: Writer, end: int, unit: UnitOfWork) -> tuple[float, Tally]:
         """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
         started = time.perf_counter()
         tally = writer.write(unit, self.next_row, end)
@@ -236,7 +236,7 @@ class Run:
         )
 
 
-def _begin(job: Job, unit: Unit) -> dict[str, Any]:
+def _begin(job: Job, unit: UnitOfWork) -> dict[str, Any]:
     """The row of the interrupted import, or a new one."""
     interrupted = unit.connection.execute(_interrupted(job)).mappings().first()
     if interrupted is not None:

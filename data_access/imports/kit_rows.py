@@ -8,19 +8,19 @@ from data_access.imports.order_plan import Bad, Chunk
 from data_access.schema.catalog import kit_component, product
 from data_access.schema.purchasing import purchase_order_line, supplier_item
 from data_access.schema.stock import stock_movement
-from data_access.write.bulk import among
-from data_access.write.unit_of_work import Unit
+from data_access.write.bulk import in_values
+from data_access.write.unit_of_work import UnitOfWork
 
 Row = dict[str, Any]
 
 
-def write_kits(unit: Unit, chunk: Chunk, rows: list[Row], refused_kits: list[str]) -> None:
+def write_kits(unit: UnitOfWork, chunk: Chunk, rows: list[Row], refused_kits: list[str]) -> None:
     """Take in whole kits. `refused_kits`: kits of which a row could not be read; their other rows wait with it."""
     kits: dict[str, list[Row]] = {}
     for row in rows:
         kits.setdefault(row["kit_sku"], []).append(row)
     named = {sku for row in rows for sku in (row["kit_sku"], row["component_sku"])}
-    unit.catalogue.load(unit.connection, named, ())
+    unit.lookups.load(unit.connection, named, ())
     stocked = _stocked(unit, sorted(kits))
     for kit_sku, parts in kits.items():
         problems = [_problem(unit, row, stocked, set(kits)) for row in parts]
@@ -37,17 +37,17 @@ def write_kits(unit: Unit, chunk: Chunk, rows: list[Row], refused_kits: list[str
         chunk.taken += [row["row_no"] for row in parts]
 
 
-def _stocked(unit: Unit, kits: list[str]) -> set[str]:
+def _stocked(unit: UnitOfWork, kits: list[str]) -> set[str]:
     """Those of the SKUs that have been stocked or bought themselves, or are part of a kit: they cannot become kits."""
     stocked: set[str] = set()
     for column in (stock_movement.c.sku, purchase_order_line.c.sku, supplier_item.c.sku, kit_component.c.component_sku):
-        stocked |= set(unit.connection.execute(sa.select(column).where(among(unit.connection, column, kits)).distinct()).scalars())
+        stocked |= set(unit.connection.execute(sa.select(column).where(in_values(unit.connection, column, kits)).distinct()).scalars())
     return stocked
 
 
-def _problem(unit: Unit, row: Row, stocked: set[str], kits: set[str]) -> tuple[str, str] | None:
+def _problem(unit: UnitOfWork, row: Row, stocked: set[str], kits: set[str]) -> tuple[str, str] | None:
     kit_sku, part = row["kit_sku"], row["component_sku"]
-    version = unit.catalogue.kit_version(part)
+    version = unit.lookups.kit_version(part)
     if version is None:
         return "unknown_sku", f"There is no SKU {part}: import products first."
     if version or part in kits:
@@ -57,11 +57,11 @@ def _problem(unit: Unit, row: Row, stocked: set[str], kits: set[str]) -> tuple[s
     return None
 
 
-def _write_kit(unit: Unit, chunk: Chunk, kit_sku: str, parts: list[Row]) -> str:
+def _write_kit(unit: UnitOfWork, chunk: Chunk, kit_sku: str, parts: list[Row]) -> str:
     wanted = tuple(sorted((row["component_sku"], row["quantity"]) for row in parts))
-    version = unit.catalogue.kit_version(kit_sku)
+    version = unit.lookups.kit_version(kit_sku)
     name = next((row["name"] for row in parts if row["name"] is not None), None)
-    if version and tuple(sorted(unit.catalogue.components(kit_sku, version))) == wanted:
+    if version and tuple(sorted(unit.lookups.components(kit_sku, version))) == wanted:
         return "duplicates"
     if version is None:
         unit.connection.execute(product.insert(), {"sku": kit_sku, "name": name or kit_sku, "category": "uncategorised", "kit_version": 1})

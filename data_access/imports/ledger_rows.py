@@ -12,9 +12,9 @@ from data_access.imports.order_plan import Bad, OrderPlan
 from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event
-from data_access.write.bulk import among
+from data_access.write.bulk import in_values
 from data_access.write.ledger_reader import return_effects
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 Outcome = Literal["imported", "updated", "duplicate"] | Bad
 _PACKAGE_FACTS: Final = ("carrier", "tracking_number", "tracking_uploaded_at", "first_scan_at", "delivered_at")
@@ -23,7 +23,7 @@ _PACKAGE_FACTS: Final = ("carrier", "tracking_number", "tracking_uploaded_at", "
 class SingleRows:
     """Takes in rows one by one, in their order; the unit's flush writes what they change. `events`: row ids of events to write first."""
 
-    def __init__(self, unit: Unit, plan: OrderPlan) -> None:
+    def __init__(self, unit: UnitOfWork, plan: OrderPlan) -> None:
         self._unit = unit
         self._plan = plan
         self.events: list[int] = []
@@ -51,7 +51,7 @@ class SingleRows:
         self._load_facts(changing, lines)
         refs_again = changing.filter("again")["event_ref"].to_list()
         known = sa.select(event.c.event_id).where(
-            event.c.source == self._plan.source, among(self._unit.connection, event.c.event_id, refs_again)
+            event.c.source == self._plan.source, in_values(self._unit.connection, event.c.event_id, refs_again)
         )
         self._known_refs |= set(self._unit.connection.execute(known).scalars()) if refs_again else set()
 
@@ -60,13 +60,13 @@ class SingleRows:
             return
         connection = self._unit.connection
         order_ids = changing["order_id"].unique().sort().to_list()
-        for row in connection.execute(sa.select(sales_order).where(among(connection, sales_order.c.id, order_ids))).mappings():
+        for row in connection.execute(sa.select(sales_order).where(in_values(connection, sales_order.c.id, order_ids))).mappings():
             self._orders[row["order_ref"]] = dict(row)
         changed = lines.join(changing, on=["order_ref", "line_ref"], how="semi")["known_line_id"].to_list()
-        for row in connection.execute(sa.select(order_line).where(among(connection, order_line.c.id, changed))).mappings():
+        for row in connection.execute(sa.select(order_line).where(in_values(connection, order_line.c.id, changed))).mappings():
             self._facts[row["id"]] = dict(row)
         for table, kept in ((shipment, self._packages), (cancellation, self._cancellations)):
-            query = sa.select(table).where(among(connection, table.c.line_id, changed)).order_by(table.c.id)
+            query = sa.select(table).where(in_values(connection, table.c.line_id, changed)).order_by(table.c.id)
             for row in connection.execute(query).mappings():
                 kept.setdefault(row["line_id"], []).append(dict(row))
 
@@ -131,7 +131,7 @@ class SingleRows:
             order_id=row["order_id"],
             channel_id=self._plan.channel_id,
             sku=row["sku"],
-            components=unit.catalogue.components(row["sku"], row["kit_version"]),
+            components=unit.lookups.components(row["sku"], row["kit_version"]),
             quantity=row["quantity"],
             placed_at=row["placed_at"],
         )
@@ -320,7 +320,7 @@ class SingleRows:
 
     def _give_back(self, row: dict[str, Any], line: Line | None, units: int, at: int, disposition: str | None) -> None:
         unit, place, return_ref = self._unit, self._plan.location_id, row["order_ref"]
-        components = line.components if line is not None else unit.catalogue.components(row["sku"], row["kit_version"])
+        components = line.components if line is not None else unit.lookups.components(row["sku"], row["kit_version"])
         moves_stock = self._moves_stock(components, at)
         price = row["unit_price"]
         return_id = unit.ids.take()
@@ -358,7 +358,7 @@ class SingleRows:
         unit.touch("returns", "return", return_id)
 
     def _write_off(self, row: dict[str, Any]) -> None:
-        components = self._unit.catalogue.components(row["sku"], row["kit_version"])
+        components = self._unit.lookups.components(row["sku"], row["kit_version"])
         if self._moves_stock(components, row["placed_at"]):
             for sku, per in components:
                 self._unit.ledger.move(

@@ -24,7 +24,7 @@ from data_access.imports.table_import import import_table
 from data_access.schema.orders import order_line, shipment
 from data_access.schema.returns import return_line
 from data_access.store.lifecycle import require_current
-from data_access.write import lookups as catalogues
+from data_access.write import lookups
 
 _PLANNED: Final = (
     *("position", "role", "order_ref", "line_ref", "event_ref", "external_sku", "sku", "customer", "quantity"),
@@ -136,10 +136,10 @@ def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:
 
 def _exploded(connection: Connection, goods: pl.DataFrame) -> pl.DataFrame:
     """Rows of kits as rows of their components."""
-    catalogue = catalogues.current(connection)
+    known = lookups.current(connection)
     skus = goods["sku"].unique().to_list()
-    catalogue.load(connection, skus, ())
-    parts = [(sku, *part) for sku in skus for part in catalogue.components(sku, catalogue.kit_version(sku) or 0)]
+    known.load(connection, skus, ())
+    parts = [(sku, *part) for sku in skus for part in known.components(sku, known.kit_version(sku) or 0)]
     table = pl.DataFrame(parts, schema={"sku": pl.String, "part": pl.String, "per": pl.Int64}, orient="row")
     exploded = goods.join(table, on="sku", how="inner", maintain_order="left")
     return exploded.with_columns(sku="part", quantity=pl.col("quantity") * pl.col("per")).drop("part", "per")

@@ -20,7 +20,7 @@ from data_access.schema.catalog import listing
 from data_access.schema.orders import order_line
 from data_access.schema.stock import event, stock_level
 from data_access.write.bulk import insert_frame
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 LARGEST_BLOCK: Final = 25_000
 # Parents before children, so that foreign keys hold.
@@ -80,7 +80,7 @@ class OrderWriter:
         with reading(self._engine) as connection:
             self._block = work_out(connection, ids, self._plan, rows)
 
-    def write(self, unit: Unit, start: int, end: int) -> Tally:
+    def write(self, unit: UnitOfWork, start: int, end: int) -> Tally:
         """In the chunk's transaction, which holds all parents locked: write its rows."""
         block = self._valid_block(unit, start, end)
         self._quarantine.begin(start)
@@ -92,7 +92,7 @@ class OrderWriter:
             unit.saw_channel(self._plan.channel_id, self._last_at, now_us())
         return chunk.tally
 
-    def _valid_block(self, unit: Unit, start: int, end: int) -> Block:
+    def _valid_block(self, unit: UnitOfWork, start: int, end: int) -> Block:
         """The block, if nobody else has written since it was worked out; else one of this chunk alone."""
         block = self._block
         if block is not None and not is_sqlite(unit.connection):
@@ -103,7 +103,7 @@ class OrderWriter:
         rows = self._rows.slice(start, end - start)
         return work_out(unit.connection, unit.ids, self._plan, rows, unit.load_skus)
 
-    def flushed(self, unit: Unit) -> None:
+    def flushed(self, unit: UnitOfWork) -> None:
         """In the chunk's transaction, after the flush: release what waited for its rows."""
         if self._keys and release_keys(unit, self._keys):
             self._block = None
@@ -111,7 +111,7 @@ class OrderWriter:
             self._block.versions = versions(unit.connection)
 
 
-def write_rows(unit: Unit, plan: OrderPlan, rows: pl.DataFrame) -> Chunk:
+def write_rows(unit: UnitOfWork, plan: OrderPlan, rows: pl.DataFrame) -> Chunk:
     """Take in rows by `files.orders.ROWS`, with consecutive positions, in the unit's transaction; the caller flushes."""
     if rows.is_empty():
         return Chunk()
@@ -126,7 +126,7 @@ def _skus(block: Block, start: int, end: int) -> set[str]:
     return {part for sku in named for part in block.parts[sku]}
 
 
-def write_block(unit: Unit, plan: OrderPlan, block: Block, start: int, end: int) -> Chunk:
+def write_block(unit: UnitOfWork, plan: OrderPlan, block: Block, start: int, end: int) -> Chunk:
     """Write the rows of a range of positions of a block."""
     chunk, connection = Chunk(), unit.connection
     for name in _TABLES:
@@ -148,7 +148,7 @@ def write_block(unit: Unit, plan: OrderPlan, block: Block, start: int, end: int)
     return chunk
 
 
-def _note_listings(unit: Unit, listings: pl.DataFrame) -> None:
+def _note_listings(unit: UnitOfWork, listings: pl.DataFrame) -> None:
     """Listings that nobody has mapped; another feed may have noted one meanwhile."""
     if listings.is_empty():
         return
@@ -159,7 +159,7 @@ def _note_listings(unit: Unit, listings: pl.DataFrame) -> None:
         unit.touch("inbox", "listing", f"{channel_id}:{external_sku}")
 
 
-def _move_levels(unit: Unit, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
+def _move_levels(unit: UnitOfWork, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
     """Update the stock levels by movements; the units of an opening are in its new level already."""
     is_unsellable = pl.col("state") == "unsellable"
     changes = (
@@ -196,7 +196,7 @@ def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
     chunk.taken += rows.filter(pl.col("outcome").is_in(["duplicate", "settled"]))["row_no"].to_list()
 
 
-def _touch(unit: Unit, block: Block, start: int, end: int) -> None:
+def _touch(unit: UnitOfWork, block: Block, start: int, end: int) -> None:
     for order_id in set(block.tables["order_line"].between(start, end)["order_id"]):
         unit.touch("orders", "order", order_id)
     for return_id in block.tables["return_line"].between(start, end)["id"]:
@@ -205,7 +205,7 @@ def _touch(unit: Unit, block: Block, start: int, end: int) -> None:
         unit.touch("orders", "charge", reference)
 
 
-def _one_by_one(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, openings: pl.DataFrame, *, is_heard: bool) -> None:
+def _one_by_one(unit: UnitOfWork, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, openings: pl.DataFrame, *, is_heard: bool) -> None:
     singles = SingleRows(unit, plan)
     first = list(openings.select("at", "sku", "occurred_at", "quantity").iter_rows())
     singles.load(rows)

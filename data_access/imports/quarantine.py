@@ -12,7 +12,7 @@ from data_access.engine import now_us, reading
 from data_access.imports.import_run import Tally
 from data_access.imports.order_plan import Bad
 from data_access.schema.audit import inbox_item
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 Text = Callable[[int], str]
 """The text of a row of the file, by its row number."""
@@ -86,7 +86,7 @@ class Quarantine:
         self._popped.append((content, item))
         return item
 
-    def keep(self, unit: Unit, bad: Sequence[Bad], tally: Tally) -> None:
+    def keep(self, unit: UnitOfWork, bad: Sequence[Bad], tally: Tally) -> None:
         """Put bad rows into the inbox; those that a person has dealt with are counted as duplicates instead."""
         facts = self._origin.row_facts([row.row_no for row in bad])
         for row in bad:
@@ -118,7 +118,7 @@ class Quarantine:
             "created_at": now_us(),
         }
 
-    def resolve(self, unit: Unit, taken: Sequence[int]) -> None:
+    def resolve(self, unit: UnitOfWork, taken: Sequence[int]) -> None:
         """Close the items that wait with the texts of rows that are in the store now."""
         if not self._known:
             return

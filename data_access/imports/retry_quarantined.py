@@ -23,10 +23,10 @@ from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_rows import write_table
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
-from data_access.write import lookups as catalogues
-from data_access.write.bulk import among
+from data_access.write import lookups
+from data_access.write.bulk import in_values
 from data_access.write.kernel import SYSTEM, work
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 ITEMS_A_TRANSACTION: Final = 200
 WAITING_CODES: Final = ("unknown_sku", "unknown_location", "unknown_channel", "incomplete_kit")
@@ -82,13 +82,13 @@ def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
     return total
 
 
-def _retry_and_release(item_ids: Sequence[int], unit: Unit) -> Retried:
+def _retry_and_release(item_ids: Sequence[int], unit: UnitOfWork) -> Retried:
     retried, keys = retry_in(unit, item_ids)
     release_keys(unit, keys)
     return retried
 
 
-def retry_in(unit: Unit, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
+def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
     """Try rows again in a unit that holds all parents locked and has nothing else to write. Returns the keys for parked events too."""
     connection = unit.connection
     items = _open_rows(connection, item_ids)
@@ -109,7 +109,7 @@ def retry_in(unit: Unit, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
 
 def _open_rows(connection: Connection, item_ids: Sequence[int]) -> list[Item]:
     i = inbox_item.c
-    query = sa.select(inbox_item).where(among(connection, i.id, list(item_ids)), i.kind == "row", i.status == "open")
+    query = sa.select(inbox_item).where(in_values(connection, i.id, list(item_ids)), i.kind == "row", i.status == "open")
     return [dict(row) for row in connection.execute(query.order_by(i.id)).mappings()]
 
 
@@ -120,7 +120,7 @@ def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is
     """
     i = inbox_item.c
     references = sorted({item["reference"] for item in chosen})
-    query = sa.select(inbox_item).where(i.import_run_id == run_id, among(connection, i.reference, references), i.kind == "row")
+    query = sa.select(inbox_item).where(i.import_run_id == run_id, in_values(connection, i.reference, references), i.kind == "row")
     if is_kits:
         query = query.where(i.status == "open")
         chosen_ids = None
@@ -132,7 +132,7 @@ def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is
     return items
 
 
-def _write(unit: Unit, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
+def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
     recipe = Recipe.from_json(run["recipe"])
     texts = [(row_no, item["line_number"], item["mended"] or item["content"]) for row_no, item in enumerate(items)]
     chosen = pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["is_chosen"]])
@@ -148,7 +148,7 @@ def _write(unit: Unit, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
     keys = []
     if mapping.skus.unknown == "create":
         keys = create_codes(unit, goods, mapping)
-        catalogues.forget()
+        lookups.forget()
     goods = with_skus(unit.connection, goods, mapping)
     chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(unit.connection, goods, mapping, source)), rows)
     chunk.keys += keys
@@ -166,7 +166,7 @@ def _row_facts(items: Sequence[Item]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=ROW_FACTS)
 
 
-def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
+def _account(unit: UnitOfWork, run_id: int, chunk: Chunk) -> None:
     """Move rows that arrive now, in the figures of their import, from quarantined to what they are."""
     tally, r = chunk.tally, import_run.c
     arrived = tally.imported + tally.updated + tally.duplicates
@@ -183,7 +183,7 @@ def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
         )
 
 
-def _close(unit: Unit, items: Sequence[Item], chunk: Chunk) -> int:
+def _close(unit: UnitOfWork, items: Sequence[Item], chunk: Chunk) -> int:
     """Resolve the items that were taken in; write down what is wrong with the others now."""
     for row_no in chunk.taken:
         _change(unit, items[row_no], {"status": "resolved", "closed_at": now_us()})
@@ -195,7 +195,7 @@ def _close(unit: Unit, items: Sequence[Item], chunk: Chunk) -> int:
     return len(chunk.taken)
 
 
-def _change(unit: Unit, item: Item, values: Mapping[str, Any]) -> None:
+def _change(unit: UnitOfWork, item: Item, values: Mapping[str, Any]) -> None:
     where = inbox_item.c.id == item["id"]
     unit.connection.execute(sa.update(inbox_item).where(where).values(**values, version=inbox_item.c.version + 1))
     unit.touch("inbox", "item", item["id"])

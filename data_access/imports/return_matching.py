@@ -11,7 +11,7 @@ from data_access.imports.files.returns import MATCHES, PURCHASES, matched
 from data_access.schema.catalog import listing
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.stock import event
-from data_access.write.bulk import among
+from data_access.write.bulk import in_values
 
 
 def with_skus(connection: Connection, goods: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -27,7 +27,9 @@ def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping,
     returns = goods.filter(pl.col("role") == "return")
     if returns.is_empty():
         return pl.DataFrame(schema=MATCHES)
-    query = sa.select(event.c.event_id).where(event.c.source == source, among(connection, event.c.event_id, returns["event_ref"].to_list()))
+    query = sa.select(event.c.event_id).where(
+        event.c.source == source, in_values(connection, event.c.event_id, returns["event_ref"].to_list())
+    )
     known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
     returns = returns.filter(~pl.col("event_ref").is_in(known.implode()))
     stored = _stored_purchases(connection, mapping.channel.id, returns)
@@ -50,7 +52,7 @@ def _returned(connection: Connection, channel_id: str, lines: pl.DataFrame) -> p
     query = (
         sa.select(o.order_ref, line.line_ref, line.returned_quantity)
         .join(order_line, line.order_id == o.id)
-        .where(o.channel_id == channel_id, line.returned_quantity > 0, among(connection, o.order_ref, refs))
+        .where(o.channel_id == channel_id, line.returned_quantity > 0, in_values(connection, o.order_ref, refs))
     )
     schema = {"order_ref": pl.String, "line_ref": pl.String, "returned": pl.Int64}
     return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=schema, orient="row")
@@ -64,6 +66,6 @@ def _stored_purchases(connection: Connection, channel_id: str, returns: pl.DataF
             o.customer_ref, line.sku, o.order_ref, line.line_ref, line.placed_at, line.quantity - line.returned_quantity, sa.literal(-1)
         )
         .join(order_line, line.order_id == o.id)
-        .where(o.channel_id == channel_id, among(connection, o.customer_ref, customers))
+        .where(o.channel_id == channel_id, in_values(connection, o.customer_ref, customers))
     )
     return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=PURCHASES, orient="row")

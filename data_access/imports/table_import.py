@@ -15,7 +15,7 @@ from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
 from data_access.imports.table_rows import write_table
 from data_access.store.lifecycle import require_current
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 _IDS_PER_ROW: Final = 24
 
@@ -68,7 +68,7 @@ class _TableWriter:
     def prepare(self, start: int, end: int) -> None:
         """Nothing is worked out beforehand."""
 
-    def write(self, unit: Unit, start: int, end: int) -> Tally:
+    def write(self, unit: UnitOfWork, start: int, end: int) -> Tally:
         """Take in some rows."""
         self._quarantine.begin(start)
         chunk = write_table(unit, self._kind, self._source, self._rows.slice(start, end - start))
@@ -77,7 +77,7 @@ class _TableWriter:
         self._keys = chunk.keys
         return chunk.tally
 
-    def flushed(self, unit: Unit) -> None:
+    def flushed(self, unit: UnitOfWork) -> None:
         """Release what waited for the rows."""
         release_keys(unit, self._keys)
 

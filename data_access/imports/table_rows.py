@@ -16,8 +16,8 @@ from data_access.imports.order_plan import Bad, Chunk
 from data_access.schema.catalog import listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.purchasing import supplier, supplier_item
-from data_access.write.bulk import among
-from data_access.write.unit_of_work import Unit
+from data_access.write.bulk import in_values
+from data_access.write.unit_of_work import UnitOfWork
 
 Row = dict[str, Any]
 Refusal = tuple[str, str]
@@ -76,7 +76,7 @@ _ITEM: Final = _TargetTable(
 class _Upsert:
     """Rows of one table, loaded by key, changed in memory, written at the end."""
 
-    def __init__(self, unit: Unit, into: _TargetTable, rows: Sequence[Row]) -> None:
+    def __init__(self, unit: UnitOfWork, into: _TargetTable, rows: Sequence[Row]) -> None:
         self._unit = unit
         self._into = into
         self._stored: dict[tuple[Any, ...], Row] = {}
@@ -84,7 +84,7 @@ class _Upsert:
         self._changed: dict[tuple[Any, ...], Row] = {}
         first = into.keys[0]
         wanted = sorted({row[first] for row in rows})
-        query = sa.select(into.table).where(among(unit.connection, into.table.c[first], wanted))
+        query = sa.select(into.table).where(in_values(unit.connection, into.table.c[first], wanted))
         for row in unit.connection.execute(query).mappings():
             self._stored[tuple(row[key] for key in into.keys)] = dict(row)
 
@@ -129,7 +129,7 @@ class _Upsert:
             connection.execute(sa.update(table).where(*where).values(values))
 
 
-def write_table(unit: Unit, kind: Kind, source: str, rows: pl.DataFrame) -> Chunk:
+def write_table(unit: UnitOfWork, kind: Kind, source: str, rows: pl.DataFrame) -> Chunk:
     """Take in rows by `files.tables.table_rows`, in the unit's transaction; the caller flushes."""
     chunk = Chunk()
     bad = rows.filter(pl.col("code").is_not_null())
@@ -162,7 +162,7 @@ def _incomplete(chunk: Chunk, upsert: _Upsert, row: Row, what: str) -> bool:
     return missing is not None
 
 
-def _products(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
+def _products(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
     upsert = _Upsert(unit, _PRODUCT, rows)
     for row in rows:
         if _incomplete(chunk, upsert, row, "product"):
@@ -176,11 +176,11 @@ def _products(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
     upsert.write()
 
 
-def _listings(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
+def _listings(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
     upsert = _Upsert(unit, _LISTING, rows)
     known = _known_skus(unit, (row["sku"] for row in rows))
     for row in rows:
-        if not unit.catalogue.has_channel(row["channel_id"]):
+        if not unit.lookups.has_channel(row["channel_id"]):
             _refuse(chunk, row, "unknown_channel", f"There is no channel {row['channel_id']}: import channels first.")
             continue
         if row["sku"] is not None and row["sku"] not in known:
@@ -196,10 +196,10 @@ def _listings(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
     upsert.write()
 
 
-def _known_skus(unit: Unit, skus: Iterable[str | None]) -> set[str]:
+def _known_skus(unit: UnitOfWork, skus: Iterable[str | None]) -> set[str]:
     wanted = {sku for sku in skus if sku is not None}
-    unit.catalogue.load(unit.connection, wanted, ())
-    return {sku for sku in wanted if unit.catalogue.kit_version(sku) is not None}
+    unit.lookups.load(unit.connection, wanted, ())
+    return {sku for sku in wanted if unit.lookups.kit_version(sku) is not None}
 
 
 def _bad_zone(row: Row) -> Refusal | None:
@@ -208,7 +208,7 @@ def _bad_zone(row: Row) -> Refusal | None:
     return "unknown_word", f"'{row['time_zone']}' is not the IANA name of a time zone, such as Europe/London: mend it."
 
 
-def _locations(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
+def _locations(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
     upsert = _Upsert(unit, _LOCATION, rows)
     for row in rows:
         if (refusal := _bad_zone(row)) is not None:
@@ -225,7 +225,7 @@ def _locations(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
     upsert.write()
 
 
-def _channels(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
+def _channels(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
     upsert = _Upsert(unit, _CHANNEL, rows)
     last = unit.connection.execute(sa.select(sa.func.coalesce(sa.func.max(channel.c.position), 0))).scalar_one()
     serving: dict[str, list[str]] = {}
@@ -241,7 +241,7 @@ def _channels(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
         last += is_new
         outcome = upsert.take(values, lambda position=last: {"position": position})  # type: ignore[misc]
         places = _places(row)
-        before = serving.get(row["channel_id"], list(unit.catalogue.serving(row["channel_id"])))
+        before = serving.get(row["channel_id"], list(unit.lookups.serving(row["channel_id"])))
         if places and places != before:
             serving[row["channel_id"]] = places
             outcome = "imported" if outcome == "imported" else "updated"
@@ -261,14 +261,14 @@ def _places(row: Row) -> list[str]:
     return list(dict.fromkeys(part.strip() for part in (row["locations"] or "").split(";") if part.strip()))
 
 
-def _bad_places(unit: Unit, row: Row) -> Refusal | None:
-    unknown = next((place for place in _places(row) if not unit.catalogue.has_location(place)), None)
+def _bad_places(unit: UnitOfWork, row: Row) -> Refusal | None:
+    unknown = next((place for place in _places(row) if not unit.lookups.has_location(place)), None)
     if unknown is None:
         return None
     return "unknown_location", f"There is no location {unknown}: import locations first, and separate several with a semicolon."
 
 
-def _suppliers(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
+def _suppliers(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
     suppliers = _Upsert(unit, _SUPPLIER, rows)
     items = _Upsert(unit, _ITEM, rows)
     known = _known_skus(unit, (row["sku"] for row in rows))
@@ -277,7 +277,7 @@ def _suppliers(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
         if sku is not None and sku not in known:
             _refuse(chunk, row, "unknown_sku", f"There is no SKU {sku}: import products first.")
             continue
-        if sku is not None and unit.catalogue.kit_version(sku):
+        if sku is not None and unit.lookups.kit_version(sku):
             _refuse(chunk, row, "is_kit", f"{sku} is a kit, and kits are not bought: give its components.")
             continue
         if _incomplete(chunk, suppliers, row, "supplier"):
@@ -295,7 +295,7 @@ def _suppliers(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
     items.write()
 
 
-_WRITE: Final[dict[str, Callable[[Unit, Chunk, list[Row]], None]]] = {
+_WRITE: Final[dict[str, Callable[[UnitOfWork, Chunk, list[Row]], None]]] = {
     "products": _products,
     "listings": _listings,
     "locations": _locations,

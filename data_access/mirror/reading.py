@@ -11,7 +11,7 @@ from data_access.domain.facts import FACTS, KEYS
 from data_access.schema.orders import cancellation, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.store.frames import read
-from data_access.write.bulk import among
+from data_access.write.bulk import in_values
 
 CHUNK: Final = 250_000
 """Rows that a first build holds at a time."""
@@ -70,4 +70,4 @@ def count(connection: Connection, fact: str) -> int:
 
 
 def _among(connection: Connection, fact: str, column: sa.ColumnElement[int], ids: Sequence[int]) -> pl.DataFrame:
-    return read(connection, statement(fact).where(among(connection, column, ids)), FACTS[fact]) if ids else FACTS[fact].to_frame()
+    return read(connection, statement(fact).where(in_values(connection, column, ids)), FACTS[fact]) if ids else FACTS[fact].to_frame()

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from data_access.engine import is_sqlite
 
 
-def among(connection: Connection, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
+def in_values(connection: Connection, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
     """`column in (values)` as one parameter, however many they are."""
     if is_sqlite(connection):
         each = sa.func.json_each(json.dumps(list(values), ensure_ascii=False)).table_valued("value")

@@ -9,7 +9,7 @@ from data_access.domain.permissions import Permission
 from data_access.engine import retrying, row_ids, writing
 from data_access.write import lookups
 from data_access.write.permissions import require
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 SYSTEM: Final = "system"
 """The actor of what no person does: feeds, imports and jobs, whose own rows are their audit."""
@@ -22,7 +22,7 @@ def work(
     engine: Engine,
     actor: str,
     permission: Permission | None,
-    fn: Callable[[Unit], _T],
+    fn: Callable[[UnitOfWork], _T],
     *,
     rows: int = 1,
     parents: Iterable[str] | None = NO_PARENTS,
@@ -54,7 +54,7 @@ def work(
                 with writing(engine) as connection:
                     if permission is not None:
                         require(connection, actor, permission)
-                    unit = Unit(connection, ids, actor)
+                    unit = UnitOfWork(connection, ids, actor)
                     if parents is None or parents:
                         unit.lock_parents(parents)
                     result = fn(unit)

@@ -12,7 +12,7 @@ from data_access.schema.catalog import product
 from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
-from data_access.write.lookups import Catalogue
+from data_access.write.lookups import Lookups
 
 _DERIVED: Final = ("discrepancy", "count", "opening")
 _m, _c = stock_movement.c, stock_count.c
@@ -32,12 +32,12 @@ _ALLOCATIONS: Final = Prepared(sa.select(allocation).where(in_list(allocation.c.
 _OPEN: Final = order_line.c.allocated_quantity + order_line.c.backordered_quantity > sa.literal_column("0")
 
 
-class StoreSource:
+class LedgerReader:
     """`domain.ledger.Source` over the store, in one transaction."""
 
-    def __init__(self, connection: Connection, catalogue: Catalogue) -> None:
+    def __init__(self, connection: Connection, lookups: Lookups) -> None:
         self._connection = connection
-        self._catalogue = catalogue
+        self._lookups = lookups
 
     def levels(self, skus: Sequence[str]) -> list[Level]:
         """All stored levels of the SKUs."""
@@ -68,7 +68,7 @@ class StoreSource:
     def skus_of(self, order_ids: Sequence[int]) -> set[str]:
         """Stocked SKUs that the orders' lines are made of."""
         rows = _LINE_SKUS.all(self._connection, orders=order_ids)
-        return {sku for row in rows for sku, _ in self._catalogue.components(row.sku, row.kit_version)}
+        return {sku for row in rows for sku, _ in self._lookups.components(row.sku, row.kit_version)}
 
     def _made(self, rows: Sequence[Row[Any]]) -> list[Line]:
         held: dict[int, dict[str, int]] = {}
@@ -81,7 +81,7 @@ class StoreSource:
                 order_id=row.order_id,
                 channel_id=row.channel_id,
                 sku=row.sku,
-                components=self._catalogue.components(row.sku, row.kit_version),
+                components=self._lookups.components(row.sku, row.kit_version),
                 quantity=row.quantity,
                 placed_at=row.placed_at,
                 location_id=row.location_id,
@@ -122,13 +122,13 @@ class StoreSource:
 
     def backordered_lines(self, sku: str) -> Iterable[Line]:
         """See `Source.backordered_lines`."""
-        sold_as = [sku, *self._catalogue.kits_with(sku)]
+        sold_as = [sku, *self._lookups.kits_with(sku)]
         query = sa.select(order_line).where(order_line.c.sku.in_(sold_as), _OPEN, order_line.c.backordered_quantity > 0)
         return self._with(sku, self._made(self._connection.execute(query).all()))
 
     def allocated_lines(self, sku: str, location_id: str) -> Iterable[Line]:
         """See `Source.allocated_lines`."""
-        sold_as = [sku, *self._catalogue.kits_with(sku)]
+        sold_as = [sku, *self._lookups.kits_with(sku)]
         query = (
             sa.select(order_line)
             .join(allocation, allocation.c.line_id == order_line.c.id)
@@ -142,7 +142,7 @@ class StoreSource:
 
     def history(self, sku: str, location_id: str, since: int, until: int | None) -> Sequence[History]:
         """See `Source.history`."""
-        sold_as = [sku, *self._catalogue.kits_with(sku)]
+        sold_as = [sku, *self._lookups.kits_with(sku)]
         s, r, end = shipment.c, return_line.c, until if until is not None else 2**62
         shipped = (
             sa.select(s.id, s.event_id, s.quantity, s.shipped_at, order_line.c.sku, order_line.c.kit_version)
@@ -155,7 +155,7 @@ class StoreSource:
                 "shipment",
                 row.id,
                 row.event_id,
-                self._catalogue.components(row.sku, row.kit_version),
+                self._lookups.components(row.sku, row.kit_version),
                 row.shipped_at,
                 (Effect("sellable", "shipment", -row.quantity, row.shipped_at),),
             )
@@ -173,7 +173,7 @@ class StoreSource:
                 "return_line",
                 row.id,
                 row.event_id,
-                self._catalogue.components(row.sku, row.kit_version),
+                self._lookups.components(row.sku, row.kit_version),
                 row.received_at,
                 return_effects(row.quantity, row.received_at, row.disposition, row.inspected_at),
             )

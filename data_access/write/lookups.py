@@ -26,7 +26,7 @@ def in_chunks(values: Sequence[T], size: int = IN_CHUNK) -> Iterable[Sequence[T]
     return (values[start : start + size] for start in range(0, len(values), size))
 
 
-class Catalogue:
+class Lookups:
     """Small tables whole; products and listings as they are asked for. Not for threads to share: one a unit of work."""
 
     def __init__(self, connection: Connection) -> None:
@@ -120,21 +120,21 @@ class _Kept(threading.local):
     def __init__(self) -> None:
         self.engine: Engine | None = None
         self.versions: list[int] = []
-        self.catalogue: Catalogue | None = None
+        self.lookups: Lookups | None = None
 
 
 _kept = _Kept()
 
 
-def current(connection: Connection) -> Catalogue:
+def current(connection: Connection) -> Lookups:
     """The catalogue as the connection sees it: this thread's copy, read again when a version moved."""
     versions = [row.version for row in _VERSIONS.all(connection)]
-    if _kept.catalogue is None or _kept.engine is not connection.engine or _kept.versions != versions:
-        _kept.catalogue = Catalogue(connection)
+    if _kept.lookups is None or _kept.engine is not connection.engine or _kept.versions != versions:
+        _kept.lookups = Lookups(connection)
         _kept.engine, _kept.versions = connection.engine, versions
-    return _kept.catalogue
+    return _kept.lookups
 
 
 def forget() -> None:
     """Drop this thread's copy: after a transaction that changed the catalogue, or failed after it had added to the copy."""
-    _kept.catalogue = None
+    _kept.lookups = None

@@ -23,10 +23,10 @@ from data_access.schema.channels import channel_state
 from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
 from data_access.store.lifecycle import STRIPES
-from data_access.write import lookups as catalogues
-from data_access.write.bulk import among
-from data_access.write.ledger_reader import StoreSource
-from data_access.write.lookups import Catalogue
+from data_access.write import lookups
+from data_access.write.bulk import in_values
+from data_access.write.ledger_reader import LedgerReader
+from data_access.write.lookups import Lookups
 
 # Parents before children, so that foreign keys hold.
 _INSERT_ORDER: Final = (
@@ -115,7 +115,7 @@ def stripe(key: str) -> int:
     return sum(key.encode()) % STRIPES
 
 
-class Unit:
+class UnitOfWork:
     """A unit of work in an open writing transaction. `flush` writes it; the kernel does so last, and earlier flushes may precede.
 
     The lookups, the ledger's reader and the ledger are made when they are first asked for: most edits of people need none.
@@ -128,8 +128,8 @@ class Unit:
         self._begin()
 
     def _begin(self) -> None:
-        self._catalogue: Catalogue | None = None
-        self._source: StoreSource | None = None
+        self._lookups: Lookups | None = None
+        self._source: LedgerReader | None = None
         self._ledger: Ledger | None = None
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._changes: dict[str, dict[int, dict[str, Any]]] = {}
@@ -138,24 +138,24 @@ class Unit:
         self._channel_states: dict[str, tuple[int, int]] = {}
 
     @property
-    def catalogue(self) -> Catalogue:
+    def lookups(self) -> Lookups:
         """What writers must know of the catalogue, as this transaction sees it."""
-        if self._catalogue is None:
-            self._catalogue = catalogues.current(self.connection)
-        return self._catalogue
+        if self._lookups is None:
+            self._lookups = lookups.current(self.connection)
+        return self._lookups
 
     @property
-    def source(self) -> StoreSource:
+    def source(self) -> LedgerReader:
         """What the ledger reads from the store."""
         if self._source is None:
-            self._source = StoreSource(self.connection, self.catalogue)
+            self._source = LedgerReader(self.connection, self.lookups)
         return self._source
 
     @property
     def ledger(self) -> Ledger:
         """The stock that this unit has loaded, and the changes of it."""
         if self._ledger is None:
-            self._ledger = Ledger(self.source, self.catalogue.serving)
+            self._ledger = Ledger(self.source, self.lookups.serving)
         return self._ledger
 
     # ---- locking and loading ---------------------------------------------------------------------------------------
@@ -172,11 +172,11 @@ class Unit:
             query = query.where(ingest_lock.c.stripe.in_(sorted({stripe(key) for key in keys})))
         self.connection.execute(query).all()
         # another writer may have changed the catalogue while this one waited
-        self._catalogue = self._source = self._ledger = None
+        self._lookups = self._source = self._ledger = None
 
     def load_skus(self, skus: Iterable[str]) -> None:
         """Lock (PostgreSQL) and load the levels and backorders of stocked SKUs and of all that kits tie to them."""
-        missing = sorted(self.ledger.lacks(self.catalogue.together(skus)))
+        missing = sorted(self.ledger.lacks(self.lookups.together(skus)))
         if not missing:
             return
         if not is_sqlite(self.connection):
@@ -374,7 +374,7 @@ class Unit:
         shipped = [row_id for table, row_id in ledger.moved_history if table == shipment.name]
         if shipped:
             orders = sa.select(order_line.c.order_id).join(shipment, shipment.c.line_id == order_line.c.id).distinct()
-            for order_id in self.connection.execute(orders.where(among(self.connection, shipment.c.id, shipped))).scalars():
+            for order_id in self.connection.execute(orders.where(in_values(self.connection, shipment.c.id, shipped))).scalars():
                 self.touch("orders", "order", order_id)
         if ledger.dirty_levels:
             self._write_levels()

@@ -18,7 +18,7 @@ from data_access.queries import buffers as queries
 from data_access.queries import live_stock as live
 from data_access.write.kernel import SYSTEM
 from data_access.write.permissions import COMMAND_LINE
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 from tests.data_access.import_files import table, write
 from tests.data_access.small_company import T0, make_company
 
@@ -231,7 +231,7 @@ def test_a_file_that_is_being_taken_in_is_waited_for(company: Engine) -> None:
     ids = row_ids(company)
     ids.reserve(10)
     with writing(company) as connection:
-        Unit(connection, ids, SYSTEM).lock_parents(None)
+        UnitOfWork(connection, ids, SYSTEM).lock_parents(None)
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()

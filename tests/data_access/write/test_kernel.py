@@ -15,7 +15,7 @@ from data_access.schema.catalog import product
 from data_access.schema.users import app_user
 from data_access.write.kernel import SYSTEM, work
 from data_access.write.permissions import COMMAND_LINE
-from data_access.write.unit_of_work import Unit
+from data_access.write.unit_of_work import UnitOfWork
 
 
 def rows(store: Engine, table: sa.Table) -> list[dict[str, object]]:
@@ -23,7 +23,7 @@ def rows(store: Engine, table: sa.Table) -> list[dict[str, object]]:
         return [dict(row) for row in connection.execute(sa.select(table)).mappings()]
 
 
-def add_product(unit: Unit) -> str:
+def add_product(unit: UnitOfWork) -> str:
     unit.connection.execute(sa.insert(product), {"sku": "A-1", "name": "A", "category": "c"})
     unit.touch("catalog", "product", "A-1")
     unit.audit("add_product", ("product", "A-1"), None, {"name": "A"}, "new")
@@ -63,7 +63,7 @@ def test_a_person_needs_a_permission(store: Engine) -> None:
 
 
 def test_what_fails_half_way_leaves_nothing(store: Engine) -> None:
-    def fail(unit: Unit) -> None:
+    def fail(unit: UnitOfWork) -> None:
         add_product(unit)
         unit.flush()
         raise RuntimeError("half way")
@@ -74,7 +74,7 @@ def test_what_fails_half_way_leaves_nothing(store: Engine) -> None:
 
 
 def test_what_is_flushed_twice_is_written_once(store: Engine) -> None:
-    def twice(unit: Unit) -> None:
+    def twice(unit: UnitOfWork) -> None:
         add_product(unit)
         unit.flush()
         unit.flush()
@@ -90,7 +90,7 @@ def test_more_ids_than_were_reserved_are_reserved_in_the_next_try(store: Engine)
     ids.take(ids._end - ids._next)  # the block is used up
     tries: list[int] = []
 
-    def many(unit: Unit) -> int:
+    def many(unit: UnitOfWork) -> int:
         tries.append(1)
         return [unit.ids.take() for _ in range(6_000)][-1] - 5_999
 
@@ -102,7 +102,7 @@ def test_more_ids_than_were_reserved_are_reserved_in_the_next_try(store: Engine)
 def test_writers_of_the_same_row_take_turns(store: Engine) -> None:
     add_user(store, "Ann", "viewer", COMMAND_LINE)
 
-    def raise_version(unit: Unit) -> None:
+    def raise_version(unit: UnitOfWork) -> None:
         query = sa.select(app_user.c.version).where(app_user.c.name == "Ann").with_for_update()
         seen = unit.connection.execute(query).scalar_one()
         unit.connection.execute(sa.update(app_user).where(app_user.c.name == "Ann").values(version=seen + 1))

@@ -57,13 +57,13 @@ class Sale(Event):
 
 
 def _sku_of(context: EventContext, event: Sale, line: SaleLine) -> str:
-    catalogue = context.unit.catalogue
+    lookups = context.unit.lookups
     if line.sku is not None:
-        if catalogue.kit_version(line.sku) is None:
+        if lookups.kit_version(line.sku) is None:
             raise NotYet(f"sku:{line.sku}")
         return line.sku
     external_sku = str(line.external_sku)
-    known, sku = catalogue.listed(event.channel_id, external_sku)
+    known, sku = lookups.listed(event.channel_id, external_sku)
     if sku is not None:
         return sku
     if not known:
@@ -79,7 +79,7 @@ def _sku_of(context: EventContext, event: Sale, line: SaleLine) -> str:
                 "first_seen_at": event.received_at,
             },
         )
-        catalogue.seen(event.channel_id, external_sku)
+        lookups.seen(event.channel_id, external_sku)
         context.unit.touch("inbox", "listing", f"{event.channel_id}:{external_sku}")
     raise NotYet(f"listing:{event.channel_id}:{external_sku}")
 
@@ -99,7 +99,7 @@ def _skus_of_lines(context: EventContext, event: Sale) -> list[str]:
 
 def _handle(context: EventContext, event: Sale, row_id: int) -> list[str]:
     unit = context.unit
-    if not unit.catalogue.has_channel(event.channel_id):
+    if not unit.lookups.has_channel(event.channel_id):
         raise NotYet(f"channel:{event.channel_id}")
     context.need_location(event.location_id)
     skus = _skus_of_lines(context, event)
@@ -136,13 +136,13 @@ def _handle(context: EventContext, event: Sale, row_id: int) -> list[str]:
 
 def _place(context: EventContext, event: Sale, row_id: int, order: KnownOrder, sale_line: SaleLine, sku: str) -> Line:
     unit = context.unit
-    kit_version = unit.catalogue.kit_version(sku) or 0
+    kit_version = unit.lookups.kit_version(sku) or 0
     line = Line(
         line_id=unit.ids.take(),
         order_id=order.order_id,
         channel_id=event.channel_id,
         sku=sku,
-        components=unit.catalogue.components(sku, kit_version),
+        components=unit.lookups.components(sku, kit_version),
         quantity=sale_line.quantity,
         placed_at=event.occurred_at,
         location_id=event.location_id,

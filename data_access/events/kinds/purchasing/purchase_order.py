@@ -36,7 +36,7 @@ class PurchaseOrder(Event):
 
 def _handle(context: EventContext, event: PurchaseOrder, row_id: int) -> list[str]:
     unit = context.unit
-    if not unit.catalogue.has_supplier(event.supplier_id):
+    if not unit.lookups.has_supplier(event.supplier_id):
         raise NotYet(f"supplier:{event.supplier_id}")
     context.need_location(event.location_id)
     context.need_stocked(line.sku for line in event.lines)
