@@ -16,6 +16,7 @@ st.set_page_config(
     menu_items={"About": "**OnHand**: live stock by channel and location."},  # with it the menu is shown, and so the choice of theme
 )
 style.load()
+late.resend()
 with errors.caught():
     shown.run()
 late.remember(links.PARAMETERS)

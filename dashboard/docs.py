@@ -6,7 +6,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import sqlalchemy as sa
 import typer
@@ -18,14 +18,14 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from dashboard.cli import app
 from dashboard.settings import FILE, Settings
 from data_access import schema
-from data_access.domain import events
+from data_access.events import registry
 from data_access.schema import audit, buffers, catalog, channels, demand, jobs, orders, purchasing, returns, scorecards, stock, users
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs"
 POSTGRESQL: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
 NOTE: Final = "<!-- Made by `make docs` from the code: change that instead. -->"
 TOPICS: Final = (catalog, channels, stock, buffers, orders, returns, scorecards, purchasing, demand, jobs, users, audit)
-EVENTS: Final = get_args(events.Event)
+EVENTS: Final = tuple(kind.model for kind in registry.KINDS.values())
 LIMITS: Final = {
     "minimum": "at least {:,}",
     "exclusiveMinimum": "more than {:,}",
@@ -133,7 +133,7 @@ def _grid(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _events_intro() -> str:
-    example = events.parse(
+    example = registry.parse(
         {
             "kind": "sale",
             "source": "webshop",
@@ -148,7 +148,7 @@ def _events_intro() -> str:
     )
     shown = json.dumps({"kind": "sale", **example.model_dump(mode="json", exclude_none=True, exclude_defaults=True)}, indent=2)
     return f"""\
-One JSON object a line, or the models of `data_access.domain.events`. Every event has `kind`, `source` (the feed), `event_id`
+One JSON object a line, or the models of `data_access.events.models`. Every event has `kind`, `source` (the feed), `event_id`
 (unique within the source), `occurred_at` and `received_at` (integer microseconds, or text with a time zone). Unknown fields are
 refused: such an event goes to the inbox.
 
@@ -226,7 +226,7 @@ def _param(param: Any) -> list[str]:
 def settings() -> str:
     """`docs/settings.md`: every setting with its environment variable and default."""
     rows = [
-        [f"`ONHAND_{name.upper()}`", f"`{name}`", f"`{field.default}`", field.description or ""]
+        [f"`ONHAND_{name.upper()}`", f"`{name}`", "" if field.default == () else f"`{field.default}`", field.description or ""]
         for name, field in Settings.model_fields.items()
     ]
     intro = f"An environment variable wins over `{FILE}` in the folder that a command runs in, which wins over the default."

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from dashboard.jobs.keeper import JobKeeper
-from dashboard.processes import ROOT, Child
+from dashboard.processes import Child
 from dashboard.settings import Settings
 from dashboard.stores import absolute_url
 from data_access.errors import InvalidInput, OnHandError
@@ -28,17 +28,9 @@ STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Say = Callable[[str], None]
 
 
-def app_command(host: str, port: int) -> list[str]:
-    """The command line of the app's process."""
-    options = {
-        "server.address": host,
-        "server.port": str(port),
-        "server.headless": "true",
-        "browser.gatherUsageStats": "false",
-        "logger.level": "warning",
-    }
-    streamlit = [sys.executable, "-m", "dashboard.server", "run", str(ROOT / "dashboard" / "app.py")]
-    return streamlit + [f"--{name}={value}" for name, value in options.items()]
+def app_command() -> list[str]:
+    """The command line of the app's process, which takes all else from its environment (`child_environment`)."""
+    return [sys.executable, "-P", "-m", "dashboard.server"]  # -P: no module of the folder it is started in takes the place of ours
 
 
 def live_command() -> list[str]:
@@ -54,6 +46,7 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
         "ONHAND_VAR_DIR": str(settings.var_dir.absolute()),
         "ONHAND_HOST": settings.host,
         "ONHAND_PORT": str(settings.port),
+        "ONHAND_ORIGINS": ",".join(settings.origins),
     }
 
 
@@ -109,7 +102,7 @@ def supervise(settings: Settings, url: str, live: bool, say: Say, stop: threadin
 
     """
     environment = child_environment(settings, url)
-    app = Child(app_command(settings.host, settings.port), environment)
+    app = Child(app_command(), environment)
     events: Child | None = None
     keeper = JobKeeper(settings.model_copy(update={"database_url": url}), environment, say)
     try:

@@ -1,15 +1,24 @@
 """Jobs: what runs by itself, how it went, when it is next, and running it now."""
 
+from functools import partial
+
 import streamlit as st
 
-from dashboard import cache
 from dashboard.jobs import job_start
 from dashboard.jobs_page import reads, tables
 from dashboard.settings import settings
-from dashboard.shell import errors, header, said, user
-from data_access.errors import OnHandError
+from dashboard.shell import header, said, user
+from dashboard.shell import reads as shared
+from dashboard.shell.act import act
 
 PAGE = "jobs"
+
+
+def started(name: str, title: str) -> str:
+    """The command for a job that a person wants to run now; what to say of it."""
+    job_start.start(settings(), shared.engine(), name, user.current())
+    return f"{title} is running. Its result shows here when it is done."
+
 
 header.show("Did the scheduled jobs run?", watches=("jobs",))
 said.show(PAGE)
@@ -44,10 +53,4 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     )
 tables.history(reads.runs(job), titles)
 if is_wanted and job is not None:
-    with errors.caught():
-        try:
-            job_start.start(settings(), cache.engine(), job, user.current())
-            said.keep(PAGE, f"{titles[job]} is running. Its result shows here when it is done.")
-        except OnHandError as error:
-            said.keep(PAGE, str(error), is_warning=True)
-        st.rerun()
+    act(PAGE, partial(started, job, titles[job]))

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from _pytest.terminal import TerminalReporter
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy.engine import Engine, make_url
@@ -39,13 +38,6 @@ for _name, _examples in (("ci", 60), ("thorough", 1_000)):
         suppress_health_check=[HealthCheck.too_slow],
     )
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-
-
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Say why a test that was tried again had failed: it may pass the second time, and the reason would be lost."""
-    for report in terminalreporter.stats.get("rerun", []):
-        terminalreporter.write_line(f"RERUN {report.nodeid}, for:")
-        terminalreporter.write_line("\n".join(line[:400] for line in report.longreprtext.splitlines() if line.startswith((">", "E "))))
 
 
 @pytest.fixture(autouse=True)

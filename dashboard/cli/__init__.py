@@ -1,5 +1,7 @@
 """The `onhand` command: one module per group of sub-commands. Each body imports what it needs, so that `onhand --help` is quick."""
 
+import os
+
 import typer
 
 from dashboard.cli import forecast, imports, inbox, jobs, mirror, scorecard, serving, store, users
@@ -38,5 +40,6 @@ for _name, _group in (
 
 def main() -> None:
     """Entry of the `onhand` command: what a person can cause is one sentence on stderr and exit code 2."""
+    os.umask(0o077)  # what it and its children make is its owner's alone
     with one_sentence():
         app()

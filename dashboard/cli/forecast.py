@@ -10,7 +10,7 @@ import typer
 from dashboard.cli.terminal import Json, bar, current_store, emit, today, typist
 
 if TYPE_CHECKING:
-    from data_access.commands.forecasts import RunTold
+    from data_access.commands.forecasts import RunSummary
 
 app = typer.Typer(no_args_is_help=True, help="Forecast demand, and say how far forecasts were off.")
 
@@ -45,7 +45,7 @@ def forecast_run(
     emit({"run": run_id, **asdict(outcome)}, _outcome_lines(run_id, outcome), as_json)
 
 
-def _outcome_lines(run_id: int, outcome: "RunTold") -> Iterator[str]:
+def _outcome_lines(run_id: int, outcome: "RunSummary") -> Iterator[str]:
     trained = f"Models were trained ({outcome.reason})" if outcome.learned_by == run_id else f"Models were not trained ({outcome.reason})"
     back = f"; {outcome.fell_back:,} of them could not be forecast and got their average" if outcome.fell_back else ""
     yield f"Forecast {run_id} is there: {outcome.series:,} SKUs on channels{back}. {trained}."

@@ -37,7 +37,7 @@ def serve(port: Port = None) -> None:
     used = settings().model_copy(update={} if port is None else {"port": port})
     with current_store():
         require_free_port(used.host, used.port)
-    command = app_command(used.host, used.port)
+    command = app_command()
     os.execve(command[0], command, child_environment(used, used.database_url))  # noqa: S606 - our own command line
 
 

@@ -75,6 +75,6 @@ def today() -> date:
 
 def typist() -> str:
     """Who types here, for the audit: whoever can do that may do everything."""
-    from data_access.commands.people import COMMAND_LINE
+    from data_access.write.permissions import COMMAND_LINE
 
     return f"{COMMAND_LINE} ({getpass.getuser()})"

@@ -7,20 +7,18 @@ A due time is claimed by inserting its row, which only one of several supervisor
 import json
 import os
 import socket
-from collections.abc import Callable
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE
-from data_access.engine import RowIds, now_us, retrying, row_ids, writing
+from data_access.engine import now_us
 from data_access.errors import Conflict
-from data_access.schema.audit import audit_entry, store_meta
+from data_access.schema.audit import store_meta
 from data_access.schema.jobs import INTERRUPTED, LEASE_SECONDS, job_run
-from data_access.write.audit import entry
-from data_access.write.audited_edits import transact
-from data_access.write.unit_of_work import raise_versions
+from data_access.write.kernel import SYSTEM, work
+from data_access.write.permissions import COMMAND_LINE
+from data_access.write.unit_of_work import Unit
 
 SCHEDULE: Final = f"{COMMAND_LINE} (schedule)"
 """Who starts what is due: like whoever types commands where the store lies, it may do everything."""
@@ -29,7 +27,6 @@ BEAT_SECONDS: Final = 10.0
 """How often the process of a run says that it is alive."""
 
 _SINCE: Final = "jobs_since"
-_T = TypeVar("_T")
 
 
 def claim(engine: Engine, job: str, scheduled_for: int | None) -> int | None:
@@ -43,15 +40,15 @@ def claim(engine: Engine, job: str, scheduled_for: int | None) -> int | None:
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int | None:
+    def edit(unit: Unit) -> int | None:
         c = job_run.c
         if scheduled_for is not None:
             taken = sa.select(c.id).where(c.job == job, c.scheduled_for == scheduled_for)
-            if connection.execute(taken).first() is not None:
+            if unit.connection.execute(taken).first() is not None:
                 return None
-        return _insert(connection, ids, job, SCHEDULE, scheduled_for)
+        return _insert(unit, job, SCHEDULE, scheduled_for)
 
-    return _write(engine, work)
+    return work(engine, SYSTEM, None, edit)
 
 
 def begin(engine: Engine, job: str, actor: str) -> int:
@@ -64,42 +61,46 @@ def begin(engine: Engine, job: str, actor: str) -> int:
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int:
-        run_id = _insert(connection, ids, job, actor, None)
-        connection.execute(sa.insert(audit_entry).values(entry(ids, actor, "run_job", "job_run", run_id, None, {"job": job}, None)))
+    def edit(unit: Unit) -> int:
+        run_id = _insert(unit, job, actor, None)
+        unit.audit("run_job", ("job_run", run_id), None, {"job": job})
         return run_id
 
-    return transact(engine, actor, "run jobs", 2, work)
+    return work(engine, actor, "run jobs", edit, rows=2)
 
 
 def miss(engine: Engine, job: str, scheduled_for: int, message: str) -> None:
     """Record that a due time passed and is not made up for; nothing if another supervisor did, or ran it."""
 
-    def work(connection: Connection, ids: RowIds) -> None:
+    def edit(unit: Unit) -> None:
         c, now = job_run.c, now_us()
-        if connection.execute(sa.select(c.id).where(c.job == job, c.scheduled_for == scheduled_for)).first() is None:
-            row = {"id": ids.take(), "job": job, "status": "missed", "asked_by": SCHEDULE, "scheduled_for": scheduled_for}
-            connection.execute(sa.insert(job_run).values(**row, started_at=now, ended_at=now, message=message))
-            raise_versions(connection, {"jobs": [("job_run", str(row["id"]))]})
+        if unit.connection.execute(sa.select(c.id).where(c.job == job, c.scheduled_for == scheduled_for)).first() is None:
+            row = {"id": unit.ids.take(), "job": job, "status": "missed", "asked_by": SCHEDULE, "scheduled_for": scheduled_for}
+            unit.connection.execute(sa.insert(job_run).values(**row, started_at=now, ended_at=now, message=message))
+            unit.touch("jobs", "job_run", row["id"])
 
-    _write(engine, work)
+    work(engine, SYSTEM, None, edit)
 
 
 def attend(engine: Engine, run_id: int) -> str | None:
     """Say that this process is at work on a run that was begun: who asked for it; None if it is not running any more."""
 
-    def work(connection: Connection, _ids: RowIds) -> str | None:
+    def edit(unit: Unit) -> str | None:
         mine = _running(run_id)
-        asked_by = connection.execute(sa.select(job_run.c.asked_by).where(mine)).scalar_one_or_none()
-        connection.execute(sa.update(job_run).where(mine).values(alive_at=now_us(), **_process()))
+        asked_by = unit.connection.execute(sa.select(job_run.c.asked_by).where(mine)).scalar_one_or_none()
+        unit.connection.execute(sa.update(job_run).where(mine).values(alive_at=now_us(), **_process()))
         return None if asked_by is None else str(asked_by)
 
-    return _write(engine, work)
+    return work(engine, SYSTEM, None, edit)
 
 
 def beat(engine: Engine, run_id: int) -> None:
     """Say that the process of a run is alive. Pages need not know, so no version moves."""
-    _write(engine, lambda connection, _ids: connection.execute(sa.update(job_run).where(_running(run_id)).values(alive_at=now_us())))
+
+    def edit(unit: Unit) -> None:
+        unit.connection.execute(sa.update(job_run).where(_running(run_id)).values(alive_at=now_us()))
+
+    work(engine, SYSTEM, None, edit)
 
 
 def end(engine: Engine, run_id: int, status: Literal["done", "failed"], message: str, *, only_running: bool = False) -> bool:
@@ -108,76 +109,68 @@ def end(engine: Engine, run_id: int, status: Literal["done", "failed"], message:
     `only_running`: leave a run alone that has ended, for whoever only saw its process end.
     """
 
-    def work(connection: Connection, _ids: RowIds) -> bool:
+    def edit(unit: Unit) -> bool:
         which = _running(run_id) if only_running else job_run.c.id == run_id
         values = {"status": status, "ended_at": now_us(), "message": message}
-        is_changed = connection.execute(sa.update(job_run).where(which).values(**values)).rowcount > 0
+        is_changed = unit.connection.execute(sa.update(job_run).where(which).values(**values)).rowcount > 0
         if is_changed:
-            raise_versions(connection, {"jobs": [("job_run", str(run_id))]})
+            unit.touch("jobs", "job_run", run_id)
         return is_changed
 
-    return _write(engine, work)
+    return work(engine, SYSTEM, None, edit)
 
 
 def close_interrupted(engine: Engine) -> None:
     """Mark runs as failed whose processes have died."""
-    _write(engine, lambda connection, _ids: _close_interrupted(connection, sa.true()))
+    work(engine, SYSTEM, None, lambda unit: _close_interrupted(unit, sa.true()))
 
 
 def forget_runs(engine: Engine, before: int) -> int:
     """Delete what was recorded of runs that ended before a moment (microseconds). Returns the rows deleted."""
 
-    def work(connection: Connection, _ids: RowIds) -> int:
-        count = connection.execute(sa.delete(job_run).where(job_run.c.ended_at < before)).rowcount
+    def edit(unit: Unit) -> int:
+        count = unit.connection.execute(sa.delete(job_run).where(job_run.c.ended_at < before)).rowcount
         if count:
-            raise_versions(connection, {"jobs": [("bulk", "*")]})
+            unit.touch("jobs", "bulk", "*")
         return count
 
-    return _write(engine, work)
+    return work(engine, SYSTEM, None, edit)
 
 
 def scheduled_since(engine: Engine) -> int:
     """The moment (microseconds) that jobs of this store are scheduled from: of the first call. What was due before was not missed."""
 
-    def work(connection: Connection, _ids: RowIds) -> int:
-        known = connection.execute(sa.select(store_meta.c.value).where(store_meta.c.key == _SINCE)).scalar_one_or_none()
+    def edit(unit: Unit) -> int:
+        known = unit.connection.execute(sa.select(store_meta.c.value).where(store_meta.c.key == _SINCE)).scalar_one_or_none()
         if known is not None:
             return int(json.loads(known))
         now = now_us()
-        connection.execute(sa.insert(store_meta).values(key=_SINCE, value=json.dumps(now)))
+        unit.connection.execute(sa.insert(store_meta).values(key=_SINCE, value=json.dumps(now)))
         return now
 
-    return _write(engine, work)
+    return work(engine, SYSTEM, None, edit)
 
 
-def _write(engine: Engine, work: Callable[[Connection, RowIds], _T]) -> _T:
-    ids = row_ids(engine)
-    for attempt in retrying():
-        with attempt:
-            ids.reserve(1)
-            with writing(engine) as connection:
-                result = work(connection, ids)
-    return result
-
-
-def _insert(connection: Connection, ids: RowIds, job: str, actor: str, scheduled_for: int | None) -> int:
+def _insert(unit: Unit, job: str, actor: str, scheduled_for: int | None) -> int:
     c, now = job_run.c, now_us()
-    _close_interrupted(connection, c.job == job)
-    if connection.execute(sa.select(c.id).where(c.job == job, c.status == "running")).first() is not None:
+    _close_interrupted(unit, c.job == job)
+    if unit.connection.execute(sa.select(c.id).where(c.job == job, c.status == "running")).first() is not None:
         raise Conflict(f"The job {job} is running already: wait until it is done.")
-    row = {"id": ids.take(), "job": job, "status": "running", "asked_by": actor, "scheduled_for": scheduled_for}
-    connection.execute(sa.insert(job_run).values(**row, started_at=now, alive_at=now, **_process()))
-    raise_versions(connection, {"jobs": [("job_run", str(row["id"]))]})
-    return int(str(row["id"]))
+    run_id = unit.ids.take()
+    row = {"id": run_id, "job": job, "status": "running", "asked_by": actor, "scheduled_for": scheduled_for}
+    unit.connection.execute(sa.insert(job_run).values(**row, started_at=now, alive_at=now, **_process()))
+    unit.touch("jobs", "job_run", run_id)
+    return run_id
 
 
-def _close_interrupted(connection: Connection, which: sa.ColumnElement[bool]) -> None:
+def _close_interrupted(unit: Unit, which: sa.ColumnElement[bool]) -> None:
     c, now = job_run.c, now_us()
     silent = sa.select(c.id).where(which, c.status == "running", c.alive_at < now - int(LEASE_SECONDS * 1_000_000))
-    dead = list(connection.execute(silent.order_by(c.id)).scalars())
+    dead = list(unit.connection.execute(silent.order_by(c.id)).scalars())
     if dead:
-        connection.execute(sa.update(job_run).where(c.id.in_(dead)).values(status="failed", ended_at=now, message=INTERRUPTED))
-        raise_versions(connection, {"jobs": [("job_run", str(run_id)) for run_id in dead]})
+        unit.connection.execute(sa.update(job_run).where(c.id.in_(dead)).values(status="failed", ended_at=now, message=INTERRUPTED))
+        for run_id in dead:
+            unit.touch("jobs", "job_run", run_id)
 
 
 def _running(run_id: int) -> sa.ColumnElement[bool]:

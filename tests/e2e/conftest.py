@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 from sqlalchemy.engine import Engine
 
 from dashboard.run import is_healthy
@@ -33,12 +33,11 @@ PHONE = {"width": 390, "height": 844}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder drives a browser. On a busy machine a browser may lose a click: what fails is tried once more, and told."""
+    """Everything in this folder drives a browser."""
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker("e2e")
-            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def launch(playwright: Playwright) -> Browser | None:
@@ -51,13 +50,27 @@ def launch(playwright: Playwright) -> Browser | None:
 def browser() -> Iterator[Browser]:
     """One Chromium for the session. Without one: skipped, or a failure where CI=true."""
     with sync_playwright() as playwright:
-        found = launch(playwright)
-        if found is None:
+        chromium = launch(playwright)
+        if chromium is None:
             if os.environ.get("CI") == "true":
                 pytest.fail(NO_BROWSER)
             pytest.skip(NO_BROWSER)
-        yield found
-        found.close()
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def policy_kept(context: BrowserContext) -> Iterator[None]:
+    """A context whose pages are refused nothing by the app's content security policy."""
+    refusals: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            refusals.append(message.text)
+
+    context.on("console", hear)
+    yield
+    assert refusals == []
 
 
 @pytest.fixture
@@ -65,7 +78,8 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, 1440 px wide."""
     context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")  # type: ignore[arg-type]
     context.set_default_timeout(20_000)
-    yield context.new_page()
+    with policy_kept(context):
+        yield context.new_page()
     context.close()
 
 
@@ -74,7 +88,8 @@ def phone(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, 390 px wide."""
     context = browser.new_context(viewport=PHONE, reduced_motion="reduce", has_touch=True)  # type: ignore[arg-type]
     context.set_default_timeout(20_000)
-    yield context.new_page()
+    with policy_kept(context):
+        yield context.new_page()
     context.close()
 
 
@@ -126,41 +141,14 @@ class Stage:
     address: str
 
 
-class Stages:
-    """The stage that the tests of a module share, and a new one when it is asked for."""
-
-    def __init__(self, make_store: Callable[[Path], Engine], factory: pytest.TempPathFactory) -> None:
-        self._make_store, self._factory, self._open = make_store, factory, ExitStack()
-        self._now: Stage | None = None
-
-    def stage(self, anew: bool) -> Stage:
-        """The stage in use; a new one takes its place where it is not to be trusted any more."""
-        if self._now is None or anew:
-            self.close()
-            folder = self._factory.mktemp("stage")
-            store = self._make_store(folder)
-            self._open.callback(store.dispose)
-            self._now = Stage(store, self._open.enter_context(serving(str(store.url), folder)))
-        return self._now
-
-    def close(self) -> None:
-        """End the app, and leave the store."""
-        self._open.close()
-        self._now = None
-
-
 @pytest.fixture(scope="module")
-def stages(make_store: Callable[[Path], Engine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+def stage(make_store: Callable[[Path], Engine], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """What a module's tests play on; `make_store` is the module's own fixture, which fills a store in a folder."""
-    found = Stages(make_store, tmp_path_factory)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def stage(request: pytest.FixtureRequest, stages: Stages) -> Stage:
-    """The module's stage; a new one when the test is tried again, for what it wrote the first time is in the old one."""
-    return stages.stage(anew=getattr(request.node, "execution_count", 1) > 1)
+    folder = tmp_path_factory.mktemp("stage")
+    store = make_store(folder)
+    with serving(str(store.url), folder) as address:
+        yield Stage(store, address)
+    store.dispose()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, WebSocket, expect
+from playwright.sync_api import Error, Locator, Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -18,6 +18,7 @@ SCROLLER = "[data-testid=stMain]"
 STEP_MS: Final = 25
 QUIET_MS: Final = 200  # a grid tells of a click only after a while
 LONGEST_MS: Final = 30_000
+REST_MS: Final = 150
 PULSES: Final = 3
 
 
@@ -31,22 +32,22 @@ class Runs:
 
     def __init__(self, page: Page) -> None:
         self.is_busy = False
-        self.asked = 0  # how often an act of the person asked for one, or for a fragment's
+        self.acts = 0  # how often an act of the person asked for one, or for a fragment's
         self._pulses = 0
         page.on("websocket", self._watch)
 
     def _watch(self, connection: WebSocket) -> None:
-        connection.on("framesent", self._asked)
-        connection.on("framereceived", self._told)
+        connection.on("framesent", self._send)
+        connection.on("framereceived", self._receive)
 
-    def _asked(self, frame: str | bytes) -> None:
+    def _send(self, frame: str | bytes) -> None:
         if isinstance(frame, bytes):
             message = BackMsg.FromString(frame)
-            self.asked += is_an_act(message)
+            self.acts += is_an_act(message)
             if is_an_act(message) and not message.rerun_script.fragment_id:
                 self.is_busy, self._pulses = True, 0
 
-    def _told(self, frame: str | bytes) -> None:
+    def _receive(self, frame: str | bytes) -> None:
         if not isinstance(frame, bytes):
             return
         message = ForwardMsg.FromString(frame)
@@ -67,6 +68,22 @@ def open_page(page: Page, address: str) -> None:
     settled(page)
 
 
+def wait_for(page: Page, expression: str, arg: object = None) -> Any:
+    """The value of a JavaScript expression or function once it is truthy. Playwright's own waiting evaluates text in the page, which
+    the app's content security policy refuses."""
+    for _ in range(LONGEST_MS // STEP_MS):
+        try:
+            value = page.evaluate(expression, arg)
+        except Error as error:
+            if "context was destroyed" not in str(error):  # the page is being left for another
+                raise
+            value = None
+        if value:
+            return value
+        page.wait_for_timeout(STEP_MS)
+    raise AssertionError(f"this did not come true: {expression}")
+
+
 def settled(page: Page) -> None:
     """Wait until the app is connected, runs the page for nobody's act any more, and nothing is a placeholder."""
     page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
@@ -76,35 +93,51 @@ def settled(page: Page) -> None:
         page.wait_for_timeout(STEP_MS)  # the connection's messages are handed on meanwhile
         waited, quiet = waited + STEP_MS, 0 if runs.is_busy else quiet + STEP_MS
         assert waited < LONGEST_MS, "the page goes on being run"
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    wait_for(page, "!document.querySelector('[data-testid=stSkeleton]')")
+    wait_for(page, "[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
 
 
-def until(page: Page, act: Callable[[], None], seen: Callable[[], bool]) -> None:
-    """Do something until it shows: a click that lands while the page is drawn anew is lost, and a person clicks again."""
-    for _ in range(6):
-        act()
-        for _ in range(25):
-            if seen():
-                return
-            page.wait_for_timeout(200)
-    raise AssertionError("nothing came of it, though it was tried six times")
+def wait_until(page: Page, has_come: Callable[[], bool], what: str) -> None:
+    """Wait until something has come that the page itself does not show; `what`: the words for it where it does not come."""
+    for _ in range(LONGEST_MS // STEP_MS):
+        if has_come():
+            return
+        page.wait_for_timeout(STEP_MS)
+    raise AssertionError(f"{what}: not within {LONGEST_MS // 1000} s")
+
+
+def at_rest(thing: Locator) -> tuple[float, float]:
+    """Where the upper left corner of something is, once nothing above it moves any more: an open list closes when the page scrolls."""
+    places: list[tuple[float, float]] = []
+    for _ in range(LONGEST_MS // REST_MS):
+        thing.scroll_into_view_if_needed()
+        box = thing.bounding_box()
+        assert box is not None
+        places.append((box["x"], box["y"]))
+        if len(places) > 2 and len(set(places[-3:])) == 1:
+            return places[-1]
+        thing.page.wait_for_timeout(REST_MS)
+    raise AssertionError(f"it goes on moving: {places[-3:]}")
 
 
 def press(page: Page, name: str) -> None:
     """Press a button, and wait until what it asked for is done."""
     settled(page)
     runs, button = _runs[page], page.get_by_role("button", name=name, exact=True)
-    before = runs.asked
-    until(page, button.click, lambda: runs.asked > before or button.count() == 0)
+    before = runs.acts
+    at_rest(button)
+    button.click()
+    wait_until(page, lambda: runs.acts > before or button.count() == 0, f"an answer to “{name}”")
     settled(page)
 
 
 def choose(page: Page, key: str, option: str) -> None:
     """Choose one option of a select box or a multiselect, once the page is drawn: what it still sets would undo the choice."""
     settled(page)
-    offered = page.get_by_role("option", name=option, exact=True)
-    until(page, page.locator(f".st-key-{key} input").click, offered.is_visible)
-    offered.click()
+    field = page.locator(f".st-key-{key} input")
+    at_rest(field)
+    field.click()
+    page.get_by_role("option", name=option, exact=True).click()
     page.locator("h1").click()  # closes the list
     settled(page)
 
@@ -114,7 +147,8 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
     # the first: while a grid is drawn anew under another key, the old one may still be there
     page.locator(f".st-key-{key} [data-testid=stDataFrame]").first.scroll_into_view_if_needed()
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
-    rows: list[dict[str, str]] = page.wait_for_function(
+    rows: list[dict[str, str]] = wait_for(
+        page,
         """(key) => {
         const table = document.querySelector(`.st-key-${key} table`);
         if (!table || !table.querySelector('td')) return null;
@@ -124,7 +158,7 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
           [...row.querySelectorAll('td')].map(cell => [names[cell.getAttribute('aria-colindex')], cell.textContent])));
         }""",
         arg=key,
-    ).json_value()
+    )
     return rows
 
 
@@ -146,7 +180,7 @@ def skus(page: Page) -> list[str]:
 def expect_skus(page: Page, first: list[str]) -> None:
     """Wait until the grid begins with these SKUs."""
     cells = "[...document.querySelectorAll('.st-key-stock-grid tbody tr')].map(row => row.querySelector('td').textContent)"
-    page.wait_for_function(f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
+    wait_for(page, f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
 
 
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
@@ -161,44 +195,31 @@ def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
 def click_header(page: Page, pixels: int, key: str = "stock-grid") -> None:
     """Click a header of a grid, so many pixels from its left edge, which changes the address."""
     before = page.url
-
-    def click() -> None:
-        left, top = resting_place(page, key)
-        page.mouse.move(left + pixels + 3, top + 17)
-        page.mouse.click(left + pixels, top + 17)
-
-    until(page, click, lambda: page.url != before)
+    left, top = resting_place(page, key)
+    page.mouse.move(left + pixels + 3, top + 17)
+    page.mouse.click(left + pixels, top + 17)
+    wait_until(page, lambda: page.url != before, "another address")
 
 
 def resting_place(page: Page, key: str) -> tuple[float, float]:
     """Where the upper left corner of a grid is, once nothing above it moves any more."""
-    grid_at = page.locator(f".st-key-{key} [data-testid=stDataFrame]").first
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
-    page.wait_for_function("[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
-    seen: list[tuple[float, float]] = []
-    for _ in range(60):
-        grid_at.scroll_into_view_if_needed()
-        box = grid_at.bounding_box()
-        assert box is not None
-        seen.append((box["x"], box["y"]))
-        if len(seen) > 2 and len(set(seen[-3:])) == 1:
-            break
-        page.wait_for_timeout(150)
-    return seen[-1]
+    settled(page)
+    return at_rest(page.locator(f".st-key-{key} [data-testid=stDataFrame]").first)
 
 
 def violations(page: Page) -> list[tuple[str, str, list[Any]]]:
     """What axe finds that is serious or worse, and finds again once the page has come to rest: what is being drawn anew is pale."""
 
-    def found() -> list[tuple[str, str, list[Any]]]:
-        told = Axe().run(page).response["violations"]
-        return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in told if one["impact"] in SERIOUS]
+    def serious() -> list[tuple[str, str, list[Any]]]:
+        everything = Axe().run(page).response["violations"]
+        return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in everything if one["impact"] in SERIOUS]
 
-    if not found():
+    if not serious():
         return []
     page.wait_for_timeout(1_500)
     settled(page)
-    return found()
+    return serious()
 
 
 def overflow(page: Page) -> int:

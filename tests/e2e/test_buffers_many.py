@@ -9,13 +9,13 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.events.ingest import ingest
 from data_access.queries import buffers as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
-from tests.e2e.driving import click_row, grid, open_page, overflow, resting_place, settled, until, violations
+from tests.e2e.driving import click_row, grid, open_page, overflow, resting_place, settled, violations
 from tests.e2e.test_buffers import OPS, audits, be, company, press, stored
 
 HEADER = "channel,sku,category,location,in,amount,reason,last_day\n"
@@ -42,14 +42,10 @@ def write(page: Page, key: str, text: str) -> None:
 
 def type_amount(page: Page, row: int, text: str) -> None:
     """Type into the column Amount of the grid of rules."""
+    left, top = resting_place(page, "buffers-many-grid")
+    page.mouse.move(left + 483, top + 35 * (row + 1) + 17)
+    page.mouse.dblclick(left + 480, top + 35 * (row + 1) + 17)
     cell = page.locator("#portal input")
-
-    def open_cell() -> None:
-        left, top = resting_place(page, "buffers-many-grid")
-        page.mouse.move(left + 483, top + 35 * (row + 1) + 17)
-        page.mouse.dblclick(left + 480, top + 35 * (row + 1) + 17)
-
-    until(page, open_cell, cell.is_visible)
     cell.fill(text)
     cell.press("Enter")
     settled(page)
@@ -96,8 +92,10 @@ def test_the_grid_saves_all_that_was_typed_and_tells_what_another_changed(page: 
     expect(page.get_by_role("button", name="Save 1 rule", exact=True)).to_be_visible()
     save(store, [Change(RuleDraft("channel_sku", "amazon", "DESK-005", amount=9.0, reason="audit"), rule_id, version)], COMMAND_LINE)
     expect(page.get_by_text("Someone changed the rule of Amazon · SKU DESK-005 since you opened it.")).to_be_visible()
-    told = {row["Field"]: (row["When you opened it"], row["Now"], row["Yours"]) for row in grid(page, f"buffers-many-differ-{rule_id}")}
-    assert told["Amount"] == (f"{amount:g}", "9", "7")
+    differing = {
+        row["Field"]: (row["When you opened it"], row["Now"], row["Yours"]) for row in grid(page, f"buffers-many-differ-{rule_id}")
+    }
+    assert differing["Amount"] == (f"{amount:g}", "9", "7")
     press(page, "Save 1 rule over what others changed")
     expect(page.get_by_text("1 rule saved. What each channel may sell follows.")).to_be_visible()
     assert amounts(store)[("channel_sku", "amazon", "DESK-005")] == 7.0
@@ -132,11 +130,11 @@ def test_a_file_is_previewed_row_by_row_and_the_good_rows_are_saved(page: Page, 
     )
     upload(page, "rules.csv", (HEADER + rows).encode())
     expect(page.get_by_text("5 rows: 3 are refused; 1 changes a rule; 1 is a new rule")).to_be_visible()
-    told = {row["Line"]: row for row in grid(page, "buffers-file-rows")}
-    assert told["4"]["Why"] == "sku: There is no SKU “NO-SUCH” in this store: write one of your catalogue."
-    assert told["5"]["Why"] == "amount: “=1+1” is a formula: write the value itself."
-    assert told["6"]["Why"] == "amount: 140 percent is more than a rule may withhold (100): give less."
-    assert (told["2"]["Now"], told["2"]["Then"]) == ("2 units", "4 units")
+    lines = {row["Line"]: row for row in grid(page, "buffers-file-rows")}
+    assert lines["4"]["Why"] == "sku: There is no SKU “NO-SUCH” in this store: write one of your catalogue."
+    assert lines["5"]["Why"] == "amount: “=1+1” is a formula: write the value itself."
+    assert lines["6"]["Why"] == "amount: 140 percent is more than a rule may withhold (100): give less."
+    assert (lines["2"]["Now"], lines["2"]["Then"]) == ("2 units", "4 units")
     assert amounts(store) == before
     press(page, "Save 2 rules, leave 3 out")
     expect(page.get_by_text("2 rules saved. What each channel may sell follows.")).to_be_visible()

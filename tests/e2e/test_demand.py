@@ -17,14 +17,14 @@ from sqlalchemy.engine import Engine
 from dashboard.jobs.forecast_start import next_draft
 from dashboard.shell import words
 from data_access.commands.forecasts import begin
-from data_access.commands.people import COMMAND_LINE
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.forecasts.reading import Forecast
 from data_access.queries import forecasts as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, until, violations
+from tests.e2e.driving import at_rest, choose, grid, open_page, overflow, press, row_with, settled, violations, wait_for
 
 PLANNER = "Demo planner · planner"
 SKU, CHANNEL = "LGT-0008", "retail"
@@ -55,8 +55,8 @@ def make_store(one_thread: None) -> Callable[[Path], Engine]:
 
 def newest(store: Engine) -> Forecast:
     """The files of the newest finished forecast."""
-    found = queries.runs(store).filter(pl.col("state") == "finished")
-    return Forecast(Path(str(store.url.database)).parent / "var" / "forecasts", int(found["run_id"][0]))
+    finished = queries.runs(store).filter(pl.col("state") == "finished")
+    return Forecast(Path(str(store.url.database)).parent / "var" / "forecasts", int(finished["run_id"][0]))
 
 
 def card(page: Page, label: str) -> Locator:
@@ -66,15 +66,16 @@ def card(page: Page, label: str) -> Locator:
 
 def drawn(page: Page, trace: str) -> dict[str, list[object]]:
     """What the main chart draws as a trace: its days and units."""
-    found: dict[str, list[object]] = page.wait_for_function(
+    answer: dict[str, list[object]] = wait_for(
+        page,
         """(name) => {
         const chart = document.querySelector('.js-plotly-plot');
         const trace = chart && chart.data && chart.data.find(one => one.name === name);
         return trace ? {x: Array.from(trace.x), y: Array.from(trace.y)} : null;
         }""",
         arg=trace,
-    ).json_value()
-    return found
+    )
+    return answer
 
 
 def test_a_sku_is_found_and_its_chart_read(page: Page, address: str, store: Engine) -> None:
@@ -84,17 +85,18 @@ def test_a_sku_is_found_and_its_chart_read(page: Page, address: str, store: Engi
     total = float(run.ahead(0)["mean"].head(28).cast(pl.Float64).sum())
     expect(card(page, "Expected, next 28 days")).to_contain_text(words.amount(total))
     typing = page.locator(".st-key-sku input")
-    offered = page.get_by_role("option", name=re.compile(f"^{SKU} · "))
-    until(page, lambda: (typing.click(), typing.fill("lgt-0008")), offered.is_visible)  # type: ignore[arg-type,return-value]
-    offered.click()
+    at_rest(typing)
+    typing.click()
+    typing.fill("lgt-0008")
+    page.get_by_role("option", name=re.compile(f"^{SKU} · ")).click()
     settled(page)
     choose(page, "channel", "Shops")
     expect(page).to_have_url(re.compile(r"/demand\?.*sku=LGT-0008"))
     node = int(run.nodes.filter((pl.col("level") == "series") & (pl.col("sku") == SKU) & (pl.col("channel_id") == CHANNEL))["node"][0])
     ahead, history = run.ahead(node), run.history(node)
     expected, before = float(ahead["mean"].head(28).cast(pl.Float64).sum()), int(history["units"].tail(28).sum())
-    told = f"{SKU} on Shops: {words.amount(expected)} units expected in the next 28 days, {before} ordered in the last 28"
-    expect(page.get_by_text(told)).to_be_visible()
+    sentence = f"{SKU} on Shops: {words.amount(expected)} units expected in the next 28 days, {before} ordered in the last 28"
+    expect(page.get_by_text(sentence)).to_be_visible()
     median = drawn(page, "Median")
     assert median["y"] == pytest.approx(ahead["q0.5"].round(2).to_list(), abs=0.005)
     assert [str(one)[:10] for one in median["x"]] == [one.isoformat() for one in ahead["ds"]]
@@ -108,7 +110,7 @@ def test_a_sku_is_found_and_its_chart_read(page: Page, address: str, store: Engi
     assert [float(row["Bias (%)"]) for row in past] == pytest.approx(((errors["mean"] / errors["y"] - 1) * 100).to_list(), abs=0.051)
     back = page.url
     open_page(page, back)
-    expect(page.get_by_text(told)).to_be_visible()
+    expect(page.get_by_text(sentence)).to_be_visible()
 
 
 def test_a_forecast_is_started_and_seen_to_finish(page: Page, address: str, store: Engine) -> None:
@@ -139,9 +141,9 @@ def test_an_interrupted_forecast_says_so_and_goes_on(page: Page, address: str, s
 
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/demand")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     choose(page, "user-choice", "Demo viewer · viewer")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Start a forecast", exact=True)).to_be_disabled()
 
 

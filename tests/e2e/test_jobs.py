@@ -10,10 +10,11 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.jobs import claim, end, miss
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import open_engine
 from data_access.queries.jobs import runs
 from data_access.store.lifecycle import create_store
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
 from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, violations

@@ -10,15 +10,16 @@ from playwright.sync_api import Browser, Error, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.listings import MaximumChange, set_maximum
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.reservations import save
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import open_engine
 from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, row_with, settled, until, violations
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, row_with, settled, violations, wait_until
 
 OPS = "Olga · ops"
 RESERVATIONS = "buffers?view=Reservations"
@@ -74,15 +75,15 @@ def watched(browser: Browser, address: str, sku: str, channel: str) -> tuple[Pag
     """Live stock in a window of its own, and what the channel may sell of a SKU."""
     page = browser.new_context(viewport=DESKTOP).new_page()  # type: ignore[arg-type]
     open_page(page, f"{address}/stock?sku={sku}&channel={channel}")
-    told = page.get_by_text(re.compile(rf"{channel} may sell (\d+) units")).first.inner_text()
-    return page, int(re.findall(r"may sell (\d+)", told)[0])
+    sentence = page.get_by_text(re.compile(rf"{channel} may sell (\d+) units")).first.inner_text()
+    return page, int(re.findall(r"may sell (\d+)", sentence)[0])
 
 
 def type_maximum(page: Page, listing: str, text: str) -> None:
     """Type a listing's maximum into the table, of which all rows are in view."""
     page.locator(f".st-key-{TABLE} td").get_by_text(listing, exact=True).wait_for(state="attached")
+    select_maximum(page, listing, "Enter")
     cell = page.locator("#portal input")
-    until(page, lambda: select_maximum(page, listing, "Enter"), cell.is_visible)
     cell.fill(text)
     cell.press("Enter")
     settled(page)
@@ -90,17 +91,24 @@ def type_maximum(page: Page, listing: str, text: str) -> None:
 
 def select_maximum(page: Page, listing: str, key: str) -> None:
     """Go to a listing's maximum, and press a key there: Enter to type, Delete to clear it."""
-    try:
-        rows = [row["Listing"] for row in grid(page, TABLE)]
-        left, top = resting_place(page, TABLE)
-        table = page.locator(f".st-key-{TABLE} [data-testid=stDataFrame]").bounding_box()
-    except Error:  # it was drawn anew just then; whoever calls this does so until it shows
-        return
+    left, top = resting_place(page, TABLE)
+    rows = [row["Listing"] for row in grid(page, TABLE)]
+    table = page.locator(f".st-key-{TABLE} [data-testid=stDataFrame]").bounding_box()
     assert table is not None
-    page.mouse.click(left + 30, top + table["height"] / (len(rows) + 1) * (rows.index(listing) + 1.5))
-    page.wait_for_timeout(400)  # the canvas takes keys once it has drawn what is selected
-    for pressed in ("ArrowRight", "ArrowRight", key):
-        page.keyboard.press(pressed)
+    at = left + 30, top + table["height"] / (len(rows) + 1) * (rows.index(listing) + 1.5)
+    page.mouse.move(at[0] + 3, at[1])
+    page.mouse.click(*at)
+    for column in (1, 2):
+        expect_selected(page, rows.index(listing), column)
+        page.keyboard.press("ArrowRight")
+    expect_selected(page, rows.index(listing), 3)
+    page.keyboard.press(key)
+
+
+def expect_selected(page: Page, row: int, column: int) -> None:
+    """Wait until a cell of the table is the selected one: the canvas takes keys only then."""
+    cell = page.locator(f".st-key-{TABLE} tbody tr").nth(row).locator("td").nth(column - 1)
+    expect(cell).to_have_attribute("aria-selected", "true")
 
 
 def expect_maxima(page: Page, expected: dict[str, str]) -> None:
@@ -112,7 +120,7 @@ def expect_maxima(page: Page, expected: dict[str, str]) -> None:
         except Error:  # it was drawn anew just then
             return False
 
-    until(page, lambda: settled(page), seen)
+    wait_until(page, seen, f"the maxima {expected}")
 
 
 def test_a_reservation_is_previewed_and_saved_and_live_stock_follows(browser: Browser, page: Page, address: str, store: Engine) -> None:
@@ -134,8 +142,8 @@ def test_a_reservation_is_previewed_and_saved_and_live_stock_follows(browser: Br
     watching.context.close()
     assert ("DESK-001", 10, ["amazon"], [], 1) in stored(store)
     row = row_with(page, "buffers-reservations-grid", {"SKU": "DESK-001"})
-    told = [row[name] for name in ("Keeps", "For channels", "At locations", "State", "Kept now (units)", "Withheld now (units)")]
-    assert told == ["10 units", "Amazon", "All that serve these channels", "✓ Active", "6", "6"]
+    cells = [row[name] for name in ("Keeps", "For channels", "At locations", "State", "Kept now (units)", "Withheld now (units)")]
+    assert cells == ["10 units", "Amazon", "All that serve these channels", "✓ Active", "6", "6"]
 
 
 def test_bad_input_is_said_and_nothing_is_saved(page: Page, address: str, store: Engine) -> None:
@@ -179,7 +187,8 @@ def test_who_may_not_only_looks(page: Page, address: str) -> None:
     expect(page.get_by_role("button", name="New reservation")).to_have_count(0)
     rows = [row["SKU"] for row in grid(page, "buffers-reservations-grid")]
     opened = page.get_by_role("heading", name="LAMP-006 for Web shop: what is kept")
-    until(page, lambda: click_row(page, rows.index("LAMP-006"), "buffers-reservations-grid"), opened.is_visible)
+    click_row(page, rows.index("LAMP-006"), "buffers-reservations-grid")
+    expect(opened).to_be_visible()
     expect(page.get_by_text("Changes of this reservation")).to_be_visible()
     for name in ("Save", "Remove", "Undo the last change"):
         expect(page.get_by_role("button", name=name, exact=True)).to_have_count(0)
@@ -220,9 +229,9 @@ def test_two_people_at_one_reservation(browser: Browser, app: Callable[[str], st
     press(first, "Save")
     expect(first.get_by_text(SAVED)).to_be_visible()
     expect(second.get_by_text("Someone changed this reservation since you opened it.")).to_be_visible()
-    told = {row.pop("Field"): list(row.values()) for row in grid(second, f"buffers-reservation-{key}-differ")}
+    differing = {row.pop("Field"): list(row.values()) for row in grid(second, f"buffers-reservation-{key}-differ")}
     anywhere = "All that serve these channels"
-    assert told == {"Keep": ["7 units", "4 units", "9 units"], "At locations": [anywhere, "Leeds 3PL", anywhere]}
+    assert differing == {"Keep": ["7 units", "4 units", "9 units"], "At locations": [anywhere, "Leeds 3PL", anywhere]}
     expect(second.locator(box(key, "units"))).to_have_value("9")
     assert stored(engine) == [("LAMP-006", 4, ["web"], ["LEE"], 2)]
     press(second, "Save mine over it")
@@ -332,7 +341,8 @@ def test_what_is_typed_for_listings_outlasts_searching_and_other_people(page: Pa
     assert (now["EBAY-DESK-013"], now["WEB-DESK-017"]) == (6, 5)
     expect(page.locator(f".st-key-{TABLE} tbody tr").first).to_contain_text("WEB-DESK-017")  # with a maximum, it comes first
     cleared = page.get_by_text("1 maximum to be saved")
-    until(page, lambda: select_maximum(page, "WEB-DESK-017", "Delete"), cleared.is_visible)
+    select_maximum(page, "WEB-DESK-017", "Delete")
+    expect(cleared).to_be_visible()
     type_maximum(page, "TILL-DESK-017", "4")
     expect(page.get_by_text("2 maxima to be saved")).to_be_visible()
     press(page, "Discard all")
@@ -360,9 +370,9 @@ def test_a_link_opens_the_listings_that_it_filters(page: Page, address: str) -> 
 
 
 def is_well_made(page: Page) -> bool:
-    """Whether axe finds nothing serious; a page that is being drawn anew is paler for a moment, so it is looked at again."""
-    until(page, lambda: settled(page), lambda: violations(page) == [])
-    return overflow(page) == 0
+    """Whether axe finds nothing serious, and the page is no wider than the window."""
+    settled(page)
+    return violations(page) == [] and overflow(page) == 0
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])

@@ -14,12 +14,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE
 from data_access.commands.scorecards import SettingDraft, set_metric
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
@@ -41,8 +41,8 @@ def printed(store: Engine, folder: Path) -> dict[tuple[str, str], dict[str, obje
     """What the command line says of each channel's metrics."""
     environment = {**os.environ, "ONHAND_DATABASE_URL": str(store.url), "ONHAND_VAR_DIR": str(folder)}
     command = [sys.executable, "-m", "dashboard.cli", "scorecard", "--json"]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    return {(row["channel_id"], row["metric_id"]): row for row in json.loads(told)}
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return {(row["channel_id"], row["metric_id"]): row for row in json.loads(output)}
 
 
 def test_from_the_overview_to_the_order(page: Page, address: str, store: Engine, tmp_path: Path) -> None:
@@ -56,12 +56,12 @@ def test_from_the_overview_to_the_order(page: Page, address: str, store: Engine,
     expect(page.get_by_role("heading", name=f"{channel}: {name}")).to_be_visible()
     settled(page)
     rows = [row for row in grid(page, GRID) if (row["Channel"], row["Metric"]) == (channel, f"{name}, {window}")]
-    told = next(
+    card = next(
         row for row in printed(store, tmp_path).values() if (row["name"], row["window"]) == (name, window) and row["state"] == "breach"
     )
     assert rows[0]["State"] == "✕ Breach"
-    assert rows[0]["Counted"].removesuffix(" (few)") == f"{told['numerator']:,} of {told['denominator']:,}"
-    assert rows[0]["Headroom"] == f"{told['excess']} too many"
+    assert rows[0]["Counted"].removesuffix(" (few)") == f"{card['numerator']:,} of {card['denominator']:,}"
+    assert rows[0]["Headroom"] == f"{card['excess']} too many"
     orders = grid(page, "metric-orders")
     click_row(page, 0, "metric-orders")
     expect(page).to_have_url(re.compile("order_ref="))
@@ -112,9 +112,9 @@ def test_the_marketplace_s_figure_is_recorded_beside_ours(page: Page, address: s
     expect(page.get_by_text("Saved. The scorecards follow.")).to_be_visible()
     row = row_with(page, GRID, {"Metric": "Late shipment rate, 30 days", "Marketplace says (%)": "3.5"})
     assert float(row["Ours less theirs (points)"]) == pytest.approx(float(row["Value (%)"]) - 3.5, abs=0.011)
-    found = queries.figures(store)
-    assert found.select("channel_id", "value", "note").rows() == [("amazon", "0.035", "Account health")]
-    assert history(store, found["figure_id"][0], entity="recorded_figure")["actor"].to_list() == ["Demo manager"]
+    figures = queries.figures(store)
+    assert figures.select("channel_id", "value", "note").rows() == [("amazon", "0.035", "Account health")]
+    assert history(store, figures["figure_id"][0], entity="recorded_figure")["actor"].to_list() == ["Demo manager"]
 
 
 def test_the_second_of_two_managers_is_told_and_keeps_what_was_typed(page: Page, address: str, store: Engine) -> None:
@@ -138,7 +138,7 @@ def test_the_second_of_two_managers_is_told_and_keeps_what_was_typed(page: Page,
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/scorecards?metric=ebay:ebay-transaction-defect")
     expect(page.get_by_text("There are no data for it here", exact=False)).to_be_visible()
-    expect(page.get_by_text("To set metrics, choose someone who is manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To set metrics, you need the role manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_disabled()
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 

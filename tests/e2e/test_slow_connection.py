@@ -10,12 +10,12 @@ from sqlalchemy.engine import Engine
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
-from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, resting_place, until
+from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, resting_place, wait_until
 
 PULSES_MS = 2_500  # several of the page's pulses
 
@@ -26,7 +26,7 @@ class Line:
     def __init__(self, page: Page) -> None:
         self._is_held = False
         self._held: list[tuple[WebSocketRoute, str | bytes]] = []
-        self.asked = 0  # how often an act of the person asked for a run of the page
+        self.acts = 0  # how often an act of the person asked for a run of the page
         page.route_web_socket(re.compile("stream"), self._connect)
 
     def _connect(self, browser: WebSocketRoute) -> None:
@@ -37,7 +37,7 @@ class Line:
                 browser.send(message)
 
         def ask(message: str | bytes) -> None:
-            self.asked += isinstance(message, bytes) and is_an_act(BackMsg.FromString(message))
+            self.acts += isinstance(message, bytes) and is_an_act(BackMsg.FromString(message))
             server.send(message)
 
         server = browser.connect_to_server()
@@ -95,8 +95,9 @@ def test_a_click_on_a_header_sorts_once(page: Page, address: str, store: Engine)
     left, top = resting_place(page, "stock-grid")
     page.mouse.move(left + 53, top + 17)
     line.hold()
-    before = line.asked
-    until(page, lambda: page.mouse.click(left + 50, top + 17), lambda: line.asked > before)
+    before = line.acts
+    page.mouse.click(left + 50, top + 17)
+    wait_until(page, lambda: line.acts > before, "a run of the page")
     page.wait_for_timeout(PULSES_MS)
     assert line.release() > 0
     expect(page).to_have_url(re.compile("order=Lowest"))

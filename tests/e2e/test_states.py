@@ -30,8 +30,8 @@ def store_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def address(store_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(f"sqlite:///{store_file}", tmp_path_factory.mktemp("app")) as found:
-        yield found
+    with serving(f"sqlite:///{store_file}", tmp_path_factory.mktemp("app")) as address:
+        yield address
 
 
 @pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")], ids=["desktop", "phone"])
@@ -41,14 +41,14 @@ def test_pages_are_accessible_fit_and_ask_nobody_else(browser: Browser, address:
     page.set_default_timeout(60_000)
     elsewhere: list[str] = []
     page.on("request", lambda request: elsewhere.append(request.url) if not request.url.startswith((address, "data:", "blob:")) else None)
-    found = {}
+    problems = {}
     for path in PATHS:
         open_page(page, f"{address}{path}")
         page.wait_for_timeout(500)
-        found[path] = (violations(page), max(overflow(page), 0))
+        problems[path] = (violations(page), max(overflow(page), 0))
     background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
     context.close()
-    assert found == {path: ([], 0) for path in PATHS}
+    assert problems == {path: ([], 0) for path in PATHS}
     assert elsewhere == []
     assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(16, 20, 24)"}[scheme]
 

@@ -18,9 +18,9 @@ from dashboard.jobs.registry import ScheduledJob
 from dashboard.jobs.run_job import STOPPED
 from dashboard.settings import Settings
 from data_access.commands.jobs import SCHEDULE, begin, claim, scheduled_since
-from data_access.commands.people import COMMAND_LINE
 from data_access.engine import now_us
 from data_access.queries.jobs import runs
+from data_access.write.permissions import COMMAND_LINE
 from tests.dashboard.jobs.job_process import ENTRIES
 from tests.data_access.commands.test_jobs import RECORD, silence
 from tests.data_access.import_files import table

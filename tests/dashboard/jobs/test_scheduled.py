@@ -12,7 +12,6 @@ from dashboard.jobs.registry import JobContext, job
 from dashboard.settings import Settings
 from data_access.commands.forecasts import RunDraft, begin, fail
 from data_access.commands.jobs import SCHEDULE, claim, end
-from data_access.commands.people import COMMAND_LINE
 from data_access.engine import now_us, writing
 from data_access.errors import OnHandError
 from data_access.forecasts.files import RunFolder
@@ -20,6 +19,7 @@ from data_access.queries import forecasts
 from data_access.schema.jobs import job_run
 from data_access.schema.orders import order_line
 from data_access.schema.stock import stock_level
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)

@@ -20,12 +20,13 @@ from data_access.commands.jobs import (
     miss,
     scheduled_since,
 )
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import now_us, open_engine, writing
 from data_access.errors import Conflict, Forbidden
 from data_access.queries.jobs import RUNS, failures, last_runs, newest_due, runs
 from data_access.schema.jobs import INTERRUPTED, LEASE_SECONDS, job_run
 from data_access.store.versions import versions
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 
 DUE = 1_760_000_000_000_000
