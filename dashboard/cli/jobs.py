@@ -1,8 +1,6 @@
 """`onhand jobs`: what runs by itself, how it went, and running one now."""
 
 import os
-import signal
-import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -13,7 +11,6 @@ from dashboard.cli.terminal import Json, current_store, emit, say, typist
 app = typer.Typer(invoke_without_command=True)
 
 NICENESS: Final = 10  # pages come before jobs
-TERMINATED: Final = 128 + signal.SIGTERM
 
 
 @app.callback()
@@ -52,20 +49,15 @@ def jobs_run(
 ) -> None:
     """Run a job now, whether it is due or not."""
     from dashboard.jobs.registry import job
-    from dashboard.jobs.run_job import run_job
+    from dashboard.jobs.run_job import end_on_signal, run_job
     from dashboard.settings import settings
     from data_access.commands.jobs import begin
 
     entry = job(name)
-    signal.signal(signal.SIGTERM, _terminate)
+    end_on_signal()
     with current_store() as engine:
         if run_id is None:
             run_id = begin(engine, name, typist())
         else:
             os.nice(NICENESS)
         say(f"{entry.title}: {run_job(engine, settings(), entry, run_id)}")
-
-
-def _terminate(*_signal: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that what is recorded now is not interrupted
-    sys.exit(TERMINATED)

@@ -16,9 +16,10 @@ from dashboard.jobs.run_job import STOPPED, command_words, messages_file
 from dashboard.jobs.schedule import last_due
 from dashboard.processes import Child
 from dashboard.settings import Settings
+from dashboard.stores import sqlite_file
 from data_access.commands.jobs import claim, close_interrupted, end, miss, scheduled_since
 from data_access.engine import open_engine
-from data_access.errors import Conflict, OnHandError
+from data_access.errors import Conflict, OnHandError, StoreUnavailable
 from data_access.queries.jobs import newest_due
 
 LOOK_SECONDS: Final = 1.0
@@ -111,15 +112,19 @@ class JobKeeper:
                 if sentence != self._problem:
                     self._say(sentence)
                 self._problem = sentence
+            self._engine.dispose()  # the file of a store may be replaced by another at any time
             self._stopping.wait(LOOK_SECONDS)
 
     def look(self, now: datetime) -> None:
         """See what ended and what is due at `now`, and start it.
 
         Raises:
-            StoreUnavailable: the database cannot be reached or written.
+            StoreUnavailable: the database is not there, or cannot be reached or written.
 
         """
+        path = sqlite_file(self._settings.database_url)
+        if path is not None and not path.exists():  # opening it would make an empty one
+            raise StoreUnavailable(f"There is no file {path}.")
         if not self._handled:
             close_interrupted(self._engine)
             since = scheduled_since(self._engine)

@@ -1,5 +1,7 @@
 """One run of a job, in this process: it is said to be alive while it works, and how it ended."""
 
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +27,16 @@ def command_words(name: str, run_id: int) -> list[str]:
 def messages_file(settings: Settings, name: str) -> Path:
     """What the process of a job's newest run wrote, beside the store."""
     return settings.var_dir / "jobs" / f"{name}.log"
+
+
+def end_on_signal() -> None:
+    """From now on, let SIGTERM end this process in order: the run is recorded as stopped."""
+
+    def stop(*_signal: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # so that the record is not interrupted
+        sys.exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 def run_job(engine: Engine, settings: Settings, job: ScheduledJob, run_id: int) -> str:

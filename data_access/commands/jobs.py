@@ -42,10 +42,15 @@ def claim(engine: Engine, job: str, scheduled_for: int | None) -> int | None:
 
     def edit(unit: UnitOfWork) -> int | None:
         c = job_run.c
-        if scheduled_for is not None:
-            taken = sa.select(c.id).where(c.job == job, c.scheduled_for == scheduled_for)
-            if unit.connection.execute(taken).first() is not None:
-                return None
+        _close_interrupted(unit, c.job == job)
+        # one statement, so that a run that is claimed just now counts as taken and not merely as running
+        is_taken = sa.false() if scheduled_for is None else c.scheduled_for == scheduled_for
+        query = sa.select(c.scheduled_for).where(c.job == job, sa.or_(c.status == "running", is_taken))
+        in_the_way = set(unit.connection.execute(query).scalars())
+        if scheduled_for is not None and scheduled_for in in_the_way:
+            return None
+        if in_the_way:
+            raise _is_running(job)
         return _insert(unit, job, SCHEDULE, scheduled_for)
 
     return work(engine, SYSTEM, None, edit)
@@ -62,6 +67,10 @@ def begin(engine: Engine, job: str, actor: str) -> int:
     """
 
     def edit(unit: UnitOfWork) -> int:
+        c = job_run.c
+        _close_interrupted(unit, c.job == job)
+        if unit.connection.execute(sa.select(c.id).where(c.job == job, c.status == "running")).first() is not None:
+            raise _is_running(job)
         run_id = _insert(unit, job, actor, None)
         unit.audit("run_job", ("job_run", run_id), None, {"job": job})
         return run_id
@@ -152,15 +161,15 @@ def scheduled_since(engine: Engine) -> int:
 
 
 def _insert(unit: UnitOfWork, job: str, actor: str, scheduled_for: int | None) -> int:
-    c, now = job_run.c, now_us()
-    _close_interrupted(unit, c.job == job)
-    if unit.connection.execute(sa.select(c.id).where(c.job == job, c.status == "running")).first() is not None:
-        raise Conflict(f"The job {job} is running already: wait until it is done.")
-    run_id = unit.ids.take()
+    run_id, now = unit.ids.take(), now_us()
     row = {"id": run_id, "job": job, "status": "running", "asked_by": actor, "scheduled_for": scheduled_for}
     unit.connection.execute(sa.insert(job_run).values(**row, started_at=now, alive_at=now, **_process()))
     unit.touch("jobs", "job_run", run_id)
     return run_id
+
+
+def _is_running(job: str) -> Conflict:
+    return Conflict(f"The job {job} is running already: wait until it is done.")
 
 
 def _close_interrupted(unit: UnitOfWork, which: sa.ColumnElement[bool]) -> None:

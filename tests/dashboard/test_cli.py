@@ -354,5 +354,17 @@ def test_users_are_managed(onhand: Call, empty_url: str) -> None:
     assert refused(onhand("users", "remove", "olga")) == "There is no user 'olga': see `onhand users list`."
 
 
+def test_jobs_are_listed_and_run(onhand: Call, store_url: str) -> None:
+    assert onhand("jobs", url=store_url).out.splitlines()[0].startswith("clean_up (Clean-up): next 20")
+    done = onhand("jobs", "run", "clean_up", url=store_url)
+    sentence = "Deleted: 0 entries of the change log, 0 old runs of jobs, the files of 0 unfinished forecasts."
+    assert (done.code, done.out) == (0, f"Clean-up: {sentence}\n")
+    first, *others = json.loads(onhand("jobs", "--json", url=store_url).out)
+    assert (first["job"], first["status"], first["message"], first["runs"], first["failures"]) == ("clean_up", "done", sentence, 1, 0)
+    assert [(row["job"], row["status"]) for row in others] == [("forecast", None), ("mirror", None), ("verification", None)]
+    assert onhand("jobs", url=store_url).out.splitlines()[0].endswith(f" s. {sentence}")
+    assert "There is no job “nonsense”" in refused(onhand("jobs", "run", "nonsense", url=store_url))
+
+
 def test_the_roles_of_the_command_are_the_store_s() -> None:
     assert [role.value for role in Role] == list(ROLES)

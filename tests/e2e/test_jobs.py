@@ -80,7 +80,7 @@ def test_what_failed_was_missed_and_was_claimed_twice_is_shown(page: Page, addre
 
 def test_who_may_runs_a_job_now_and_sees_it_end(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/jobs")
-    expect(page.get_by_text("To run jobs, choose someone who is manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run jobs, you need the role manager or admin.")).to_be_visible()
     choose(page, "user-choice", "Olga · ops")
     choose(page, "job", "Verification")
     expect(page.get_by_role("button", name="Run now", exact=True)).to_be_disabled()

@@ -6,9 +6,8 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from dashboard.cli.jobs import _terminate
 from dashboard.jobs.registry import JobContext, ScheduledJob
-from dashboard.jobs.run_job import run_job
+from dashboard.jobs.run_job import end_on_signal, run_job
 from dashboard.settings import Settings
 from data_access.engine import open_engine
 from data_access.errors import OnHandError
@@ -56,8 +55,6 @@ ENTRIES = {
 }
 
 if __name__ == "__main__":
-    import signal
-
     url, place, name, run_id = sys.argv[1:]
-    signal.signal(signal.SIGTERM, _terminate)
+    end_on_signal()
     run_job(open_engine(url), Settings(database_url=url, var_dir=Path(place)), ENTRIES[name], int(run_id))

@@ -222,12 +222,10 @@ def test_the_thread_starts_jobs_and_waits_while_the_store_is_away(
     one = JobKeeper(settings, dict(os.environ), heard.append, entries, lambda name, run_id: [*command, name, str(run_id)])
     aside = path.with_name("aside.db")
     path.rename(aside)
-    path.mkdir()
     one.start()
     until(lambda: bool(heard))
-    path.rmdir()
+    assert not path.exists()
     aside.rename(path)
     until(ended(sqlite_store))
     stop(one, 8.0)
-    assert heard[0].startswith("The schedule of jobs waits: The store ")
-    assert len(heard) == 1
+    assert heard == [f"The schedule of jobs waits: There is no file {path}."]

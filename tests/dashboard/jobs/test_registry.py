@@ -4,14 +4,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import polars as pl
 import pytest
+from sqlalchemy.engine import Engine
 
 from dashboard.jobs import scheduled
 from dashboard.jobs.listing import JOBS, listed
 from dashboard.jobs.registry import job, jobs
+from dashboard.jobs.run_job import run_job
 from dashboard.jobs.schedule import in_words, last_due, next_due
+from dashboard.settings import Settings
+from data_access.commands.jobs import begin
+from data_access.commands.people import COMMAND_LINE
 from data_access.errors import InvalidInput
-from data_access.queries.jobs import FAILURES, RUNS
+from data_access.queries.jobs import FAILURES, RUNS, failures, last_runs
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -29,6 +35,28 @@ def test_every_module_is_a_job_of_its_name() -> None:
 def test_a_job_that_is_not_there_is_refused() -> None:
     with pytest.raises(InvalidInput, match="There is no job “nonsense”: choose one of clean_up, forecast, mirror, verification"):
         job("nonsense")
+
+
+def test_a_new_module_is_a_job_and_nothing_else_need_name_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: Engine) -> None:
+    (tmp_path / "greeting.py").write_text(
+        "from datetime import timedelta\n"
+        "from dashboard.jobs.registry import ScheduledJob\n"
+        "def run(context):\n    return f'Hello, {context.actor}.'\n"
+        "JOB = ScheduledJob(name='greeting', title='Greeting', about='Greets.', schedule='0 8 * * MON',\n"
+        "    make_up_within=timedelta(days=1), run=run)\n"
+    )
+    monkeypatch.setattr(scheduled, "__path__", [*scheduled.__path__, str(tmp_path)])
+    jobs.cache_clear()
+    try:
+        run_id = begin(store, "greeting", COMMAND_LINE)
+        settings = Settings(database_url=str(store.url), var_dir=tmp_path)
+        assert run_job(store, settings, job("greeting"), run_id) == f"Hello, {COMMAND_LINE}."
+        row = listed(last_runs(store), failures(store), NOON).row(by_predicate=pl.col("job") == "greeting", named=True)
+        assert (row["schedule"], row["status"], row["message"]) == ("At 08:00 on Monday (UTC)", "done", f"Hello, {COMMAND_LINE}.")
+        with pytest.raises(InvalidInput, match=f"Run {run_id} of greeting is not one that is running"):
+            run_job(store, settings, job("greeting"), run_id)
+    finally:
+        jobs.cache_clear()
 
 
 def test_a_due_time_counts_from_its_very_second() -> None:

@@ -87,6 +87,8 @@ def test_of_starts_that_are_not_due_one_runs_at_a_time(store: Engine, store_url:
     (run_id,) = [answer for answer in answers if answer != "running"]
     assert answers.count("running") == 7
     assert table(store, "select id, job, status from job_run") == [(run_id, "forecast", "running")]
+    end(store, int(str(run_id)), "done", "Did it.")
+    assert claim(store, "forecast", None) is not None
 
 
 def test_a_job_that_runs_is_not_begun_again_until_it_ends(store: Engine) -> None:
