@@ -9,7 +9,7 @@ SIZE ?= small
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
 .DELETE_ON_ERROR:
-.PHONY: run test check docs screenshots bench clean
+.PHONY: run test coverage check docs screenshots bench clean
 
 run: $(VENV)/runtime.stamp
 	@$(BIN)/onhand run --size $(SIZE) $(if $(PORT),--port $(PORT)) $(if $(filter 0 no false,$(DEMO)),--no-demo)
@@ -18,11 +18,27 @@ test: $(VENV)/dev.stamp
 	@$(BIN)/python tests/e2e/install_browser.py
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+# Branches count, also in the processes that tests start. For each package: the least percentage that passes.
+COVERAGE_TARGETS := data_access:95 forecasting:95 dashboard:90 pages:90
+
+coverage: $(VENV)/dev.stamp
+	@$(BIN)/python tests/e2e/install_browser.py
+	@$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest $(PYTEST_ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+	@failed=0; for target in $(COVERAGE_TARGETS); do package=$${target%:*} least=$${target#*:}; \
+	  echo "$$package: $$($(BIN)/coverage report --include="$$package/*" --format=total) % of at least $$least %"; \
+	  $(BIN)/coverage report --include="$$package/*" --fail-under=$$least --format=total > /dev/null || failed=1; \
+	done; exit $$failed
+
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/vulture
+	$(BIN)/pylint benchmarks dashboard data_access forecasting pages tests
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export ONHAND_DATABASE_URL="sqlite:///$$folder/check.db" && \
 	  $(BIN)/onhand migrate > /dev/null && echo "alembic check" && $(BIN)/alembic check
 	$(BIN)/python -m dashboard.docs --check
@@ -38,7 +54,7 @@ bench: $(VENV)/dev.stamp
 	@for bench in $$(cd benchmarks && ls [a-z]*.py); do echo "== $$bench"; $(BIN)/python -m "benchmarks.$${bench%.py}" || exit 1; done
 
 clean:
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/bin/python:
