@@ -9,7 +9,7 @@ SIZE ?= small
 PYTEST_ARGS ?= -n 2 --dist worksteal
 
 .DELETE_ON_ERROR:
-.PHONY: run test coverage check docs screenshots bench clean
+.PHONY: run test coverage mutants check docs screenshots bench clean
 
 run: $(VENV)/runtime.stamp
 	@$(BIN)/onhand run --size $(SIZE) $(if $(PORT),--port $(PORT)) $(if $(filter 0 no false,$(DEMO)),--no-demo)
@@ -31,6 +31,11 @@ coverage: $(VENV)/dev.stamp
 	  echo "$$package: $$($(BIN)/coverage report --include="$$package/*" --format=total) % of at least $$least %"; \
 	  $(BIN)/coverage report --include="$$package/*" --fail-under=$$least --format=total > /dev/null || failed=1; \
 	done; exit $$failed
+
+# A sample of small faults in the rules and the write kernel: do the unit tests notice them?
+mutants: $(VENV)/dev.stamp
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
+	$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
