@@ -56,7 +56,7 @@ screenshots: $(VENV)/dev.stamp
 	$(BIN)/python tests/e2e/screenshots.py
 
 bench: $(VENV)/dev.stamp
-	@for bench in $$(cd benchmarks && ls [a-z]*.py); do echo "== $$bench"; $(BIN)/python -m "benchmarks.$${bench%.py}" || exit 1; done
+	@for bench in $$(ls benchmarks/[a-z]*.py benchmarks/*/[a-z]*.py); do name=$${bench%.py}; echo "== $$bench"; $(BIN)/python -m "$$(echo $$name | tr / .)" || exit 1; done
 
 clean:
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.*

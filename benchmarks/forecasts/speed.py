@@ -1,9 +1,9 @@
 """How long forecasts take and how much memory, by size, beside a Prophet of each series.
 
-    python -m benchmarks.forecast_speed [--skus 20000] [--channels 6]
+    python -m benchmarks.forecasts.speed [--skus 20000] [--channels 6]
 
 First 2,000 daily series of 730 days, 56 days ahead, by `forecasting.forecast`'s engine. Then whole runs of the job, everything but reading
-the history (see `forecast_history`): the first, which tries itself on the past and trains, and the next day's. Histories are drawn: levels
+the history (see `forecasts.history`): the first, which tries itself on the past and trains, and the next day's. Histories are drawn: levels
 log-normal, seasons, weekdays, promotions, a twentieth of the days out of stock. Prophet is timed on a few series in two processes and
 extrapolated, which is said. Imports are not counted. Prints one JSON object a step, and fails above a limit: 45 s; 10 minutes and 6 GB; for
 the next day a fifth of the 10 minutes.
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.forecast_baselines import _one_prophet
+from benchmarks.forecasts.baselines import _one_prophet
 from dashboard.jobs.forecast_run import DAYS, make
 from data_access.commands.forecasts import RunDraft, begin
 from data_access.commands.people import COMMAND_LINE

@@ -1,6 +1,6 @@
 """How long the demand history that a forecast starts from takes to read, and in how much memory.
 
-    python -m benchmarks.forecast_history [--store sqlite:////path/to/a.db [--folder MIRROR] | --size medium]
+    python -m benchmarks.forecasts.history [--store sqlite:////path/to/a.db [--folder MIRROR] | --size medium]
 
 The mirror is caught up first; its time is told apart. The history is read twice: the first time with all movements, the second as on the
 next day, when only those that came in since are read. Prints one JSON object.

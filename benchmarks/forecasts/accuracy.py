@@ -1,9 +1,9 @@
 """How good forecasts are on real series, beside AutoETS and per-series Prophet on the same origins, and how well their intervals hold.
 
-    python -m benchmarks.forecast_accuracy [CASE...] [--origins N] [--final]
+    python -m benchmarks.forecasts.accuracy [CASE...] [--origins N] [--final]
 
 Without `--final` the last two origins of each case are left untouched: settle everything on the others first. AutoETS and Prophet are read
-from what `forecast_baselines` kept; one that is not kept for all of the origins is left out. Scaled pinball loss: mean over the quantiles
+from what `forecasts.baselines` kept; one that is not kept for all of the origins is left out. Scaled pinball loss: mean over the quantiles
 .025 .1 .25 .5 .75 .9 .975, in units of the seasonal naive error before the origin, at least 1 unit. All models are clipped at 0 and at the
 same cap.
 Prints one JSON object a case.
@@ -17,8 +17,8 @@ import time
 import numpy as np
 import polars as pl
 
-from benchmarks.forecast_baselines import path_of
-from benchmarks.forecast_data import CASES, Case
+from benchmarks.forecasts.baselines import path_of
+from benchmarks.forecasts.data import CASES, Case
 from forecasting.engine import MODELS, MOST_RATIO, Context, fit, predict, transformed
 from forecasting.engine import quantiles as quantiles_at
 from forecasting.metrics import QUANTILES, naive_scale, pinball

@@ -1,6 +1,6 @@
-"""AutoETS and per-series Prophet on the cases of `forecast_data`, origin by origin, kept in `benchmarks/results/local` for comparisons.
+"""AutoETS and per-series Prophet on the cases of `forecasts.data`, origin by origin, kept in `benchmarks/results/local` for comparisons.
 
-    python -m benchmarks.forecast_baselines CASE... [--model autoets] [--model prophet] [--origins 3]
+    python -m benchmarks.forecasts.baselines CASE... [--model autoets] [--model prophet] [--origins 3]
 
 AutoETS needs statsforecast, which still wants an older pandas than the app: run this in a virtual environment of its own, with
 `pip install statsforecast prophet polars pyarrow lightgbm`. What is kept already is not made again; delete a file to make it anew.
@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.forecast_data import CASES, Case
+from benchmarks.forecasts.data import CASES, Case
 from forecasting.metrics import QUANTILES
 from forecasting.panel import Panel, panel
 
-FOLDER = Path(__file__).parent / "results" / "local"
+FOLDER = Path(__file__).parents[1] / "results" / "local"
 LEVELS = (50, 80, 95)
 
 

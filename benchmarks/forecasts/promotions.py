@@ -1,6 +1,6 @@
 """How well the effects of promotions are recovered: own lift and diversion against the demo company's truth, over several seeds.
 
-    python -m benchmarks.forecast_promotions [--size small] [--seeds 10]
+    python -m benchmarks.forecasts.promotions [--size small] [--seeds 10]
 
 For each seed it builds a scratch demo store, learns from the demand that the store knows, and adds up the estimated and the true units of
 all promotions that ended within the history, in pools of at least 30 of them (a promotion: one offer of a channel, of one or more SKUs).

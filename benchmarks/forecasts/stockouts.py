@@ -1,6 +1,6 @@
 """What stock-outs take from a demand history, and how much of it `available` brings back: against the true demand of demo companies.
 
-    python -m benchmarks.forecast_stockouts [--size small] [--seeds 10] [--forecasts 1]
+    python -m benchmarks.forecasts.stockouts [--size small] [--seeds 10] [--forecasts 1]
 
 Known demand is what was ordered; true demand is that and what was lost for want of stock, which only the demo's truth file knows.
 Estimated demand is what the forecasting library makes of a history: a day at least half in stock counts as its demand by its share in
