@@ -31,10 +31,10 @@ def test_check_tells_what_is_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def _commands(group: object, name: str) -> dict[str, object]:
-    found = {}
+    commands = {}
     for key, child in group.commands.items():  # type: ignore[attr-defined]
-        found |= _commands(child, f"{name} {key}") if hasattr(child, "commands") else {f"{name} {key}": child}
-    return found
+        commands |= _commands(child, f"{name} {key}") if hasattr(child, "commands") else {f"{name} {key}": child}
+    return commands
 
 
 def test_every_command_and_option_is_explained() -> None:
