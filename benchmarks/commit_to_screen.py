@@ -24,16 +24,16 @@ from sqlalchemy.engine import Engine
 
 from benchmarks.events import made_events
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.demo import build_demo
-from data_access.domain import events as ev
 from data_access.domain.buffer_rules import RuleDraft
-from data_access.domain.events import parse
 from data_access.engine import now_us, open_engine
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
+from data_access.events.models import parse
 from data_access.schema.catalog import listing, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.stock import stock_level
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e.conftest import launch, serving
 from tests.e2e.driving import open_page
 

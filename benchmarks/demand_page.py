@@ -24,10 +24,10 @@ from streamlit.testing.v1 import AppTest
 
 from benchmarks.live_stock import CHANNELS, build, insert
 from dashboard.jobs.forecast_run import CHUNK, DAYS, yesterday
-from data_access.commands.forecasts import RunDraft, RunTold, begin, finish
-from data_access.commands.people import COMMAND_LINE
+from data_access.commands.forecasts import RunDraft, RunSummary, begin, finish
 from data_access.engine import now_us, open_engine
 from data_access.forecasts.files import AHEAD, NODES, QUANTILES, ROW_GROUP, RunFolder
+from data_access.write.permissions import COMMAND_LINE
 from forecasting.api import ERRORS
 from forecasting.models.prophets import COMPONENTS
 
@@ -156,7 +156,7 @@ def main() -> int:
         engine = open_engine(os.environ["ONHAND_DATABASE_URL"])
         run_id = begin(engine, RunDraft(last, HORIZON), last + timedelta(days=1), COMMAND_LINE)
         nodes = write(folder / "forecasts", run_id, given.skus, last)
-        finish(engine, run_id, RunTold("1", run_id, "nothing was trained before", given.skus * CHANNELS, 0))
+        finish(engine, run_id, RunSummary("1", run_id, "nothing was trained before", given.skus * CHANNELS, 0))
         engine.dispose()
         promoted = [(f"P{number}", f"C{number % CHANNELS}", f"SKU-{number % given.skus:06d}") for number in range(2 * given.skus)]
         store = sqlite3.connect(folder / "bench.db")

@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from data_access.demo import build_demo
-from data_access.domain.events import parse
 from data_access.engine import now_us, open_engine
 from data_access.events.ingest import ingest
+from data_access.events.models import parse
 from data_access.queries.verify import verify
 from data_access.schema.catalog import listing
 from data_access.schema.channels import channel, channel_location

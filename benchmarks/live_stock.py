@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 from sqlalchemy.engine import Engine
 
-from dashboard.shell.poller import LiveStock
+from dashboard.shell.data.poller import LiveStock
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us, open_engine

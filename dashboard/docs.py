@@ -6,7 +6,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import sqlalchemy as sa
 import typer
@@ -18,14 +18,14 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from dashboard.cli import app
 from dashboard.settings import FILE, Settings
 from data_access import schema
-from data_access.domain import events
-from data_access.schema import audit, buffers, catalog, channels, demand, orders, purchasing, returns, scorecards, stock, users
+from data_access.events import registry
+from data_access.schema import audit, buffers, catalog, channels, demand, jobs, orders, purchasing, returns, scorecards, stock, users
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "docs"
 POSTGRESQL: Final[Dialect] = postgresql.dialect()  # type: ignore[no-untyped-call]
 NOTE: Final = "<!-- Made by `make docs` from the code: change that instead. -->"
-TOPICS: Final = (catalog, channels, stock, buffers, orders, returns, scorecards, purchasing, demand, users, audit)
-EVENTS: Final = get_args(events.Event)
+TOPICS: Final = (catalog, channels, stock, buffers, orders, returns, scorecards, purchasing, demand, jobs, users, audit)
+EVENTS: Final = tuple(kind.model for kind in registry.KINDS.values())
 LIMITS: Final = {
     "minimum": "at least {:,}",
     "exclusiveMinimum": "more than {:,}",
@@ -87,7 +87,7 @@ def store() -> str:
 
 
 def _tables_of(topic: Any) -> list[sa.Table]:
-    return [found for name in topic.__all__ if isinstance(found := getattr(topic, name), sa.Table)]
+    return [table for name in topic.__all__ if isinstance(table := getattr(topic, name), sa.Table)]
 
 
 def _diagram() -> str:
@@ -133,7 +133,7 @@ def _grid(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _events_intro() -> str:
-    example = events.parse(
+    example = registry.parse(
         {
             "kind": "sale",
             "source": "webshop",
@@ -148,7 +148,7 @@ def _events_intro() -> str:
     )
     shown = json.dumps({"kind": "sale", **example.model_dump(mode="json", exclude_none=True, exclude_defaults=True)}, indent=2)
     return f"""\
-One JSON object a line, or the models of `data_access.domain.events`. Every event has `kind`, `source` (the feed), `event_id`
+One JSON object a line, or the models of `data_access.events.models`. Every event has `kind`, `source` (the feed), `event_id`
 (unique within the source), `occurred_at` and `received_at` (integer microseconds, or text with a time zone). Unknown fields are
 refused: such an event goes to the inbox.
 
@@ -200,13 +200,19 @@ def cli() -> str:
 def _commands(name: str, command: Any) -> list[str]:
     if isinstance(command, TyperGroup):
         below = [part for key, child in command.commands.items() for part in _commands(f"{name} {key}", child)]
-        return below if name == "onhand" else [f"## {name}", str(command.help), *below]
+        if name == "onhand":
+            return below
+        own = [f"    {name} [options]", _params(command)] if command.invoke_without_command else []
+        return [f"## {name}", str(command.help), *own, *below]
     assert isinstance(command, TyperCommand)  # noqa: S101 - Typer makes no other kind
     level = "##" if name.count(" ") == 1 else "###"
     usage = " ".join([name, *(f"{param.name}".upper() for param in command.params if isinstance(param, TyperArgument))])
-    rows = [_param(param) for param in command.params]
-    parts = [f"{level} {name}", str(command.help).strip(), f"    {usage}{' [options]' if rows else ''}"]
-    return [*parts, _grid(["option", "default", "meaning"], rows)] if rows else parts
+    parts = [f"{level} {name}", str(command.help).strip(), f"    {usage}{' [options]' if command.params else ''}"]
+    return [*parts, _params(command)] if command.params else parts
+
+
+def _params(command: TyperCommand | TyperGroup) -> str:
+    return _grid(["option", "default", "meaning"], [_param(param) for param in command.params])
 
 
 def _param(param: Any) -> list[str]:
@@ -220,7 +226,7 @@ def _param(param: Any) -> list[str]:
 def settings() -> str:
     """`docs/settings.md`: every setting with its environment variable and default."""
     rows = [
-        [f"`ONHAND_{name.upper()}`", f"`{name}`", f"`{field.default}`", field.description or ""]
+        [f"`ONHAND_{name.upper()}`", f"`{name}`", "" if field.default == () else f"`{field.default}`", field.description or ""]
         for name, field in Settings.model_fields.items()
     ]
     intro = f"An environment variable wins over `{FILE}` in the folder that a command runs in, which wins over the default."
@@ -240,10 +246,10 @@ def stale() -> list[Path]:
 def main(arguments: list[str]) -> int:
     """Write the documents, or with `--check` say which are out of date."""
     if arguments == ["--check"]:
-        found = stale()
-        for path in found:
+        outdated = stale()
+        for path in outdated:
             typer.echo(f"docs/{path.name} is out of date: run `make docs`.", err=True)
-        return 1 if found else 0
+        return 1 if outdated else 0
     for path, text in documents().items():
         path.write_text(text, encoding="utf-8")
     return 0

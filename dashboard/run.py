@@ -1,23 +1,22 @@
-"""Running OnHand: the app and, for the demo company, its live events, as two children that begin and end together."""
+"""Running OnHand: the app, the jobs that are due and, for the demo company, its live events, as children that begin and end together."""
 
 import http.client
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
+from dashboard.jobs.keeper import JobKeeper
+from dashboard.processes import Child
 from dashboard.settings import Settings
 from dashboard.stores import absolute_url
 from data_access.errors import InvalidInput, OnHandError
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 HEALTH: Final = "/_stcore/health"
 STARTING_SECONDS: Final = 60.0
 ENDING_SECONDS: Final = 8.0
@@ -29,17 +28,9 @@ STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 Say = Callable[[str], None]
 
 
-def app_command(host: str, port: int) -> list[str]:
-    """The command line of the app's process."""
-    options = {
-        "server.address": host,
-        "server.port": str(port),
-        "server.headless": "true",
-        "browser.gatherUsageStats": "false",
-        "logger.level": "warning",
-    }
-    streamlit = [sys.executable, "-m", "dashboard.server", "run", str(ROOT / "dashboard" / "app.py")]
-    return streamlit + [f"--{name}={value}" for name, value in options.items()]
+def app_command() -> list[str]:
+    """The command line of the app's process, which takes all else from its environment (`child_environment`)."""
+    return [sys.executable, "-P", "-m", "dashboard.server"]  # -P: no module of the folder it is started in takes the place of ours
 
 
 def live_command() -> list[str]:
@@ -55,6 +46,7 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
         "ONHAND_VAR_DIR": str(settings.var_dir.absolute()),
         "ONHAND_HOST": settings.host,
         "ONHAND_PORT": str(settings.port),
+        "ONHAND_ORIGINS": ",".join(settings.origins),
     }
 
 
@@ -88,46 +80,6 @@ def is_healthy(host: str, port: int) -> bool:
         connection.close()
 
 
-class Child:
-    """A process in a group of its own, so that Ctrl-C reaches this process alone, which then ends its children in order."""
-
-    def __init__(self, command: list[str], environment: Mapping[str, str]) -> None:
-        self._command = command
-        self._environment = dict(environment)
-        self.started = time.monotonic()
-        self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        self.started = time.monotonic()
-        return subprocess.Popen(  # noqa: S603 - our own command lines
-            self._command, env=self._environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
-        )
-
-    def exit_code(self) -> int | None:
-        """The code it ended with; None while it runs."""
-        return self._process.poll()
-
-    def restart(self) -> None:
-        """Start it again after it ended."""
-        self._process = self._start()
-
-    def ask_to_end(self) -> None:
-        """Ask it, and whatever it started, to end."""
-        self._signal(signal.SIGTERM)
-
-    def end(self, deadline: float) -> None:
-        """Wait until `deadline` (monotonic seconds), then end it for certain."""
-        try:
-            self._process.wait(max(deadline - time.monotonic(), 0.0))
-        except subprocess.TimeoutExpired:
-            self._signal(signal.SIGKILL)
-            self._process.wait()
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, number)
-
-
 @contextmanager
 def asked_to_stop() -> Iterator[threading.Event]:
     """An event that is set by Ctrl-C (SIGINT), SIGTERM and a closed terminal (SIGHUP), which then raise nothing."""
@@ -141,28 +93,31 @@ def asked_to_stop() -> Iterator[threading.Event]:
 
 
 def supervise(settings: Settings, url: str, live: bool, say: Say, stop: threading.Event) -> int:
-    """Run the app, and live events if `live`, until `stop` is set (code 0) or the app ends (its code).
+    """Run the app, the jobs that are due, and live events if `live`, until `stop` is set (code 0) or the app ends (its code).
 
-    Live events that end by themselves are started again after a growing wait.
+    Live events that end by themselves are started again after a growing wait. Jobs start once the app answers, so that pages come first.
 
     Raises:
         OnHandError: the app does not come up.
 
     """
     environment = child_environment(settings, url)
-    children = [Child(app_command(settings.host, settings.port), environment)]
+    app = Child(app_command(), environment)
+    events: Child | None = None
+    keeper = JobKeeper(settings.model_copy(update={"database_url": url}), environment, say)
     try:
-        if live:
-            children.append(Child(live_command(), environment))
-        if _comes_up(children[0], settings, stop):
+        events = Child(live_command(), environment) if live else None
+        if _comes_up(app, settings, stop):
             say(f"OnHand is at http://{'localhost' if settings.host == '127.0.0.1' else settings.host}:{settings.port} (Ctrl-C ends it)")
-        return _watch(children[0], children[1] if live else None, say, stop)
+            keeper.start()
+        return _watch(app, events, say, stop)
     finally:
-        for child in children:
-            child.ask_to_end()
         deadline = time.monotonic() + ENDING_SECONDS
-        for child in children:
-            child.end(deadline)
+        parts = [part for part in (app, events, keeper) if part is not None]
+        for part in parts:
+            part.ask_to_end()
+        for part in parts:
+            part.end(deadline)
 
 
 def _comes_up(app: Child, settings: Settings, stop: threading.Event) -> bool:

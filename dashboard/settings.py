@@ -3,10 +3,12 @@
 import tomllib
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from dashboard.addresses import origin
 from data_access.errors import InvalidInput
 
 FILE = "onhand.toml"
@@ -18,9 +20,27 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ONHAND_", toml_file=FILE, extra="forbid")
 
     database_url: str = Field("sqlite:///var/onhand.db", description="The store: `sqlite:///path` or `postgresql://user@host/name`.")
-    var_dir: Path = Field(Path("var"), description="Folder for files that the app keeps beside the store.")
+    var_dir: Path = Field(Path("var"), description="Folder for files that the app keeps beside the store, for its owner alone (0700).")
     host: str = Field("127.0.0.1", description="Address the app listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port the app listens on; `make run PORT=` sets it.")
+    origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Further addresses at which people open the app, through a proxy or a tunnel or by another name of the machine: "
+        "`https://stock.example.com`, several with commas between them (in the file a list). Requests for other addresses are refused.",
+    )
+
+    @field_validator("origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            if origin(text) is None:
+                raise ValueError(f"{text} is not an address like https://stock.example.com or http://192.168.1.4:8501")
+        return value
 
     @property
     def mirror_dir(self) -> Path:
@@ -58,8 +78,9 @@ def settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"])
+        reason = first["msg"].lower().removeprefix("value error, ")
         raise InvalidInput(
-            f"The setting {name} is wrong ({first['msg'].lower()}): mend ONHAND_{name.upper()} in the environment or {name} in {FILE}."
+            f"The setting {name} is wrong ({reason}): mend ONHAND_{name.upper()} in the environment or {name} in {FILE}."
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"The file {FILE} is not valid TOML ({error}): mend it or take it away.") from error

@@ -57,7 +57,7 @@ def make_demo(settings: Settings, size: str, seed: int, as_of: date, replace: bo
     url, truth_dir = settings.database_url, settings.var_dir / "truth"
     engine = open_engine(url)
     try:
-        _may_be_made(engine, replace)
+        _may_be_make_store(engine, replace)
         path = sqlite_file(url)
         if path is None:
             _drop_tables(engine)
@@ -75,7 +75,7 @@ def make_demo(settings: Settings, size: str, seed: int, as_of: date, replace: bo
     return str(summary)
 
 
-def _may_be_made(engine: Engine, replace: bool) -> None:
+def _may_be_make_store(engine: Engine, replace: bool) -> None:
     info = check_store(engine)
     where = shown(str(engine.url))
     if info.revision_state == "empty":
@@ -83,14 +83,14 @@ def _may_be_made(engine: Engine, replace: bool) -> None:
     if info.kind != "demo":
         raise InvalidInput(f"{where} holds a store that is not a demo and is never replaced: set ONHAND_DATABASE_URL to another place.")
     if not replace:
-        raise InvalidInput(f"{where} holds a demo store already: run `onhand demo --replace` to make it anew (its events are lost).")
+        raise InvalidInput(f"{where} holds a demo store already: run `onhand demo --replace` to make it again (its events are lost).")
 
 
 def _drop_tables(engine: Engine) -> None:
     with writing(engine) as connection:
-        found = sa.MetaData()
-        found.reflect(connection)
-        found.drop_all(connection)
+        tables = sa.MetaData()
+        tables.reflect(connection)
+        tables.drop_all(connection)
 
 
 def _remove_sqlite(path: Path) -> None:
@@ -115,7 +115,7 @@ def prepare(settings: Settings, demo: bool, size: str, today: date, say: Say, pr
         url = OWN_URL
         info = _checked(url)
     if info.revision_state == "empty":
-        return url, _made(settings.model_copy(update={"database_url": url}), demo, size, today, say, progress)
+        return url, _make_store(settings.model_copy(update={"database_url": url}), demo, size, today, say, progress)
     engine = open_engine(url)
     try:
         if info.kind == "demo" and info.revision_state == "older":
@@ -142,7 +142,7 @@ def _checked(url: str) -> StoreInfo:
         engine.dispose()
 
 
-def _made(settings: Settings, demo: bool, size: str, today: date, say: Say, progress: Progress | None) -> bool:
+def _make_store(settings: Settings, demo: bool, size: str, today: date, say: Say, progress: Progress | None) -> bool:
     if demo:
         say(f"Making the demo company ({size}) in {shown(settings.database_url)} ...")
         say(make_demo(settings, size, DEMO_SEED, today, False, progress))
@@ -175,11 +175,11 @@ def _upgrade_demo(engine: Engine, url: str, revision: str, say: Say) -> None:
 
 def _unused(path: Path) -> Path:
     number = 1
-    found = path
-    while found.exists():
+    free = path
+    while free.exists():
         number += 1
-        found = path.with_name(f"{path.name}-{number}")
-    return found
+        free = path.with_name(f"{path.name}-{number}")
+    return free
 
 
 def _catch_up(engine: Engine, say: Say, progress: Progress | None) -> None:

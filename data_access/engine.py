@@ -185,15 +185,15 @@ class RowIds:
             if self._end - self._next < count:
                 size = max(count, ID_BLOCK)
                 with writing(self._engine) as connection:
-                    found = connection.execute(
+                    end = connection.execute(
                         sa.update(id_block)
                         .where(id_block.c.name == "row")
                         .values(next_id=id_block.c.next_id + size)
                         .returning(id_block.c.next_id)
                     ).scalar_one_or_none()
-                if found is None:
+                if end is None:
                     raise OnHandError("The store has no id block: it was not made by `onhand migrate`.")
-                self._next, self._end = found - size, found
+                self._next, self._end = end - size, end
 
     def take(self, count: int = 1) -> int:
         """The first of `count` consecutive ids that nobody else gets."""
@@ -212,7 +212,7 @@ _row_ids_lock = threading.Lock()
 def row_ids(engine: Engine) -> RowIds:
     """The engine's allocator of row ids."""
     with _row_ids_lock:
-        found = _row_ids.get(id(engine))
-        if found is None or found._engine is not engine:
-            found = _row_ids[id(engine)] = RowIds(engine)
-        return found
+        ids = _row_ids.get(id(engine))
+        if ids is None or ids._engine is not engine:
+            ids = _row_ids[id(engine)] = RowIds(engine)
+        return ids

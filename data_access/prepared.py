@@ -1,6 +1,6 @@
 """Statements written with SQLAlchemy, compiled once a dialect and sent straight to the driver.
 
-The path of an event runs a dozen small statements; compiling them anew each time costs more than the database does. Results
+The path of an event runs a dozen small statements; compiling them again each time costs more than the database does. Results
 are rows as the driver gives them: a boolean of SQLite is 0 or 1.
 """
 
@@ -52,8 +52,8 @@ class Prepared:
         self._texts: dict[str, tuple[str, list[str] | None]] = {}
 
     def _text(self, dialect: Dialect) -> tuple[str, list[str] | None]:
-        found = self._texts.get(dialect.name)
-        if found is None:
+        compiled_text = self._texts.get(dialect.name)
+        if compiled_text is None:
             statement: Any = self._statement[dialect.name] if isinstance(self._statement, Mapping) else self._statement
             options = {"column_keys": self._columns} if self._columns is not None else {}
             compiled = statement.compile(dialect=dialect, **options)
@@ -61,8 +61,8 @@ class Prepared:
             if constants:
                 raise ValueError(f"constants must be written with literal_column: {constants}")
             names = list(compiled.positiontup) if compiled.positiontup is not None else None
-            found = self._texts[dialect.name] = (compiled.string, names)
-        return found
+            compiled_text = self._texts[dialect.name] = (compiled.string, names)
+        return compiled_text
 
     def run(self, connection: Connection, parameters: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> CursorResult[Any]:
         """Send the statement, once or for each set of parameters."""

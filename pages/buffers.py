@@ -5,45 +5,42 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import cache
-from dashboard.buffers import backtest, listing_maxima, reservations
+from dashboard.buffers import backtest, listing_maxima, reads, reservations
 from dashboard.buffers import file as buffers_file
 from dashboard.buffers import many as buffers_many
 from dashboard.buffers import rules as buffers
-from dashboard.shell import empty, errors, header, said, user, words
+from dashboard.shell import empty, header, said, user, words
+from dashboard.shell import reads as shared
+from dashboard.shell.act import act
 from data_access.commands import buffers as commands
 from data_access.commands import listings as listing_commands
 from data_access.commands import reservations as reservation_commands
 from data_access.commands.buffers import Change
 from data_access.commands.listings import MaximumChange
-from data_access.errors import ChangedMeanwhile, OnHandError, Refused
+from data_access.errors import Refused
 
 PAGE = "buffers"
 
 
 def carry_out(command: Callable[[], str], typed: object, finished: str) -> None:
-    """Run a command and draw the page anew; or say why it was refused, and keep what was `typed`.
+    """Run a command and draw the page again; or say why it was refused, and keep what was `typed`.
 
     `finished`: what the keys of the fields begin with that are done with once the command has succeeded.
     """
-    with errors.caught():
-        try:
-            said.keep(PAGE, command())
-            st.session_state[f"{PAGE}.finished"] = finished
-        except ChangedMeanwhile as changed:
-            said.keep(PAGE, buffers.conflict(changed), is_warning=True)
-        except Refused as refused:
-            st.session_state[f"{PAGE}.refused"] = typed, refused.problems
-            if typed is None:
-                said.keep(PAGE, str(refused), is_warning=True)
-        except OnHandError as error:
-            said.keep(PAGE, str(error), is_warning=True)
-        st.rerun()
+
+    def refused(refusal: Refused) -> bool:
+        st.session_state[f"{PAGE}.refused"] = typed, refusal.problems
+        return typed is not None
+
+    def saved() -> None:
+        st.session_state[f"{PAGE}.finished"] = finished
+
+    act(PAGE, command, saved=saved, refused=refused, conflict=buffers.conflict)
 
 
 def done(edited: buffers.Edited) -> str:
     """The command for what a person decided about one rule; what to say of it."""
-    engine, actor = cache.engine(), user.current()
+    engine, actor = shared.engine(), user.current()
     if edited.act == "remove" and edited.rule_id is not None and edited.version is not None:
         commands.remove(engine, edited.rule_id, edited.version, edited.why, actor)
         return "The rule is removed. Its history stays in the audit."
@@ -54,15 +51,15 @@ def done(edited: buffers.Edited) -> str:
     return "The last change is undone."
 
 
-def saved(changes: tuple[Change, ...]) -> str:
+def saved_rules(changes: tuple[Change, ...]) -> str:
     """The command for many rules; what to say of it."""
-    commands.save(cache.engine(), changes, user.current())
+    commands.save(shared.engine(), changes, user.current())
     return f"{words.counted(len(changes), 'rule')} saved. What each channel may sell follows."
 
 
 def reserved(edited: reservations.Edited) -> str:
     """The command for what a person decided about one reservation; what to say of it."""
-    engine, actor = cache.engine(), user.current()
+    engine, actor = shared.engine(), user.current()
     if edited.act == "remove" and edited.reservation_id is not None and edited.version is not None:
         reservation_commands.remove(engine, edited.reservation_id, edited.version, edited.why, actor)
         return "The reservation is removed. Its history stays in the audit."
@@ -76,20 +73,20 @@ def reserved(edited: reservations.Edited) -> str:
 def capped(decided: listing_maxima.Decided) -> str:
     """The command for what a person decided about maxima of listings; what to say of it."""
     if decided.audit_id is not None:
-        listing_commands.undo(cache.engine(), decided.audit_id, user.current())
+        listing_commands.undo(shared.engine(), decided.audit_id, user.current())
         return "The last change is undone."
     changes = [MaximumChange(*maximum) for maximum in decided.maxima]
-    listing_commands.set_maximum(cache.engine(), changes, user.current(), decided.why)
+    listing_commands.set_maximum(shared.engine(), changes, user.current(), decided.why)
     return "Saved. What each channel may sell follows."
 
 
 header.show("What does each channel hold back, and what would a change do?", watches=("buffers", "catalog", "channels", "stock"))
-if cache.store_info().is_empty:
+if shared.store_info().is_empty:
     empty.empty_store()
     st.stop()
 if f"{PAGE}.finished" in st.session_state:
     buffers.forget(st.session_state.pop(f"{PAGE}.finished"))
-rows = cache.rule_table()
+rows = reads.rule_table()
 buffers.arrive(rows)
 reservations.arrive()
 listing_maxima.arrive()
@@ -110,7 +107,7 @@ if view == "rules":
 elif view in ("many", "file"):
     several = buffers_many.show(rows, can_change) if view == "many" else buffers_file.show(can_change)
     if several:
-        carry_out(partial(saved, several.changes), several.changes, several.finished)
+        carry_out(partial(saved_rules, several.changes), several.changes, several.finished)
 elif view == "test":
     backtest.show(can_change, PAGE)
 elif view == "reservations":

@@ -1,25 +1,37 @@
 """Demand: what will sell by channel, category and SKU, how sure that is, and the forecasts themselves."""
 
+from functools import partial
+
 import streamlit as st
 
-from dashboard import cache
 from dashboard.demand import node as demand
+from dashboard.demand import reads
 from dashboard.demand import runs as demand_runs
 from dashboard.jobs import forecast_start
 from dashboard.settings import settings
 from dashboard.shell import empty, errors, header, said, user
-from data_access.errors import OnHandError, StoreUnavailable
+from dashboard.shell import reads as shared
+from dashboard.shell.act import act
+from data_access.commands.forecasts import RunDraft
+from data_access.errors import StoreUnavailable
 
 PAGE = "demand"
 
+
+def started(draft: RunDraft) -> str:
+    """The command for a forecast that a person asked for; what to say of it."""
+    run_id = forecast_start.start(settings(), shared.engine(), draft, user.current())
+    return f"Forecast {run_id} is being made. The page shows it when it is there."
+
+
 header.show("What will sell, and how sure are we?", watches=("catalog", "channels", "demand"))
-if cache.store_info().is_empty:
+if shared.store_info().is_empty:
     empty.empty_store()
     st.stop()
-runs = cache.forecast_runs()
+runs = reads.forecast_runs()
 run, problem = None, ""
 try:
-    run = cache.forecast()
+    run = reads.forecast()
 except StoreUnavailable as error:
     problem = str(error)
 if run is not None:
@@ -35,10 +47,4 @@ else:
         demand.show(run, demand.choose(run))
 draft = demand_runs.ask(runs)
 if draft is not None:
-    with errors.caught():
-        try:
-            run_id = forecast_start.start(settings(), cache.engine(), draft, user.current())
-            said.keep(PAGE, f"Forecast {run_id} is being made. The page shows it when it is there.")
-        except OnHandError as error:
-            said.keep(PAGE, str(error), is_warning=True)
-        st.rerun()
+    act(PAGE, partial(started, draft))

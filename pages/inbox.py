@@ -1,17 +1,15 @@
 """Inbox: what could not be taken in, and what a person does with it: map, mend, retry, dismiss."""
 
-from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.inbox import forms as inbox
-from dashboard.shell import empty, errors, header, said, user, words
-from dashboard.stock import filters
+from dashboard.inbox import reads
+from dashboard.shell import empty, header, said, user, words
+from dashboard.shell import reads as shared
+from dashboard.shell.act import act
 from data_access.commands import inbox as commands
-from data_access.errors import OnHandError
-from data_access.queries import inbox as queries
 from data_access.queries.inbox import InboxFilter
 from data_access.queries.stock import StockFilter
 
@@ -19,19 +17,9 @@ PAGE = "inbox"
 SHOWN = 200
 
 
-def done(command: Callable[[], object]) -> None:
-    """Run a command, keep what it says, or why it was refused, for the next views, and draw the page anew."""
-    with errors.caught():
-        try:
-            said.keep(PAGE, str(command() or "Done."))
-        except OnHandError as error:
-            said.keep(PAGE, str(error), is_warning=True)
-        st.rerun()
-
-
 def decided(decision: inbox.Decision) -> object:
     """The command for a decision on items."""
-    engine, actor = cache.engine(), user.current()
+    engine, actor = shared.engine(), user.current()
     if decision.act == "dismiss":
         commands.dismiss(engine, decision.ids, decision.why, actor)
         return f"{words.counted(len(decision.ids), 'item')} dismissed."
@@ -40,17 +28,17 @@ def decided(decision: inbox.Decision) -> object:
     return commands.retry(engine, decision.ids, actor)
 
 
-def mapped(mapping: inbox.Mapping) -> object:
+def mapped(mapping: inbox.ListingChoice) -> object:
     """The command for a listing's SKU."""
-    found = commands.map_listing(
-        cache.engine(), mapping.channel_id, mapping.external_sku, mapping.sku, user.current(), "mapped in the inbox", mapping.version
+    arrived = commands.map_listing(
+        shared.engine(), mapping.channel_id, mapping.external_sku, mapping.sku, user.current(), "mapped in the inbox", mapping.version
     )
-    return f"{mapping.external_sku} now sells {mapping.sku}. {found}"
+    return f"{mapping.external_sku} now sells {mapping.sku}. {arrived}"
 
 
 def gave_up(decision: inbox.Decision) -> object:
     """The command for parked events that are given up."""
-    commands.dismiss_parked(cache.engine(), decision.ids, decision.why, user.current())
+    commands.dismiss_parked(shared.engine(), decision.ids, decision.why, user.current())
     return f"{words.counted(len(decision.ids), 'event')} dismissed."
 
 
@@ -58,7 +46,7 @@ header.show("What could not be taken in, and what does it wait for?", watches=("
 said.show(PAGE)
 can_change = user.choose("work the inbox")
 
-waiting = dict(queries.counts(cache.engine()).iter_rows())
+waiting = dict(reads.counts().iter_rows())
 counts = {
     "listings": waiting.get("listing", 0),
     "rows": waiting.get("row", 0) + waiting.get("event", 0),
@@ -66,30 +54,30 @@ counts = {
     "parked": waiting.get("parked", 0),
 }
 first = next((tab for tab, count in counts.items() if count), "listings")
-tab = inbox.choose_tab(filters.TABS, counts, first)
+tab = inbox.choose_tab(inbox.TABS, counts, first)
 
 if counts[tab] == 0:
-    empty.all_well(f"{filters.TABS[tab]}: nothing waits here.")
+    empty.all_well(f"{inbox.TABS[tab]}: nothing waits here.")
 elif tab == "listings":
-    names = {row["channel_id"]: row["name"] for row in cache.channels().iter_rows(named=True)}
-    products = cache.stock_table(StockFilter()).select("sku", "name")
-    mapping = inbox.listings(queries.listings_without_sku(cache.engine()), products, names, can_change)
+    names = {row["channel_id"]: row["name"] for row in shared.channels().iter_rows(named=True)}
+    products = shared.stock_table(StockFilter()).select("sku", "name")
+    mapping = inbox.listings(reads.listings_without_sku(), products, names, can_change)
     if mapping:
-        done(partial(mapped, mapping))
+        act(PAGE, partial(mapped, mapping))
 elif tab == "rows":
     text = st.text_input("Order, reason or text", key="find", bind="query-params", placeholder="Search", width=320)
-    rows = inbox.together([queries.items(cache.engine(), InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
+    rows = inbox.together([reads.items(InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
     st.caption(f"{words.units(rows.height)} of {words.units(counts[tab])} shown, the oldest first.")
     decision = inbox.items(rows, "rows", can_change, can_retry=True)
     if decision:
-        done(partial(decided, decision))
+        act(PAGE, partial(decided, decision))
 elif tab == "conflicts":
     st.caption("The first event stands. Send what changed as an event of its own, then dismiss the conflict.")
-    rows = queries.items(cache.engine(), InboxFilter(kind="conflict", limit=SHOWN))
+    rows = reads.items(InboxFilter(kind="conflict", limit=SHOWN))
     decision = inbox.items(rows, "conflicts", can_change, can_retry=False)
     if decision:
-        done(partial(decided, decision))
+        act(PAGE, partial(decided, decision))
 else:
-    decision = inbox.parked(queries.parked(cache.engine()), "parked", can_change)
+    decision = inbox.parked(reads.parked(), "parked", can_change)
     if decision:
-        done(partial(gave_up, decision))
+        act(PAGE, partial(gave_up, decision))

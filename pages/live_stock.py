@@ -4,20 +4,18 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import cache
-from dashboard.overview import attention
-from dashboard.shell import empty, header, kpis
-from dashboard.stock import explain, filters, pictures, tables
+from dashboard.shell import empty, header, kpis, reads
+from dashboard.stock import explain, filters, next_steps, pictures, tables
 
 PAGE = "stock"
 
 header.show("What can we sell now, and what is about to run out?", watches=("catalog", "channels", "purchasing", "stock"))
-if cache.store_info().is_empty:
+if reads.store_info().is_empty:
     empty.empty_store()
     st.stop()
 
 where = filters.stock()
-rows = cache.stock_table(where)
+rows = reads.stock_table(where)
 if rows.is_empty():
     empty.nothing_matches("SKU", filters.reset, PAGE)
 else:
@@ -28,12 +26,12 @@ else:
         "backordered": ("Most first", partial(filters.sort_by, "backordered")),
         "skus_out": ("Show them", partial(filters.only_state, "out")),
     }
-    kpis.row(cache.kpis(where), sorts, PAGE)
+    kpis.row(reads.kpis(where), sorts, PAGE)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         pictures.stock(where, PAGE)
     with right:
-        attention.next_steps(rows, PAGE)
+        next_steps.show(rows, PAGE)
     if rows["is_assumed"].any():
         st.caption("Some figures rest on an assumed opening stock: see the column Basis.")
     table = st.container()

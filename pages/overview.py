@@ -2,9 +2,8 @@
 
 import streamlit as st
 
-from dashboard import cache
-from dashboard.overview import attention, freshness
-from dashboard.shell import empty, header, kpis
+from dashboard.overview import freshness
+from dashboard.shell import attention, empty, header, kpis, reads
 from dashboard.stock import explain
 from data_access.queries.stock import StockFilter
 
@@ -12,12 +11,12 @@ PAGE = "overview"
 
 header.show("What needs attention today?", watches=("catalog", "channels", "history", "inbox", "purchasing", "scorecards", "stock"))
 explain.forget()
-info = cache.store_info()
+info = reads.store_info()
 if info.is_empty:
     empty.empty_store()
 
 if not info.is_empty:
-    kpis.row(cache.kpis(StockFilter()), {}, PAGE)
+    kpis.row(reads.kpis(StockFilter()), {}, PAGE)
 left, right = st.columns([2, 1], gap="medium")
 with left:
     entries = attention.entries()
@@ -28,4 +27,4 @@ with left:
             "Nothing needs attention: no SKU is out, oversold or backordered, channels are in step, targets are met, the inbox is empty."
         )
 with right:
-    freshness.table(cache.freshness())
+    freshness.table(reads.freshness())

@@ -2,20 +2,19 @@
 
 import streamlit as st
 
-from dashboard import cache
 from dashboard.scorecards import cards as scorecards
 from dashboard.scorecards import metric_depth, metric_forms
-from dashboard.shell import empty, header, said, user
+from dashboard.shell import empty, header, reads, said, user
 
 PAGE = "scorecards"
 
 header.show("Which channel is about to miss a target?", watches=("channels", "history", "scorecards"))
-if cache.store_info().is_empty:
+if reads.store_info().is_empty:
     empty.empty_store()
     st.stop()
 scorecards.arrive()
 said.show(PAGE)
-cards = cache.scorecards()
+cards = reads.scorecards()
 scorecards.progress()
 if cards.is_empty():
     st.stop()

@@ -34,9 +34,17 @@ def test_the_layers_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     assert lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0
 
 
-def test_only_the_cache_module_caches() -> None:
-    users = [path for path in _product() if "st.cache_" in path.read_text(encoding="utf-8")]
-    assert users in ([], [ROOT / "dashboard" / "cache.py"])
+def test_only_reads_cache() -> None:
+    users = {str(path.relative_to(ROOT)) for path in _product() if "cache_resource" in path.read_text(encoding="utf-8")}
+    users |= {str(path.relative_to(ROOT)) for path in _product() if "cache_data" in path.read_text(encoding="utf-8")}
+    assert "dashboard/shell/reads.py" in users
+    assert {path for path in users if not path.endswith("/reads.py")} == set()
+
+
+def test_charts_know_no_streamlit() -> None:
+    charts = [path for path in _product() if path.name == "charts.py" or path.parent.name == "charts"]
+    assert len(charts) >= 6
+    assert [path for path in charts if "streamlit" in path.read_text(encoding="utf-8")] == []
 
 
 def _product() -> list[Path]:

@@ -26,11 +26,11 @@ import polars as pl
 from benchmarks.forecasts.baselines import _one_prophet
 from dashboard.jobs.forecast_run import DAYS, make
 from data_access.commands.forecasts import RunDraft, begin
-from data_access.commands.people import COMMAND_LINE
 from data_access.engine import open_engine
 from data_access.forecasts.files import RunFolder
 from data_access.queries import forecasts as queries
 from data_access.store.lifecycle import create_store
+from data_access.write.permissions import COMMAND_LINE
 from forecasting.api import forecast_panel
 from forecasting.engine import Context, fit
 from forecasting.metrics import QUANTILES

@@ -6,10 +6,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.buffers import charts
+from dashboard.buffers import charts, reads
 from dashboard.buffers import rules as buffers
 from dashboard.shell import downloads, late, records, words
+from dashboard.shell import reads as shared
 from data_access.domain.buffer_replay import by_sku, total
 from data_access.domain.buffers_in_force import OBSERVED_FROM
 from data_access.queries.buffer_replay import BackTest
@@ -62,7 +62,7 @@ def show(can_change: bool, key: str) -> None:
         st.info("Choose a channel: the list shows where its buffers cost more than they save.", icon=":material/info:")
     elif sku is None:
         _channel(channel_id, names[channel_id], days, float(target), key)
-    elif cache.availability(sku).filter(pl.col("channel_id") == channel_id).is_empty():
+    elif shared.availability(sku).filter(pl.col("channel_id") == channel_id).is_empty():
         st.warning(
             f"{words.plain(names[channel_id])} does not sell a SKU “{words.plain(sku)}”: choose another.", icon=":material/search_off:"
         )
@@ -71,7 +71,7 @@ def show(can_change: bool, key: str) -> None:
 
 
 def _one(channel_id: str, sku: str, days: int, target: float, can_change: bool, key: str) -> None:
-    test = cache.kept_test(channel_id, sku, days) or cache.back_test(channel_id, sku, days)
+    test = reads.kept_test(channel_id, sku, days) or reads.back_test(channel_id, sku, days)
     if test is None or test.wanted.is_empty():
         st.info(f"Nothing was ordered there in the last {days} days: there is nothing to replay.", icon=":material/info:")
         return
@@ -94,7 +94,7 @@ def _one(channel_id: str, sku: str, days: int, target: float, can_change: bool, 
 
 def _use(channel_id: str, sku: str, size: int, reason: str) -> None:
     """Open the rule of the SKU on the channel, or a new one, with this size typed in: nothing is saved yet. A callback."""
-    same = cache.rules().filter((pl.col("level") == "channel_sku") & (pl.col("channel_id") == channel_id) & (pl.col("sku") == sku))
+    same = shared.rules().filter((pl.col("level") == "channel_sku") & (pl.col("channel_id") == channel_id) & (pl.col("sku") == sku))
     rule = buffers.NEW if same.is_empty() else str(same["rule_id"][0])
     typed: dict[str, Any] = {"amount": str(size), "reason": reason, "basis.3": "units"}
     if rule == buffers.NEW:
@@ -107,7 +107,7 @@ def _use(channel_id: str, sku: str, size: int, reason: str) -> None:
 
 
 def _channel(channel_id: str, name: str, days: int, target: float, key: str) -> None:
-    test = cache.kept_test(channel_id, None, days)
+    test = reads.kept_test(channel_id, None, days)
     if test is None:
         place = st.empty()
         with place.container():
@@ -115,7 +115,7 @@ def _channel(channel_id: str, name: str, days: int, target: float, key: str) -> 
             st.caption("A large channel takes up to half a minute.")
         if not asked:
             return
-        test = cache.back_test(channel_id, None, days, place.progress(0.0, "Reading the orders").progress)
+        test = reads.back_test(channel_id, None, days, place.progress(0.0, "Reading the orders").progress)
         place.empty()
     if test is None or test.wanted.is_empty():
         st.info(f"Nothing was ordered there in the last {days} days: there is nothing to replay.", icon=":material/info:")
@@ -166,7 +166,7 @@ def _grid(curves: pl.DataFrame) -> list[int]:
 
 def _picture(test: BackTest, curves: pl.DataFrame, marks: Sequence[charts.Mark], row: Mapping[str, Any], channel_id: str, key: str) -> None:
     """The curve up to the size that avoids all oversold units, or a dozen more than is of interest; and what it rests on."""
-    position = int(cache.channels().filter(pl.col("channel_id") == channel_id)["position"][0])
+    position = int(shared.channels().filter(pl.col("channel_id") == channel_id)["position"][0])
     enough = curves.filter(pl.col("oversold") == curves["oversold"].min())["size"].min()
     most = max(int(enough) if isinstance(enough, int) else 0, row["today"] or 0, row["suggested"] or 0, 12)
     st.plotly_chart(

@@ -5,16 +5,17 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
 from dashboard.buffers.many import Asked, problems, refused
 from dashboard.shell import downloads, records, words
+from dashboard.shell import reads as shared
 from data_access.commands.buffers import Change
-from data_access.domain.buffer_rules import amount_in_words
+from data_access.domain.buffer_rules import amount_in_words, covers
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
 from data_access.errors import InvalidInput
-from data_access.imports.files.buffer_file import COLUMNS, MAX_BYTES, MAX_ROWS, drafts, read_rules, write_rules
+from data_access.imports.files.buffer_file import COLUMNS, MAX_BYTES, MAX_ROWS, KnownNames, drafts, read_rules, write_rules
 
 KEY: Final = "buffers.file"
 OUTCOMES: Final = {"refused": "✕ Refused", "change": "✎ Rule changes", "new": "✚ New rule", "same": "= Stays as it is"}
@@ -35,7 +36,7 @@ def show(can_change: bool) -> Asked | None:
         "name; “in” is units, percent or days. Rows of a scope that has a rule change it. The file of all rules can be changed and "
         "loaded again:"
     )
-    downloads.buttons(write_rules(cache.rules()), "buffer-rules", f"{KEY}.template")
+    downloads.buttons(write_rules(shared.rules()), "buffer-rules", f"{KEY}.template")
     given = st.file_uploader("File of buffer rules (CSV)", key=f"{KEY}.given.{st.session_state.get(buffers.ROUND, 0)}", max_upload_size=50)
     if given is None:
         return None
@@ -55,18 +56,15 @@ def _read(data: bytes, name: str) -> pl.DataFrame:
     def ids(frame: pl.DataFrame, key: str) -> dict[str, str]:
         return {**dict(frame.select("name", key).iter_rows()), **{one: one for one in frame[key]}}
 
-    products = cache.products()
-    return read_rules(
-        data,
-        name,
-        cache.rules(),
-        ids(cache.channels(), "channel_id"),
-        ids(cache.locations(), "location_id"),
-        cache.categories(),
-        frozenset(products["sku"]),
-        frozenset(products.filter("is_kit")["sku"]),
-        now_us(),
+    products = shared.products()
+    known = KnownNames(
+        channels=ids(shared.channels(), "channel_id"),
+        locations=ids(shared.locations(), "location_id"),
+        categories=shared.categories(),
+        skus=frozenset(products["sku"]),
+        kits=frozenset(products.filter("is_kit")["sku"]),
     )
+    return read_rules(data, name, shared.rules(), known, now_us())
 
 
 def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:
@@ -82,7 +80,7 @@ def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:
                 "Line": row["line_number"],
                 "What happens": OUTCOMES[row["outcome"]],
                 "Why": row["problem"],
-                "Covers": buffers.covers(row, named) if row["level"] else None,
+                "Covers": covers(row, named) if row["level"] else None,
                 "Now": row["before"],
                 "Then": None if row["outcome"] == "refused" else amount_in_words(row["basis"], row["amount"]),
                 "As written": row["text"],
@@ -109,8 +107,8 @@ def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:
     drafted = pl.DataFrame(
         [{**one.draft.values(), "rule_id": one.rule_id or _FIRST_ID + at, "version": 0} for at, one in enumerate(changes)], schema=RULES
     )
-    kept = cache.rules().join(drafted.select("rule_id"), on="rule_id", how="anti")
-    buffers.effect(cache.effect(pl.concat([kept.select(RULES.names()), drafted])))
+    kept = shared.rules().join(drafted.select("rule_id"), on="rule_id", how="anti")
+    buffers.effect(reads.effect(pl.concat([kept.select(RULES.names()), drafted])))
     if not can_change:
         return None
     with st.container():

@@ -9,10 +9,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
-from dashboard.shell import downloads, empty, records, said, words
-from dashboard.stock import filters
+from dashboard.shell import downloads, empty, options, records, said, words
+from dashboard.shell import reads as shared
 from data_access.domain.availability import caps
 from data_access.domain.buffer_rules import LARGEST, amount_in_words
 
@@ -59,7 +59,7 @@ class _Grid:
 
 def arrive() -> None:
     """On arriving by a link: take ids too, and say so if what it asks for is not there. Call it before anything is drawn."""
-    channels = filters.options().channel
+    channels = options.offered().channel
     asked = st.query_params.get(CHANNEL)
     if asked is not None and CHANNEL not in st.session_state:
         if asked in channels:
@@ -68,7 +68,7 @@ def arrive() -> None:
             said.keep("buffers", f"The link asks for the channel “{asked}”, which this store does not have.", is_warning=True)
     asked = st.query_params.get(LISTING)
     if asked is not None and LISTING not in st.session_state:
-        found = cache.listing_maxima().filter(_labels(channels) == asked)
+        found = reads.listing_maxima().filter(_labels(channels) == asked)
         if found.is_empty():
             said.keep("buffers", "The listing that the link asks for is not there any more: choose another.", is_warning=True)
         else:
@@ -77,11 +77,11 @@ def arrive() -> None:
 
 def show(can_change: bool) -> Decided | None:
     """Draw the listings with their maxima, what is typed and its effect, and the changes of the one that is chosen; what was decided."""
-    everything = cache.listing_maxima()
+    everything = reads.listing_maxima()
     if everything.is_empty():
         st.info("No listing is mapped to a SKU yet: map those that wait in the inbox, or import some.", icon=":material/info:")
         return None
-    channels = filters.options().channel
+    channels = options.offered().channel
     asked = _ask()
     found = matching(everything, *asked)
     typed: dict[int, _Typed] = st.session_state.get(f"{_OWN}.typed", {})
@@ -231,7 +231,7 @@ def _saving(everything: pl.DataFrame, typed: dict[int, _Typed], channels: dict[s
         maximum = pl.col("listing_id").replace_strict(
             {one: kept.maximum for one, kept in typed.items()}, default=pl.col("maximum"), return_dtype=pl.Int64
         )
-        buffers.effect(cache.effect(caps=caps(everything.with_columns(maximum=maximum))))
+        buffers.effect(reads.effect(caps=caps(everything.with_columns(maximum=maximum))))
         _note_several(everything, typed)
     return decided
 
@@ -325,7 +325,7 @@ def _one(everything: pl.DataFrame, shown: pl.DataFrame, channels: dict[str, str]
     if chosen is None:
         return None
     button = f"{_OWN}.undo.{chosen}" if can_change else None
-    audit_id = records.changes(cache.history("listing_maximum", chosen), "listing's maximum", _saved_in_words, button)
+    audit_id = records.changes(shared.history("listing_maximum", chosen), "listing's maximum", _saved_in_words, button)
     return None if audit_id is None else Decided(audit_id=audit_id)
 
 

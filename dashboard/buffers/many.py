@@ -8,12 +8,13 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
+from dashboard.shell import reads as shared
 from dashboard.shell import records, words
 from data_access.commands.buffers import MOST_AT_ONCE, Change
 from data_access.domain.buffer_bulk import planned, with_plan
-from data_access.domain.buffer_rules import RuleDraft, amount_in_words
+from data_access.domain.buffer_rules import RuleDraft, amount_in_words, covers
 from data_access.domain.buffer_rules import problems as problems_of
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
@@ -57,7 +58,7 @@ def show(rows: pl.DataFrame, can_change: bool) -> Asked | None:
 def _filters() -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         channel_id = records.ask_channel()
-        categories = st.multiselect("Category", cache.categories(), key="category", bind="query-params", placeholder="All", width=280)
+        categories = st.multiselect("Category", shared.categories(), key="category", bind="query-params", placeholder="All", width=280)
         text = st.text_input("SKU or name", key="q", bind="query-params", placeholder="Search", width=220)
     return {"channel_id": channel_id, "categories": tuple(categories), "text": text.strip().lower()}
 
@@ -65,25 +66,26 @@ def _filters() -> dict[str, Any]:
 def _matching(rows: pl.DataFrame, where: Mapping[str, Any]) -> pl.DataFrame:
     """Rules that cover something of what the filter finds."""
 
-    def covers(name: str, found: pl.Expr) -> pl.Expr:
-        return pl.col(name).is_null() | found
+    def if_in_scope(name: str, condition: pl.Expr) -> pl.Expr:
+        return pl.col(name).is_null() | condition
 
     keep = pl.lit(True)
     if where["channel_id"]:
-        keep &= covers("channel_id", pl.col("channel_id") == where["channel_id"])
+        keep &= if_in_scope("channel_id", pl.col("channel_id") == where["channel_id"])
     if where["categories"]:
-        skus = cache.products().filter(pl.col("category").is_in(where["categories"]))["sku"]
-        keep &= covers("category", pl.col("category").is_in(where["categories"])) & covers("sku", pl.col("sku").is_in(skus.implode()))
+        skus = shared.products().filter(pl.col("category").is_in(where["categories"]))["sku"]
+        keep &= if_in_scope("category", pl.col("category").is_in(where["categories"]))
+        keep &= if_in_scope("sku", pl.col("sku").is_in(skus.implode()))
     if where["text"]:
-        found = _found(where["text"])
-        keep &= covers("sku", pl.col("sku").is_in(found["sku"].implode()))
-        keep &= covers("category", pl.col("category").is_in(found["category"].unique().implode()))
+        named = _named_like(where["text"])
+        keep &= if_in_scope("sku", pl.col("sku").is_in(named["sku"].implode()))
+        keep &= if_in_scope("category", pl.col("category").is_in(named["category"].unique().implode()))
     return rows.filter(keep)
 
 
-def _found(text: str) -> pl.DataFrame:
+def _named_like(text: str) -> pl.DataFrame:
     like = [pl.col(name).str.to_lowercase().str.contains(text, literal=True) for name in ("sku", "name")]
-    return cache.products().filter(pl.any_horizontal(like))
+    return shared.products().filter(pl.any_horizontal(like))
 
 
 # ---- the grid ------------------------------------------------------------------------------------------------------
@@ -101,7 +103,7 @@ def _grid(rows: pl.DataFrame, can_change: bool) -> Asked | None:
     shown = pl.DataFrame(
         [
             {
-                "covers": buffers.covers(row, named),
+                "covers": covers(row, named),
                 "basis": buffers.BASES[row["basis"]],
                 "amount": row["amount"],
                 "reason": row["reason"],
@@ -145,7 +147,7 @@ def _edited(row: Mapping[str, Any], edit: Mapping[str, Any]) -> Change:
 
 
 def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
-    now = {row["rule_id"]: row for row in cache.rule_table().iter_rows(named=True)}
+    now = {row["rule_id"]: row for row in reads.rule_table().iter_rows(named=True)}
     opened = {row["rule_id"]: row for row in seen.iter_rows(named=True)}
     gone = [change for change in changes if change.rule_id not in now]
     stale = [change for change in changes if change.rule_id in now and now[change.rule_id]["version"] != change.version]
@@ -166,9 +168,9 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
     )
     if not wrong and able:
         drafted = pl.DataFrame([{**one.draft.values(), "rule_id": one.rule_id, "version": 0} for one in able], schema=RULES)
-        kept = cache.rules().join(drafted.select("rule_id"), on="rule_id", how="anti")
+        kept = shared.rules().join(drafted.select("rule_id"), on="rule_id", how="anti")
         st.markdown("**Effect of saving these now**")
-        buffers.effect(cache.effect(pl.concat([kept.select(RULES.names()), drafted])))
+        buffers.effect(reads.effect(pl.concat([kept.select(RULES.names()), drafted])))
     with st.container(horizontal=True):
         label = f"Save {words.counted(len(able), 'rule')}" + (" over what others changed" if stale else "")
         if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.save", disabled=bool(wrong) or not able):
@@ -191,7 +193,7 @@ def problems(changes: Sequence[Change], wrong: Mapping[int, Mapping[str, str]]) 
 
 
 def _name(draft: RuleDraft) -> str:
-    return words.plain(buffers.covers(draft.values(), records.names()))
+    return words.plain(covers(draft.values(), records.names()))
 
 
 # ---- one change for many -------------------------------------------------------------------------------------------
@@ -231,10 +233,10 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Ask
 
 def _pairs(where: Mapping[str, Any]) -> pl.DataFrame:
     """sku, channel_id, category: what the channel sells of what the filter finds."""
-    found = _found(where["text"]) if where["text"] else cache.products()
+    found = _named_like(where["text"]) if where["text"] else shared.products()
     if where["categories"]:
         found = found.filter(pl.col("category").is_in(where["categories"]))
-    sold = cache.sold_on(where["channel_id"])
+    sold = reads.sold_on(where["channel_id"])
     return found.join(sold, on="sku", how="semi").select("sku", pl.lit(where["channel_id"]).alias("channel_id"), "category")
 
 
@@ -267,7 +269,7 @@ def _planned(
     if changing.is_empty():
         return None
     st.markdown("**Effect of saving these now**")
-    buffers.effect(cache.effect(with_plan(rows, plan, reason, ends_at, _FIRST_ID)))
+    buffers.effect(reads.effect(with_plan(rows, plan, reason, ends_at, _FIRST_ID)))
     if not can_change:
         return None
     changes = tuple(

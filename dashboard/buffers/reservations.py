@@ -8,10 +8,11 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
 from dashboard.buffers.rules import NEW, RESERVATION
 from dashboard.shell import downloads, records, said, words
+from dashboard.shell import reads as shared
 from data_access.domain.buffers import RESERVATIONS
 from data_access.domain.reservation_rules import ReservationDraft, in_words, problems
 from data_access.engine import now_us
@@ -67,7 +68,7 @@ def arrive() -> None:
     asked = st.query_params.get(RESERVATION)
     if asked is None or RESERVATION in st.session_state:
         return
-    labels = _labels(cache.reservation_table())
+    labels = _labels(reads.reservation_table())
     if asked in (*labels, NEW):
         st.session_state[RESERVATION] = asked
     elif asked not in (*labels.values(), _NEW_LABEL):
@@ -76,7 +77,7 @@ def arrive() -> None:
 
 def show(can_change: bool, key: str) -> Edited | None:
     """Draw the reservations and the one that is chosen; what a person decided."""
-    rows = cache.reservation_table()
+    rows = reads.reservation_table()
     with st.container():  # one place, whether there are rows or none: a field that moves to another is drawn anew, and loses what is typed
         _table(rows, f"{key}.reservations")
     with st.container():
@@ -313,16 +314,16 @@ def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, to
         sentence = next((told[name] for name in FIELDS if told.get(name)), "")
         st.caption(f"It shows here what would change, once the fields are filled. {sentence}")
         return
-    if cache.levels(draft.sku or "").is_empty():
+    if shared.levels(draft.sku or "").is_empty():
         st.info(f"Nothing changes now: “{words.plain(draft.sku or '')}” lies at no location.", icon=":material/info:")
         return
     mine = pl.DataFrame([{**draft.values(), "reservation_id": reservation_id}], schema=RESERVATIONS)
     others = rows.select(RESERVATIONS.names()).filter(pl.col("reservation_id") != reservation_id)
-    buffers.effect(cache.effect(reservations=pl.concat([others, mine])))
+    buffers.effect(reads.effect(reservations=pl.concat([others, mine])))
 
 
 def _history(reservation_id: int, can_change: bool, key: str) -> Edited | None:
-    found = cache.history("reservation", reservation_id)
+    found = shared.history("reservation", reservation_id)
     button = f"{key}.reservations.undo.{reservation_id}" if can_change else None
     audit_id = records.changes(found, "reservation", _saved_in_words, button)
     return None if audit_id is None else Edited("undo", str(reservation_id), audit_id=audit_id)

@@ -8,9 +8,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.buffers import reads
 from dashboard.shell import downloads, records, said, words
-from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, problems
+from dashboard.shell import reads as shared
+from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, covers, problems
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile
@@ -79,17 +80,6 @@ class Edited:
     version: int | None = None
     why: str = ""
     audit_id: int = 0
-
-
-def covers(values: dict[str, Any], named: dict[str, dict[str, str]]) -> str:
-    """What a rule covers, in words: "eBay · category Toys"."""
-    parts = []
-    for name in SCOPE_FIELDS[values["level"]]:
-        value = str(values[name] or "…")
-        prefix = {"sku": "SKU ", "category": "category "}.get(name, "")
-        parts.append(prefix + named.get(name, {}).get(value, value))
-    everywhere = " on all channels" if values["level"] in ("sku", "category") else ""
-    return " · ".join(parts) + everywhere
 
 
 def last_day(ends_at: int | None) -> date | None:
@@ -242,7 +232,7 @@ def _fields(seen: dict[str, Any], key: str, disabled: bool) -> tuple[RuleDraft, 
                 typed = st.text_input("SKU", seen.get("sku") or "", key=f"{key}.sku", placeholder="As in your catalogue", disabled=disabled)
                 scope["sku"] = typed.strip() or None
                 continue
-            labels = {one: one for one in cache.categories()} if name == "category" else named[name]
+            labels = {one: one for one in shared.categories()} if name == "category" else named[name]
             before = seen.get(name)
             scope[name] = st.selectbox(
                 FIELDS[name],
@@ -341,7 +331,7 @@ def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str,
     rule_id = _PLACEHOLDER if stored is None else int(chosen)
     mine = pl.DataFrame([{**draft.values(), "rule_id": rule_id, "version": 0}], schema=RULES)
     others = rows.select(RULES.names()).filter(pl.col("rule_id") != rule_id)
-    effect(cache.effect(pl.concat([others, mine])))
+    effect(reads.effect(pl.concat([others, mine])))
 
 
 def effect(found: pl.DataFrame) -> None:
@@ -378,7 +368,7 @@ def effect(found: pl.DataFrame) -> None:
 def history(rule_id: int, can_change: bool, key: str) -> Edited | None:
     """Draw who changed a rule, when, from what to what; whether the last change is to be undone."""
     audit_id = records.changes(
-        cache.history("buffer_rule", rule_id), "rule", rule_in_words, f"{key}.undo.{rule_id}" if can_change else None
+        shared.history("buffer_rule", rule_id), "rule", rule_in_words, f"{key}.undo.{rule_id}" if can_change else None
     )
     return None if audit_id is None else Edited("undo", rule_id=rule_id, audit_id=audit_id)
 

@@ -6,12 +6,12 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.cache import NodeForecast
 from dashboard.charts import colours
-from dashboard.demand import charts, figures
+from dashboard.demand import charts, figures, reads
 from dashboard.demand.figures import Choice
+from dashboard.demand.reads import NodeForecast
 from dashboard.shell import downloads, kpis, links, records, said, words
+from dashboard.shell import reads as shared
 from data_access.forecasts.reading import FORECAST, Forecast
 
 PAGE: Final = "demand"
@@ -49,7 +49,7 @@ _BACK_TEST_COLUMNS: Final[dict[str, Any]] = {
 
 def arrive(run: Forecast) -> None:
     """On arriving by a link: take ids for what they are called, and say what is not there. Call it before anything is drawn."""
-    offered = {"channel": records.names()["channel_id"], "category": _categories(run), "sku": cache.forecast_skus(run)}
+    offered = {"channel": records.names()["channel_id"], "category": _categories(run), "sku": reads.forecast_skus(run)}
     unknown = []
     for parameter, labels in offered.items():
         asked = st.query_params.get(parameter)
@@ -72,7 +72,7 @@ def _categories(run: Forecast) -> dict[str, str]:
 
 def choose(run: Forecast) -> Choice:
     """Draw the choice of a channel, a category and a SKU, each of which is in the address."""
-    skus, categories = cache.forecast_skus(run), _categories(run)
+    skus, categories = reads.forecast_skus(run), _categories(run)
     with st.grid(3, min_column_width=200, gap="small"):
         channel = records.ask_channel(width="stretch")
         place = st.container()  # drawn after the SKU, which sets it aside
@@ -116,7 +116,7 @@ def show(run: Forecast, choice: Choice) -> None:
         st.warning(words.plain(figures.missing(run.nodes, choice, names)), icon=":material/search_off:")
         st.button("Show everything", on_click=reset, key=f"{PAGE}.reset", icon=":material/filter_alt_off:")
         return
-    found, called = cache.node_forecast(run, node), figures.name(choice, names)
+    found, called = reads.node_forecast(run, node), figures.name(choice, names)
     if found.fallback:
         st.warning(f"It could not be forecast and got the average of its last days: {words.plain(found.fallback)}.", icon=":material/help:")
     _figures(found)
@@ -182,9 +182,9 @@ def _picture(found: NodeForecast, choice: Choice, called: str) -> None:
         )
     history = found.history.tail(int(str(span)))
     names = records.names()["channel_id"]
-    promoted = charts.promoted_days(cache.promotions(choice.sku, choice.channel_id), names) if choice.sku else charts.NO_PROMOTIONS
+    promoted = charts.promoted_days(reads.promotions(choice.sku, choice.channel_id), names) if choice.sku else charts.NO_PROMOTIONS
     shown = promoted.filter(pl.col("ds").is_between(history["ds"].min(), found.ahead["ds"].max()))
-    position = dict(cache.channels().select("channel_id", "position").iter_rows()).get(choice.channel_id)
+    position = dict(shared.channels().select("channel_id", "position").iter_rows()).get(choice.channel_id)
     st.plotly_chart(
         charts.forecast(history, found.ahead, shown, position),
         key=f"{PAGE}.picture",
@@ -265,13 +265,13 @@ def _regions(run: Forecast, found: NodeForecast) -> None:
     if found.cells.is_empty():
         return
     with st.expander("By region"):
-        split = figures.by_region(found.cells, cache.forecast_regions(run))
+        split = figures.by_region(found.cells, reads.forecast_regions(run))
         if split["region"].null_count() == split.height:
             st.caption("Orders of the last year name no region, so there is nothing to split it by.")
             return
         shown = split.select(pl.col("region").fill_null("Not told"), pl.col("units").round(1))
         st.caption(
-            f"Expected units of the next {cache.REGION_DAYS} days, split by where orders of the last year were sent: by the shares of each "
+            f"Expected units of the next {reads.REGION_DAYS} days, split by where orders of the last year were sent: by the shares of each "
             "category on each channel. It is a split, not a forecast of each region."
         )
         _table(

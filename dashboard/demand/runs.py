@@ -6,11 +6,12 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
 from dashboard.demand import figures as demand_figures
+from dashboard.demand import reads
 from dashboard.jobs import forecast_start
 from dashboard.settings import settings
 from dashboard.shell import errors, late, links, user, words
+from dashboard.shell import reads as shared
 from data_access.commands.forecasts import RunDraft
 from data_access.forecasts import files
 
@@ -88,7 +89,7 @@ def _progress(run_id: int, was_on: bool) -> None:
     stage, share = files.progress(settings().forecasts_dir, run_id)
     on = is_on(run_id)
     if not on:
-        now = cache.forecast_run(run_id)
+        now = reads.forecast_run(run_id)
         if not now.is_empty() and now["state"][0] != "running":
             share, stage, on = 1.0, "writing", was_on
     if on != was_on:
@@ -127,7 +128,7 @@ def ask(runs: pl.DataFrame) -> RunDraft | None:
         if is_left and st.button("Start it again", type="primary", icon=":material/resume:", disabled=not may, key="demand.resume"):
             draft = RunDraft(*running.select("last_on", "horizon", "seed").row(0))
         if st.button("Start a forecast", icon=":material/play_arrow:", disabled=not may or on, key="demand.start"):
-            draft = forecast_start.next_draft(cache.engine())
+            draft = forecast_start.next_draft(shared.engine())
     if not runs.is_empty():
         _table(runs, on)
     return draft

@@ -7,10 +7,11 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import downloads, late, words
+from dashboard.shell import chosen, downloads, late, words
 from data_access.domain.matching import suggestions
 
 LISTINGS_SHOWN: Final = 20
+TABS: Final = {"listings": "Listings without a SKU", "rows": "Rows", "conflicts": "Conflicts", "parked": "Waiting events"}
 _TIME: Final = "YYYY-MM-DD HH:mm:ss"
 _WAITS: Final = {
     "listing": "a SKU for the listing {}",
@@ -27,7 +28,7 @@ _WAITS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Mapping:
+class ListingChoice:
     """A person said which SKU a listing sells. `version`: of the listing as it was shown."""
 
     channel_id: str
@@ -69,7 +70,7 @@ def together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def listings(rows: pl.DataFrame, products: pl.DataFrame, names: dict[str, str], can_change: bool) -> Mapping | None:
+def listings(rows: pl.DataFrame, products: pl.DataFrame, names: dict[str, str], can_change: bool) -> ListingChoice | None:
     """Draw `queries.inbox.LISTINGS` with the likeliest SKUs, as buttons if they may be chosen.
 
     Args:
@@ -90,45 +91,45 @@ def listings(rows: pl.DataFrame, products: pl.DataFrame, names: dict[str, str], 
     return decided
 
 
-def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str], can_change: bool) -> Mapping | None:
+def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str], can_change: bool) -> ListingChoice | None:
     key = f"inbox.{row['channel_id']}.{row['external_sku']}"
-    chosen = ""
+    sku = ""
     with st.container(border=True, gap="xsmall"):
         title = f" · {row['title']}" if row["title"] else ""
         st.markdown(f"**{words.plain(row['external_sku'])}** on {words.plain(names.get(row['channel_id'], row['channel_id']) + title)}")
         waiting = [words.counted(row[f"{what}s_waiting"], what) for what in ("row", "event") if row[f"{what}s_waiting"]]
         st.caption(f"Waiting for it: {' and '.join(waiting) or 'nothing yet'}")
-        told = {option["sku"]: f"{words.plain(option['sku'])} · {words.plain(option['name'])}" for option in likely.iter_rows(named=True)}
+        labels = {option["sku"]: f"{words.plain(option['sku'])} · {words.plain(option['name'])}" for option in likely.iter_rows(named=True)}
         if not can_change:
-            st.caption(f"Likely: {', '.join(told.values())}" if told else "No SKU of the catalogue resembles it.")
+            st.caption(f"Likely: {', '.join(labels.values())}" if labels else "No SKU of the catalogue resembles it.")
             return None
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
             for option in likely.iter_rows(named=True):
-                label = f"Map to {told[option['sku']]}"
+                label = f"Map to {labels[option['sku']]}"
                 if st.button(label, key=f"{key}.{option['sku']}", type="primary" if option["score"] == 1 else "secondary"):
-                    chosen = option["sku"]
+                    sku = option["sku"]
             with st.popover("Another SKU"), st.form(f"{key}.form", border=False):
                 typed = st.text_input("SKU", key=f"{key}.typed", placeholder="As in your catalogue")
                 if st.form_submit_button("Map") and typed.strip():
-                    chosen = typed.strip()
-    return Mapping(row["channel_id"], row["external_sku"], chosen, row["version"]) if chosen else None
+                    sku = typed.strip()
+    return ListingChoice(row["channel_id"], row["external_sku"], sku, row["version"]) if sku else None
 
 
 def items(rows: pl.DataFrame, key: str, can_change: bool, can_retry: bool) -> Decision | None:
     """Draw `queries.inbox.ITEMS`, several selectable; who `can_change` may dismiss them and, where `can_retry`, mend and retry them."""
-    chosen = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that could not be taken in")
+    ids = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that could not be taken in")
     downloads.buttons(rows, f"inbox-{key}", key)
-    picked = rows.filter(pl.col("id").is_in(chosen))
+    picked = rows.filter(pl.col("id").is_in(ids))
     decided: Decision | None = None
     if can_change and can_retry:
-        wanted, what = (chosen, "chosen") if chosen else (rows["id"].to_list(), "shown")
+        wanted, what = (ids, "chosen") if ids else (rows["id"].to_list(), "shown")
         if st.button(f"Retry the {len(wanted)} {what}", key=f"{key}.retry", icon=":material/replay:"):
             decided = Decision("retry", tuple(wanted))
         if picked.height == 1:
             decided = _mending(picked.row(0, named=True), key) or decided
     elif picked.height == 1:
         st.code(picked["mended"][0] or picked["content"][0], language=None, wrap_lines=True)
-    return (_dismissing(chosen, key) if can_change else None) or decided
+    return (_dismissing(ids, key) if can_change else None) or decided
 
 
 def _mending(item: dict[str, Any], key: str) -> Decision | None:
@@ -157,9 +158,9 @@ def parked(rows: pl.DataFrame, key: str, can_change: bool) -> Decision | None:
         pl.col("occurred_at", "received_at").dt.replace_time_zone(None),
         "payload",
     )
-    chosen = _selectable(shown, rows["id"].to_list(), key, "Events that wait for something")
+    ids = _selectable(shown, rows["id"].to_list(), key, "Events that wait for something")
     downloads.buttons(rows, "inbox-waiting", key)
-    return _dismissing(chosen, key) if can_change else None
+    return _dismissing(ids, key) if can_change else None
 
 
 def waits_for(key: str) -> str:
@@ -168,15 +169,15 @@ def waits_for(key: str) -> str:
     return _WAITS.get(kind, "{}").format(rest.replace(":", " "))
 
 
-def _dismissing(chosen: Sequence[int], key: str) -> Decision | None:
+def _dismissing(ids: Sequence[int], key: str) -> Decision | None:
     """A reason and a button, for what is chosen."""
-    if not chosen:
+    if not ids:
         st.caption("Choose rows to act on them.")
         return None
     with st.form(f"{key}.dismiss", clear_on_submit=True):
         why = st.text_input("Reason", key=f"{key}.why", placeholder="Why it shall not be taken in; kept in the audit")
-        if st.form_submit_button(f"Dismiss {words.counted(len(chosen), 'item')}"):
-            return Decision("dismiss", tuple(chosen), why=why)
+        if st.form_submit_button(f"Dismiss {words.counted(len(ids), 'item')}"):
+            return Decision("dismiss", tuple(ids), why=why)
     return None
 
 
@@ -197,19 +198,16 @@ def _selectable(shown: pl.DataFrame, ids: list[int], key: str, alt: str) -> list
 
     @late.ignored
     def clicked() -> None:
-        selection = st.session_state[grid]["selection"]
-        if selection["cells"]:  # a click beside the box: that row too, or no longer
-            one = ids[selection["cells"][0][0]]
+        rows, is_cell = chosen.clicked(grid)
+        if is_cell:  # a click beside the box: that row too, or no longer
+            one = ids[rows[0]]
             before = st.session_state.get(memory, [])
             st.session_state[memory] = [other for other in before if other != one] if one in before else [*before, one]
         else:
-            st.session_state[memory] = [ids[at] for at in selection["rows"]]
+            st.session_state[memory] = [ids[at] for at in rows]
 
-    chosen = [one for one in ids if one in set(st.session_state.get(memory, []))]
-    positions = [at for at, one in enumerate(ids) if one in set(chosen)]
-    state = st.session_state.get(grid, {}).get("selection", {})
-    if state.get("rows", []) != positions or state.get("cells"):
-        st.session_state[grid] = {"selection": {"rows": positions, "columns": [], "cells": []}}
+    picked = [one for one in ids if one in set(st.session_state.get(memory, []))]
+    chosen.select(grid, [at for at, one in enumerate(ids) if one in set(picked)])
     st.dataframe(
         shown,
         key=grid,
@@ -220,7 +218,7 @@ def _selectable(shown: pl.DataFrame, ids: list[int], key: str, alt: str) -> list
         column_config=_COLUMNS,
         alt=alt,
     )
-    return chosen
+    return picked
 
 
 _COLUMNS: Final[dict[str, Any]] = {

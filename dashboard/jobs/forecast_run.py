@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 from sqlalchemy.engine import Engine
 
-from data_access.commands.forecasts import RunTold, fail, finish
+from data_access.commands.forecasts import RunSummary, fail, finish
 from data_access.errors import InvalidInput, OnHandError, StoreUnavailable
 from data_access.forecasts.files import AHEAD, LEARNED, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
 from data_access.mirror.scan import Mirror
@@ -78,7 +78,7 @@ def make(
     run_id: int,
     progress: Progress = lambda _done, _total: None,
     effort: Effort = FULL,
-) -> RunTold:
+) -> RunSummary:
     """Make a run that was begun, or go on with it.
 
     Raises:
@@ -116,7 +116,7 @@ def _make(
     seed: int,
     told: Told,
     effort: Effort,
-) -> RunTold:
+) -> RunSummary:
     if not folder.has("history.json"):
         _put_history(engine, mirror_dir, folder, last, horizon, told)
     panel = _panel(folder, horizon)
@@ -128,7 +128,7 @@ def _make(
     version = str(folder.told("history.json")["version"])
     start = panel.start.isoformat()
     folder.tell("run.json", {"start": start, "last": last.isoformat(), "horizon": horizon, "part": CHUNK, "learned_by": learned_by})
-    made = RunTold(version, learned_by, reason, len(panel), len(fallbacks))
+    made = RunSummary(version, learned_by, reason, len(panel), len(fallbacks))
     finish(engine, run_id, made)
     folder.drop("mean.*")
     for older in queries.runs(engine).filter((pl.col("state") != "running") & (pl.col("run_id") != run_id))["run_id"]:

@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy.engine import Engine
 
 from dashboard.jobs.forecast_run import last_day
-from dashboard.run import ROOT, child_environment
+from dashboard.processes import ROOT
+from dashboard.run import child_environment
 from dashboard.settings import Settings
 from data_access.commands.forecasts import RunDraft, begin
 from data_access.errors import OnHandError

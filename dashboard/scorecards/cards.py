@@ -5,8 +5,8 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import downloads, records, said, words
+from dashboard.scorecards import names
+from dashboard.shell import downloads, reads, records, said, words
 from data_access.domain.scorecards.card import CARD_STATES
 from data_access.domain.scorecards.registry import Metric
 
@@ -33,27 +33,12 @@ _COLUMNS: Final[dict[str, Any]] = {
 }
 
 
-def key_of(channel_id: str, metric_id: str) -> str:
-    """What tells a metric of a channel."""
-    return f"{channel_id}:{metric_id}"
-
-
-def labels() -> dict[str, str]:
-    """What each metric of each channel is called, by its key: "Amazon · Late shipment rate, 10 days"."""
-    names = records.names()["channel_id"]
-    return {
-        key_of(channel_id, metric.id): f"{names.get(channel_id, channel_id)} · {metric.name}, {metric.window.words}"
-        for channel_id, metrics in cache.channel_metrics().items()
-        for metric in metrics
-    }
-
-
 def arrive() -> None:
     """On arriving by a link: say so if the metric that it asks for is not there. Call it before anything is drawn."""
     asked = st.query_params.get(METRIC)
     if asked is None or METRIC in st.session_state:
         return
-    known = labels()
+    known = names.labels()
     if asked in known:
         st.session_state[METRIC] = asked
     elif asked not in known.values():
@@ -62,7 +47,7 @@ def arrive() -> None:
 
 def progress() -> None:
     """Say what is missing of history, if anything is, and as of when it is."""
-    state = cache.ready_history()
+    state = reads.ready_history()
     if state.problem:
         st.warning(f"{state.problem} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
     if state.counted is not None:
@@ -73,7 +58,7 @@ def progress() -> None:
 
 @st.fragment(run_every=1.0)
 def _first_reading() -> None:
-    st.progress(cache.history_state().share or 0.0, "History is being read for the first time; this page goes on by itself.")
+    st.progress(reads.latest_history().share or 0.0, "History is being read for the first time; this page goes on by itself.")
 
 
 def summary(cards: pl.DataFrame) -> None:
@@ -86,12 +71,12 @@ def summary(cards: pl.DataFrame) -> None:
 
 def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     """Draw the metrics at a glance, and the choice of one."""
-    names = records.names()["channel_id"]
+    channels = records.names()["channel_id"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         channel = records.ask_channel()
     rows = cards if channel is None else cards.filter(pl.col("channel_id") == channel)
     shown = rows.select(
-        channel=pl.col("channel_id").replace(names),
+        channel=pl.col("channel_id").replace(channels),
         metric=pl.format("{}, {}", "name", "window"),
         state=pl.col("state").cast(pl.String).replace(STATES),
         value=(pl.col("value") * 100).round(4),
@@ -112,10 +97,10 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
         theirs=(pl.col("theirs") * 100).round(4),
         difference=(pl.col("difference") * 100).round(4),
     )
-    ids = [key_of(*one) for one in rows.select("channel_id", "metric_id").iter_rows()]
+    ids = [names.key_of(*one) for one in rows.select("channel_id", "metric_id").iter_rows()]
     records.clickable(shown, ids, METRIC, "scorecards-grid", _COLUMNS, "Metrics: choose a row to see its orders")
     downloads.buttons(shown.drop("trend"), "scorecards", "scorecards")
-    called = labels()
+    called = names.labels()
     if st.session_state.get(METRIC) not in (None, *called):
         st.session_state[METRIC] = None
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -134,7 +119,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     if key is None:
         return None
     channel_id, _, metric_id = key.partition(":")
-    found = next((one for one in cache.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
+    found = next((one for one in reads.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
     return None if found is None else (channel_id, found)
 
 

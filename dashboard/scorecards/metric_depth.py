@@ -5,10 +5,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.cache import Depth
-from dashboard.scorecards import charts
+from dashboard.scorecards import charts, reads
+from dashboard.scorecards.reads import Depth
 from dashboard.shell import downloads, records, words
+from dashboard.shell import reads as shared
 from data_access.domain.scorecards.headroom import headroom
 from data_access.domain.scorecards.registry import Metric
 from data_access.mirror.depth import by_cause
@@ -66,7 +66,7 @@ def show(channel_id: str, metric: Metric, cards: pl.DataFrame) -> None:
     st.caption(_meaning(metric))
     if not metric.on:
         st.info(f"Not judged: {metric.off_because} A manager can switch it on below.", icon=":material/help:")
-    depth = cache.depth(channel_id, metric.id)
+    depth = reads.depth(channel_id, metric.id)
     if depth is None:
         card = cards.filter((pl.col("channel_id") == channel_id) & (pl.col("metric_id") == metric.id))
         told = "" if card.is_empty() or card["theirs"][0] is None else f" It says {card['theirs'][0]:.2%} as of {card['theirs_on'][0]}."
@@ -99,7 +99,7 @@ def _meaning(metric: Metric) -> str:
 
 
 def _position(channel_id: str) -> int:
-    found = cache.channels().filter(pl.col("channel_id") == channel_id)
+    found = shared.channels().filter(pl.col("channel_id") == channel_id)
     return 1 if found.is_empty() else int(found["position"][0])
 
 
@@ -227,7 +227,7 @@ def _named(sides: pl.DataFrame) -> pl.DataFrame:
 
 
 def _order(found: pl.DataFrame) -> None:
-    lines, shipments = cache.order(int(found["order_id"][0]), found["placed_at"][0])
+    lines, shipments = reads.order(int(found["order_id"][0]), found["placed_at"][0])
     for row in found.iter_rows(named=True):
         package = f", package {row['shipment_ref']}" if row["shipment_ref"] else ""
         reason = f": {row['reason']}" if row["reason"] else ""

@@ -11,14 +11,16 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import errors, records, said, user
+from dashboard.scorecards import reads
+from dashboard.shell import reads as shared
+from dashboard.shell import records, user
+from dashboard.shell.act import act
 from data_access.commands import scorecards as commands
 from data_access.commands.scorecards import FigureDraft, SettingDraft
 from data_access.domain.scorecards.days import zones
 from data_access.domain.scorecards.rates import today
 from data_access.domain.scorecards.registry import OWN, Metric
-from data_access.errors import ChangedMeanwhile, OnHandError, Refused
+from data_access.errors import ChangedMeanwhile, Refused
 
 _SAVED: Final = "Saved. The scorecards follow."
 _SETTING: Final = "setting"
@@ -38,8 +40,8 @@ class _Place:
 
     def seen(self, form: str, versions: dict[str, int]) -> dict[str, int]:
         """The versions that the person saw: those of when the form was first drawn in this round, whatever others did since."""
-        found: dict[str, int] = st.session_state.setdefault(self.key(f"{form}.seen"), versions)
-        return found
+        seen: dict[str, int] = st.session_state.setdefault(self.key(f"{form}.seen"), versions)
+        return seen
 
 
 def show(channel_id: str, metric: Metric, can_change: bool, page: str) -> None:
@@ -55,7 +57,7 @@ def show(channel_id: str, metric: Metric, can_change: bool, page: str) -> None:
 
 def _setting(place: _Place, can_change: bool) -> None:
     metric = place.metric
-    stored = _stored(cache.metric_settings(), place)
+    stored = _stored(reads.metric_settings(), place)
     seen = place.seen("setting", {} if stored is None else {_SETTING: stored["version"]})
     with st.form(place.key("setting"), enter_to_submit=False):
         st.markdown("**How this channel is judged by it**")
@@ -70,15 +72,15 @@ def _setting(place: _Place, can_change: bool) -> None:
         _refusals(place, "setting")
         if st.form_submit_button("Save", icon=":material/save:", disabled=not can_change):
             draft = SettingDraft(place.channel_id, metric.id, is_on, _share(text) if text.strip() else None)
-            save = partial(commands.set_metric, cache.engine(), draft, why, user.current(), seen.get(_SETTING))
+            save = partial(commands.set_metric, shared.engine(), draft, why, user.current(), seen.get(_SETTING))
             _carry_out(place, "setting", save, _SETTING)
     _changes(place, "metric_setting", None if stored is None else stored["setting_id"], can_change)
 
 
 def _figure(place: _Place, can_change: bool) -> None:
     metric = place.metric
-    rows = cache.recorded_figures().filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == metric.id))
-    counted = cache.ready_history().counted
+    rows = shared.recorded_figures().filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == metric.id))
+    counted = shared.ready_history().counted
     day = today(datetime.now(UTC), None if counted is None else zones(counted.channels).get(place.channel_id))
     is_rate = metric.measure == "rate"
     seen = place.seen("figure", {str(on): version for on, version in rows.select("day", "version").iter_rows()})
@@ -92,7 +94,7 @@ def _figure(place: _Place, can_change: bool) -> None:
         _refusals(place, "figure")
         if st.form_submit_button("Record", icon=":material/edit_note:", disabled=not can_change):
             draft = FigureDraft(place.channel_id, metric.id, on, _share(text) if is_rate else text.strip(), note)
-            record = partial(commands.record_figure, cache.engine(), draft, day, user.current(), seen.get(str(on)))
+            record = partial(commands.record_figure, shared.engine(), draft, day, user.current(), seen.get(str(on)))
             _carry_out(place, "figure", record, str(on))
     if not rows.is_empty():
         unit = 100 if is_rate else 1
@@ -110,8 +112,8 @@ def _figure(place: _Place, can_change: bool) -> None:
 
 
 def _stored(rows: pl.DataFrame, place: _Place) -> dict[str, Any] | None:
-    found = rows.filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == place.metric.id))
-    return None if found.is_empty() else found.row(0, named=True)
+    stored = rows.filter((pl.col("channel_id") == place.channel_id) & (pl.col("metric_id") == place.metric.id))
+    return None if stored.is_empty() else stored.row(0, named=True)
 
 
 def _percent(share: object) -> str:
@@ -128,24 +130,29 @@ def _share(text: str) -> str:
 
 
 def _carry_out(place: _Place, form: str, command: Callable[[], object], thing: str = "") -> None:
-    """Run a command and draw the page anew. `thing`: whose version the person has seen, once told that another changed it."""
-    with errors.caught():
-        try:
-            command()
-            st.session_state[f"{place.page}.round"] = place.round + 1
-            said.keep(place.page, _SAVED)
-        except Refused as refused:
-            st.session_state[place.key(f"{form}.refused")] = list(refused.problems[0].values())
-        except ChangedMeanwhile as changed:
-            st.session_state.pop(place.key(f"{form}.refused"), None)
-            versions = {thing: changed.version} if changed.version is not None else {}
-            known = {one: version for one, version in place.seen(form, {}).items() if one != thing}
-            st.session_state[place.key(f"{form}.seen")] = known | versions
-            now = _in_words(json.dumps(dict(changed.now), default=str)) if changed.now else "gone"
-            said.keep(place.page, f"{changed} It is now: {now}. What you typed is kept: save again to save it over that.", is_warning=True)
-        except OnHandError as error:
-            said.keep(place.page, str(error), is_warning=True)
-        st.rerun()
+    """Run a command and draw the page again. `thing`: whose version the person has seen, once told that another changed it."""
+    refusals = place.key(f"{form}.refused")
+
+    def run() -> str:
+        command()
+        return _SAVED
+
+    def saved() -> None:
+        st.session_state[f"{place.page}.round"] = place.round + 1
+
+    def refused(refusal: Refused) -> bool:
+        st.session_state[refusals] = list(refusal.problems[0].values())
+        return True
+
+    def conflict(changed: ChangedMeanwhile) -> str:
+        st.session_state.pop(refusals, None)
+        versions = {thing: changed.version} if changed.version is not None else {}
+        known = {one: version for one, version in place.seen(form, {}).items() if one != thing}
+        st.session_state[place.key(f"{form}.seen")] = known | versions
+        now = _in_words(json.dumps(dict(changed.now), default=str)) if changed.now else "gone"
+        return f"{changed} It is now: {now}. What you typed is kept: save again to overwrite that."
+
+    act(place.page, run, saved=saved, refused=refused, conflict=conflict)
 
 
 def _refusals(place: _Place, form: str) -> None:
@@ -158,9 +165,9 @@ def _changes(place: _Place, entity: str, thing_id: object, can_change: bool) -> 
         return
     what = "setting" if entity == "metric_setting" else "figure"
     button = place.key(f"{what}.undo") if can_change else None
-    audit_id = records.changes(cache.history(entity, int(str(thing_id))), what, _in_words, button)
+    audit_id = records.changes(shared.history(entity, int(str(thing_id))), what, _in_words, button)
     if audit_id is not None:
-        _carry_out(place, what, lambda: commands.undo(cache.engine(), entity, audit_id, user.current()))
+        _carry_out(place, what, lambda: commands.undo(shared.engine(), entity, audit_id, user.current()))
 
 
 def _in_words(text: str | None) -> str:

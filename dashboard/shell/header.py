@@ -1,19 +1,19 @@
 """The head of every page: its question, the demo label, the age of each channel's data, and the pulse that keeps the page live."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import empty, errors, late, links, style, words
+from dashboard.shell import empty, errors, late, links, reads, style, words
 
 PULSE_SECONDS: Final = 0.5  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
 _SEEN: Final = "header.seen"
 _PAGE: Final = "header.page"
 
-Snapshot = tuple[tuple[int, ...], bool]
+Seen = tuple[tuple[int, ...], bool]
 
 
 def show(question: str, watches: tuple[str, ...]) -> None:
@@ -22,10 +22,11 @@ def show(question: str, watches: tuple[str, ...]) -> None:
     Ends the page here, with what to do next, if the store cannot be used.
     """
     _arrive(question)
-    st.session_state[_SEEN] = _snapshot(watches)
+    reads.take_moment()
+    st.session_state[_SEEN] = _seen(reads.versions(), watches)
     st.title(question, anchor=False)
     _pulse(watches)
-    info = cache.store_info()
+    info = reads.store_info()
     if info.sentence:
         empty.unusable(info.sentence)
         st.stop()
@@ -40,21 +41,20 @@ def _arrive(question: str) -> None:
             st.session_state.pop(key, None)
 
 
-def _snapshot(watches: tuple[str, ...]) -> Snapshot:
-    versions = cache.versions()
-    return tuple(versions.get(topic, 0) for topic in watches), cache.health().is_ok
+def _seen(versions: Mapping[str, int], watches: tuple[str, ...]) -> Seen:
+    return tuple(versions.get(topic, 0) for topic in watches), reads.health().is_ok
 
 
 @st.fragment(run_every=PULSE_SECONDS)
 @errors.guarded
 def _pulse(watches: tuple[str, ...]) -> None:
     late.restore(links.PARAMETERS)
-    health = cache.health()
-    st.html(head_html(cache.freshness(), is_demo=cache.store_info().kind == "demo"))
+    health = reads.health()
+    st.html(head_html(reads.latest_freshness(), is_demo=reads.store_info().kind == "demo"))
     if not health.is_ok:
         since = f" These figures are as of {words.moment(health.since)} UTC." if health.since else ""
         st.warning(f"{health.sentence}{since} The page goes on by itself when the database is back.", icon=":material/cloud_off:")
-    if _snapshot(watches) != st.session_state.get(_SEEN) and late.may_run_again():
+    if _seen(reads.latest_versions(), watches) != st.session_state.get(_SEEN) and late.may_run_again():
         st.rerun()
 
 
@@ -67,8 +67,8 @@ def head_html(freshness: pl.DataFrame, is_demo: bool) -> str:
 
 
 def _channel_html(row: dict[str, Any]) -> str:
-    dot, told = style.dot(row["position"]), words.age(row["age_seconds"])
+    dot, age = style.dot(row["position"]), words.age(row["age_seconds"])
     name = escape(str(row["name"]))
     if row["is_stale"]:
-        return f'<li>{dot}{name} <span class="oh-stale">⚠ stale, {told}</span></li>'
-    return f"<li>{dot}{name} <b>{told}</b></li>"
+        return f'<li>{dot}{name} <span class="oh-stale">⚠ stale, {age}</span></li>'
+    return f"<li>{dot}{name} <b>{age}</b></li>"

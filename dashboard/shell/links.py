@@ -24,14 +24,23 @@ BUFFERS: Final = PageInfo(str(_FOLDER / "buffers.py"), "buffers", "Buffers")
 INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox")
 SCORECARDS: Final = PageInfo(str(_FOLDER / "scorecards.py"), "scorecards", "Scorecards")
 DEMAND: Final = PageInfo(str(_FOLDER / "demand.py"), "demand", "Demand")
-PAGES: Final = (OVERVIEW, STOCK, DEMAND, BUFFERS, SCORECARDS, INBOX)  # in the order of the navigation; the first is where the app opens
+JOBS: Final = PageInfo(str(_FOLDER / "jobs.py"), "jobs", "Jobs")
+PAGES: Final = (
+    OVERVIEW,
+    STOCK,
+    DEMAND,
+    BUFFERS,
+    SCORECARDS,
+    INBOX,
+    JOBS,
+)  # as the navigation has them; the app opens at the first
 
 # Every parameter that a widget is bound to (its key), on whatever page.
 PARAMETERS: Final = (
     *("channel", "location", "category", "q", "state", "sort", "order", "rows", "page", "sku", "tab", "find"),
     *("rule", "view", "reservation", "listed", "listing", "days", "target"),
     *("metric", "side", "cause", "order_ref"),
-    "span",
+    *("span", "job"),
 )
 
 Query = Mapping[str, str | Sequence[str]]

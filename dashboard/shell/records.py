@@ -6,8 +6,7 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import late, words
+from dashboard.shell import chosen, late, reads, words
 
 ACTIONS: Final = {
     "add": "added",
@@ -22,15 +21,15 @@ ACTIONS: Final = {
 def names() -> dict[str, dict[str, str]]:
     """Names of channels and locations by id."""
     return {
-        "channel_id": dict(cache.channels().select("channel_id", "name").iter_rows()),
-        "location_id": dict(cache.locations().select("location_id", "name").iter_rows()),
+        "channel_id": dict(reads.channels().select("channel_id", "name").iter_rows()),
+        "location_id": dict(reads.locations().select("location_id", "name").iter_rows()),
     }
 
 
 def ask_channel(placeholder: str = "All channels", key: str = "channel", width: int | Literal["stretch"] = 220) -> str | None:
     """Draw the choice of a channel, which is in the address; None for none."""
     named = names()["channel_id"]
-    chosen: str | None = st.selectbox(
+    channel: str | None = st.selectbox(
         "Channel",
         list(named),
         index=None,
@@ -40,16 +39,13 @@ def ask_channel(placeholder: str = "All channels", key: str = "channel", width: 
         placeholder=placeholder,
         width=width,
     )
-    return chosen
+    return channel
 
 
 def clickable(shown: pl.DataFrame, ids: list[str], choice: str, key: str, columns: dict[str, Any], alt: str) -> None:
     """Draw rows; a click anywhere in one puts its id into the session's `choice`, whose row is the one selected."""
-    chosen = st.session_state.get(choice)
-    position = [ids.index(chosen)] if chosen in ids else []
-    state = dict(st.session_state.get(key, {}).get("selection", {}))
-    if state.get("rows", []) != position or state.get("cells"):
-        st.session_state[key] = {"selection": {"rows": position, "columns": [], "cells": []}}
+    one = st.session_state.get(choice)
+    chosen.select(key, [ids.index(one)] if one in ids else [])
     st.dataframe(
         shown,
         key=key,
@@ -65,17 +61,16 @@ def clickable(shown: pl.DataFrame, ids: list[str], choice: str, key: str, column
 @late.ignored
 def _clicked(ids: list[str], choice: str, key: str) -> None:
     """Open what was clicked. Nothing selected changes nothing: the browser also says so late, when another is open already."""
-    selection = st.session_state[key]["selection"]
-    rows = [cell[0] for cell in selection["cells"]] or list(selection["rows"])
+    rows, _ = chosen.clicked(key)
     if rows and rows[0] < len(ids):
         st.session_state[choice] = ids[rows[0]]
 
 
-def differing(sentence: str, told: dict[str, tuple[str, str, str]], what: str, key: str) -> None:
-    """Say that something was changed meanwhile. `told`: by `what` each line is about, what was seen, what is so now, what is typed."""
+def differing(sentence: str, lines: dict[str, tuple[str, str, str]], what: str, key: str) -> None:
+    """Say that something was changed meanwhile. `lines`: by `what` each line is about, what was seen, what is so now, what is typed."""
     st.warning(sentence, icon=":material/sync_problem:")
     st.container(key=key).dataframe(
-        pl.DataFrame([{what: name, "When you opened it": seen, "Now": now, "Yours": typed} for name, (seen, now, typed) in told.items()]),
+        pl.DataFrame([{what: name, "When you opened it": seen, "Now": now, "Yours": typed} for name, (seen, now, typed) in lines.items()]),
         hide_index=True,
         alt="What was changed meanwhile, line by line",
     )

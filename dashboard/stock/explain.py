@@ -6,11 +6,10 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.buffers import rules as buffers
-from dashboard.shell import links, records, words
-from dashboard.stock import charts, tables
-from data_access.domain.buffer_rules import amount_in_words
+from dashboard.shell import links, records, scripts, words
+from dashboard.shell import reads as shared
+from dashboard.stock import charts, reads, tables
+from data_access.domain.buffer_rules import amount_in_words, covers
 from data_access.queries.stock import StockFilter
 
 STEP: Final = 50
@@ -60,11 +59,6 @@ _PURCHASE_COLUMNS: Final[dict[str, Any]] = {
     "received_quantity": st.column_config.NumberColumn("Received (units)", format="localized"),
     "on_order": st.column_config.NumberColumn("On order (units)", format="localized"),
 }
-_SCROLL: Final = """<script>
-const where = document.querySelector('.st-key-explain');
-if (where && where.getBoundingClientRect().top > window.innerHeight - 260)
-  where.scrollIntoView({block: 'start', behavior: 'instant'});
-</script>"""
 
 
 def ask() -> str:
@@ -88,7 +82,7 @@ def show(typed: str, channel_id: str | None) -> None:
         return
     _explain(product, channel_id)
     if st.session_state.get(_LAST) != typed:  # chosen just now: bring it into view; live redraws leave the page where it is
-        st.html(_SCROLL, unsafe_allow_javascript=True)
+        st.html(scripts.element(scripts.SHOW_EXPLANATION), unsafe_allow_javascript=True)
     st.session_state[_LAST] = typed
 
 
@@ -99,7 +93,7 @@ def forget() -> None:
 
 def _product(typed: str) -> dict[str, Any] | None:
     """The SKU as the table of all stock knows it; capitals do not matter where no SKU is written so."""
-    everything = cache.stock_table(StockFilter())
+    everything = shared.stock_table(StockFilter())
     found = everything.filter(pl.col("sku") == typed)
     if found.is_empty():
         found = everything.filter(pl.col("sku").str.to_lowercase() == typed.lower())
@@ -117,9 +111,9 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     )
     if product["is_assumed"]:
         st.info("These figures rest on an assumed opening stock: count the SKU to replace it.", icon=":material/help:")
-    channels = {row["channel_id"]: row for row in cache.channels().iter_rows(named=True)}
+    channels = {row["channel_id"]: row for row in shared.channels().iter_rows(named=True)}
     owed = _owed(sku, {one: row["name"] for one, row in channels.items()})
-    rows = _by_position(cache.availability(sku), channels)
+    rows = _by_position(shared.availability(sku), channels)
     if rows.is_empty():
         st.caption("No channel sells this SKU: it has no listing.")
     else:
@@ -139,7 +133,7 @@ def _explain(product: dict[str, Any], channel_id: str | None) -> None:
 
 def _owed(sku: str, names: dict[str, str]) -> list[str]:
     """Say which channels sold units that are not there; the channels, the one that is owed most first."""
-    lines = cache.open_lines(sku).filter(pl.col("kind") == "backordered")
+    lines = shared.open_lines(sku).filter(pl.col("kind") == "backordered")
     each = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
     if not each.is_empty():
         told = ", ".join(f"{words.units(units)} on {words.plain(names.get(one, one))}" for one, units in each.iter_rows())
@@ -183,7 +177,7 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
         key=f"explain.channel.{sku}.{asked}",
         required=True,
     )
-    frame = cache.waterfall(sku).filter(pl.col("channel_id") == chosen)
+    frame = reads.waterfall(sku).filter(pl.col("channel_id") == chosen)
     figures = rows.row(by_predicate=pl.col("channel_id") == chosen, named=True)
     name, left = channels[chosen]["name"], figures["available_to_sell"]
     st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**: {words.rule(figures['binding_rule'], figures['binding_component'])}.")
@@ -201,11 +195,11 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
 
 def _winning_rule(rule_id: int | None) -> None:
     """Say which of the buffer rules that cover the SKU on the channel counts, with a link to it."""
-    found = cache.rules().filter(pl.col("rule_id") == rule_id)
+    found = shared.rules().filter(pl.col("rule_id") == rule_id)
     if found.is_empty():
         return
     rule = found.row(0, named=True)
-    told = f"{buffers.covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
+    told = f"{covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
     st.page_link(
         links.BUFFERS.path, label=f"Buffer rule: {words.plain(told)}", icon=":material/shield:", query_params={"rule": str(rule_id)}
     )
@@ -221,11 +215,11 @@ def _movements(product: dict[str, Any]) -> None:
     sku = product["sku"]
     if product["is_kit"]:
         st.caption("A kit has no stock of its own: its components do. These decide how many kits there are:")
-        for part in cache.availability(sku)["binding_component"].drop_nulls().unique().sort():
+        for part in shared.availability(sku)["binding_component"].drop_nulls().unique().sort():
             st.button(f"Explain {words.plain(part)}", key=f"explain.part.{part}", on_click=tables.choose, args=(part,))
         return
-    levels = cache.levels(sku)
-    names = {row["location_id"]: row["name"] for row in cache.locations().iter_rows(named=True)}
+    levels = shared.levels(sku)
+    names = {row["location_id"]: row["name"] for row in shared.locations().iter_rows(named=True)}
     where = st.selectbox(
         "Location",
         levels["location_id"].to_list(),
@@ -237,7 +231,7 @@ def _movements(product: dict[str, Any]) -> None:
     )
     on_hand = int((levels if where is None else levels.filter(pl.col("location_id") == where))["on_hand"].sum())
     limit = st.session_state.get(f"explain.{sku}.limit", STEP)
-    rows = cache.ledger(sku, where, limit, 0)
+    rows = reads.ledger(sku, where, limit, 0)
     st.markdown(f"**On hand {words.counted(on_hand, 'unit')}**: {_sum_note(on_hand, rows, limit)}")
     st.container(key="explain-ledger").dataframe(
         movements(rows, on_hand, names),
@@ -270,7 +264,7 @@ def movements(rows: pl.DataFrame, on_hand: int, names: dict[str, str]) -> pl.Dat
 
 
 def _open_lines(product: dict[str, Any], names: dict[str, str]) -> None:
-    rows = cache.open_lines(product["sku"])
+    rows = shared.open_lines(product["sku"])
     allocated, backordered = (int(rows.filter(pl.col("kind") == kind)["units"].sum()) for kind in ("allocated", "backordered"))
     st.markdown(f"**Allocated {words.counted(allocated, 'unit')}, backordered {words.counted(backordered, 'unit')}**, oldest first:")
     if rows.is_empty():
@@ -294,7 +288,7 @@ def _purchase_lines(product: dict[str, Any]) -> None:
     if product["is_kit"]:
         st.caption("A kit is not ordered: its components are.")
         return
-    rows = cache.purchase_lines(product["sku"])
+    rows = reads.purchase_lines(product["sku"])
     st.markdown(f"**On order {words.counted(int(rows['on_order'].sum()), 'unit')}**, the soonest first:")
     if rows.is_empty():
         st.caption("Nothing is on order.")

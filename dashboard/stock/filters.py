@@ -1,19 +1,16 @@
 """The filters of live stock, each bound to the address: any view is a link.
 
 The key of a widget is the name of its parameter in the address, so these keys have no page prefix. The address holds what
-people read (`?channel=Web+shop&state=Out`); ids are taken too, by `expanded`.
+people read (`?channel=Web+shop&state=Out`); ids are taken too, by `options.expanded`.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import words
-from data_access.queries.stock import STATES, StockFilter
+from dashboard.shell import options
+from dashboard.shell.options import Options
+from data_access.queries.stock import StockFilter
 
 KEYS: Final = ("channel", "location", "category", "q", "state")
 SORTS: Final = {
@@ -29,61 +26,13 @@ SORTS: Final = {
     "on_order": "On order",
     "days_of_cover": "Days of cover",
 }
-TABS: Final = {"listings": "Listings without a SKU", "rows": "Rows", "conflicts": "Conflicts", "parked": "Waiting events"}
 ORDERS: Final = ("Highest first", "Lowest first")
 _NOTES: Final = "filters.notes"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What can be chosen: ids with the labels that people and the address see."""
-
-    channel: dict[str, str]
-    location: dict[str, str]
-    category: dict[str, str]
-    state: dict[str, str]
-
-
-def options() -> Options:
-    """What the store offers to choose from."""
-    return Options(
-        channel=_labels(cache.channels(), "channel_id"),
-        location=_labels(cache.locations(), "location_id"),
-        category={name: name for name in cache.categories()},
-        state={state: words.STATE_LABELS[state] for state in STATES},
-    )
-
-
-def _labels(frame: pl.DataFrame, key: str) -> dict[str, str]:
-    """Names by id; where two share a name, the id is added."""
-    shared = frame["name"].is_duplicated().to_list()
-    names = zip(frame[key].to_list(), frame["name"].to_list(), shared, strict=True)
-    return {one: f"{name} ({one})" if twice else name for one, name, twice in names}
-
-
-def expanded(query: Mapping[str, str | Sequence[str]], offered: Options) -> dict[str, list[str]]:
-    """A link's parameters with ids turned into the labels that the widgets bind to; what is unknown stays as it is."""
-    known = {"channel": offered.channel, "location": offered.location, "category": offered.category, "state": offered.state, "tab": TABS}
-    return {
-        name: [known.get(name, {}).get(value, value) for value in ([values] if isinstance(values, str) else values)]
-        for name, values in query.items()
-    }
-
-
-def unknown(query: Mapping[str, Sequence[str]], offered: Options) -> list[str]:
-    """One sentence for each value of the address that this store does not have."""
-    known = {"channel": offered.channel, "location": offered.location, "category": offered.category, "state": offered.state}
-    return [
-        f"The link asks for the {name} “{value}”, which this store does not have: it is left out."
-        for name, labels in known.items()
-        for value in query.get(name, [])
-        if value and value not in labels.values()
-    ]
-
-
 def stock() -> StockFilter:
     """Draw the filters of live stock and give what is chosen."""
-    offered = options()
+    offered = options.offered()
     _note_unknown(offered)
     with st.grid(5, min_column_width=150, gap="small"):
         channel = st.selectbox(
@@ -125,9 +74,9 @@ def reset() -> None:
 
 def _note_unknown(offered: Options) -> None:
     query = {name: st.query_params.get_all(name) for name in KEYS}
-    found = unknown(query, offered)
-    if found:
-        st.session_state[_NOTES] = (found, None)
+    sentences = options.unknown(query, offered)
+    if sentences:
+        st.session_state[_NOTES] = (sentences, None)
 
 
 def _show_notes(where: StockFilter) -> None:

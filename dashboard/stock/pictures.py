@@ -6,9 +6,9 @@ from typing import Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
+from dashboard.shell import reads as shared
 from dashboard.shell import style
-from dashboard.stock import charts
+from dashboard.stock import charts, reads
 from data_access.queries.stock import StockFilter
 
 _SEGMENTS: Final = {
@@ -22,8 +22,8 @@ _SEGMENTS: Final = {
 
 def stock(where: StockFilter, key: str) -> None:
     """Draw where every unit on hand lies, each once."""
-    frame = cache.picture(where)
-    channels = cache.channels()
+    frame = reads.picture(where)
+    channels = shared.channels()
     finding = charts.picture_finding(frame)
     st.markdown(f"**{finding}**")
     positions = dict(zip(channels["channel_id"].to_list(), channels["position"].to_list(), strict=True))

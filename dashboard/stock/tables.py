@@ -11,8 +11,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import cache
-from dashboard.shell import downloads, late, words
+from dashboard.shell import chosen, downloads, late, reads, words
 from dashboard.stock import filters
 from data_access.queries.stock import STATES, StockFilter
 
@@ -48,17 +47,17 @@ class View:
     size: int
 
 
-def stock(where: StockFilter, chosen: str, key: str) -> None:
-    """Draw the table of SKUs with its tools, `chosen` selected in it. `where`: the filters; the table adds its own sorting."""
+def stock(where: StockFilter, sku: str, key: str) -> None:
+    """Draw the table of SKUs with its tools, `sku` selected in it. `where`: the filters; the table adds its own sorting."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         view = _tools(where.channel_id is not None)
     rows = _sorted(where, view)
     grid = st.container()
-    number = _pager(rows, view, bool(chosen), key)
-    shown = _held(rows.slice((number - 1) * view.size, view.size), (where, view, number), chosen, key)
+    number = _pager(rows, view, bool(sku), key)
+    shown = _held(rows.slice((number - 1) * view.size, view.size), (where, view, number), sku, key)
     skus = tuple(shown["sku"].to_list())
     st.session_state[f"{key}.drawn"] = skus
-    _select(key, skus, chosen)
+    chosen.select(f"{key}.grid", [skus.index(sku)] if sku in skus else [])
     grid.dataframe(
         display(shown, with_channel=where.channel_id is not None),
         key=f"{key}.grid",
@@ -79,12 +78,12 @@ def _pager(rows: pl.DataFrame, view: View, is_held: bool, key: str) -> int:
     if st.session_state.get("page", 1) > pages:
         st.session_state["page"] = pages
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        told = st.empty()
+        summary = st.empty()
         downloads.buttons(rows, "live-stock", key)
         number = st.pagination(pages, key="page", bind="query-params", max_visible_pages=5, width=300)
     first, last = (number - 1) * view.size + 1, min(number * view.size, count)
     order = " · the order is kept while a SKU is chosen" if is_held else ""
-    told.caption(f"{words.units(first)} to {words.units(last)} of {words.counted(count, 'SKU')}{order}")
+    summary.caption(f"{words.units(first)} to {words.units(last)} of {words.counted(count, 'SKU')}{order}")
     return number
 
 
@@ -100,31 +99,23 @@ def _tools(with_channel: bool) -> View:
 
 def _sorted(where: StockFilter, view: View) -> pl.DataFrame:
     if view.sort != "urgency":
-        return cache.stock_table(replace(where, sort=view.sort, descending=view.descending))
+        return reads.stock_table(replace(where, sort=view.sort, descending=view.descending))
     rank = pl.col("state").replace_strict({state: index for index, state in enumerate(STATES)}, return_dtype=pl.Int64)
-    most_first = cache.stock_table(where).sort(
+    most_first = reads.stock_table(where).sort(
         rank, "backordered", "days_of_cover", "sku", descending=[False, True, False, False], nulls_last=True
     )
     return most_first if view.descending else most_first.reverse()
 
 
-def _held(page: pl.DataFrame, asked: tuple[StockFilter, View, int], chosen: str, key: str) -> pl.DataFrame:
+def _held(page: pl.DataFrame, shows: tuple[StockFilter, View, int], sku: str, key: str) -> pl.DataFrame:
     """The page's rows; while a SKU is chosen, those that were there when it was, in their order, with figures of now."""
     before, order = st.session_state.get(f"{key}.held", (None, ()))
-    if chosen and before == asked and order:
-        everything = cache.stock_table(StockFilter(asked[0].channel_id, asked[0].location_ids))
+    if sku and before == shows and order:
+        everything = reads.stock_table(StockFilter(shows[0].channel_id, shows[0].location_ids))
         held = pl.DataFrame({"sku": order}, schema={"sku": pl.String})
         return held.join(everything, on="sku", how="inner", maintain_order="left").select(page.columns)
-    st.session_state[f"{key}.held"] = (asked, tuple(page["sku"].to_list()))
+    st.session_state[f"{key}.held"] = (shows, tuple(page["sku"].to_list()))
     return page
-
-
-def _select(key: str, skus: tuple[str, ...], chosen: str) -> None:
-    """Put the selection where the chosen SKU is now."""
-    rows = [skus.index(chosen)] if chosen in skus else []
-    state: dict[str, Any] = dict(st.session_state.get(f"{key}.grid", {}).get("selection", {}))
-    if state.get("rows", []) != rows or state.get("cells") or state.get("columns"):
-        st.session_state[f"{key}.grid"] = {"selection": {"rows": rows, "columns": [], "cells": []}}
 
 
 @late.ignored
@@ -136,9 +127,9 @@ def _clicked(key: str) -> None:
         st.session_state[f"{key}.header"] = selection["columns"][0]
         _sort_by(selection["columns"][0])
         return
-    rows = [cell[0] for cell in selection["cells"]] or list(selection["rows"])
+    rows, is_cell = chosen.clicked(f"{key}.grid")
     before = [drawn.index(sku)] if sku in drawn else []
-    if not selection["cells"] and rows == before and f"{key}.header" in st.session_state:
+    if not is_cell and rows == before and f"{key}.header" in st.session_state:
         _sort_by(st.session_state[f"{key}.header"])  # the same header, clicked before the browser heard that it was let go
         return
     choose(drawn[rows[0]] if rows and rows[0] < len(drawn) else "")

@@ -5,15 +5,13 @@ from datetime import date
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
-from data_access.engine import RowIds, now_us, retrying, writing
+from data_access.engine import now_us
 from data_access.errors import InvalidInput
-from data_access.schema.audit import audit_entry
 from data_access.schema.demand import forecast_run
-from data_access.write.audit import entry
-from data_access.write.audited_edits import transact
-from data_access.write.unit_of_work import raise_versions
+from data_access.write.kernel import SYSTEM, work
+from data_access.write.unit_of_work import Unit
 
 LONGEST: Final = 365
 """Days ahead at most."""
@@ -29,8 +27,8 @@ class RunDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class RunTold:
-    """What a run tells of itself when it has finished; the columns of `forecast_run`."""
+class RunSummary:
+    """What a run says of itself when it has finished; the columns of `forecast_run`."""
 
     inputs_version: str
     learned_by: int
@@ -52,7 +50,8 @@ def begin(engine: Engine, draft: RunDraft, today: date, actor: str) -> int:
     if not 1 <= draft.horizon <= LONGEST:
         raise InvalidInput(f"A forecast of {draft.horizon:,} days ahead cannot be made: choose 1 to {LONGEST}.")
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         c, wanted = forecast_run.c, {**asdict(draft), "last_on": draft.last_on.isoformat()}
         running = connection.execute(sa.select(c.id, c.last_on, c.horizon, c.seed).where(c.state == "running").with_for_update()).all()
         for row in running:
@@ -61,18 +60,19 @@ def begin(engine: Engine, draft: RunDraft, today: date, actor: str) -> int:
         left = [int(row.id) for row in running]
         if left:
             connection.execute(sa.update(forecast_run).where(c.id.in_(left)).values(state="left", finished_at=now_us()))
-        run_id = ids.take()
+        run_id = unit.ids.take()
         connection.execute(sa.insert(forecast_run).values(id=run_id, state="running", asked_by=actor, asked_at=now_us(), **wanted))
-        connection.execute(sa.insert(audit_entry).values(entry(ids, actor, "run_forecast", "forecast_run", run_id, None, wanted, None)))
-        raise_versions(connection, {"demand": [("forecast_run", str(one)) for one in (*left, run_id)]})
+        unit.audit("run_forecast", ("forecast_run", run_id), None, wanted)
+        for changed in (*left, run_id):
+            unit.touch("demand", "forecast_run", changed)
         return run_id
 
-    return transact(engine, actor, "run forecasts", 2, work)
+    return work(engine, actor, "run forecasts", edit, rows=2)
 
 
-def finish(engine: Engine, run_id: int, told: RunTold) -> None:
+def finish(engine: Engine, run_id: int, summary: RunSummary) -> None:
     """Make a run visible: its files are all there."""
-    _end(engine, run_id, {"state": "finished", **asdict(told)})
+    _end(engine, run_id, {"state": "finished", **asdict(summary)})
 
 
 def fail(engine: Engine, run_id: int, problem: str) -> None:
@@ -81,8 +81,9 @@ def fail(engine: Engine, run_id: int, problem: str) -> None:
 
 
 def _end(engine: Engine, run_id: int, values: dict[str, Any]) -> None:
-    for attempt in retrying():
-        with attempt, writing(engine) as connection:
-            mine = sa.and_(forecast_run.c.id == run_id, forecast_run.c.state == "running")
-            if connection.execute(sa.update(forecast_run).where(mine).values(finished_at=now_us(), **values)).rowcount:
-                raise_versions(connection, {"demand": [("forecast_run", str(run_id))]})
+    def close(unit: Unit) -> None:
+        mine = sa.and_(forecast_run.c.id == run_id, forecast_run.c.state == "running")
+        if unit.connection.execute(sa.update(forecast_run).where(mine).values(finished_at=now_us(), **values)).rowcount:
+            unit.touch("demand", "forecast_run", run_id)
+
+    work(engine, SYSTEM, None, close)

@@ -2,27 +2,27 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import require
-from data_access.domain.events import parse
-from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.engine import now_us
 from data_access.errors import Conflict, InvalidInput
 from data_access.events.ingest import take_in
+from data_access.events.registry import parse
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.orders import MAX_TEXT
-from data_access.imports.files.reader import MAX_RECORD_BYTES
+from data_access.imports.files.records import MAX_RECORD_BYTES
 from data_access.imports.retry_quarantined import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
-from data_access.schema.audit import audit_entry, inbox_item
+from data_access.schema.audit import inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.stock import event
-from data_access.write import audit
 from data_access.write import lookups as catalogues
 from data_access.write.bulk import among
+from data_access.write.kernel import work
 from data_access.write.unit_of_work import Unit
 
 MAX_WHY: Final = 500
@@ -64,39 +64,40 @@ def map_listing(
     if not external_sku.strip() or len(external_sku) > MAX_TEXT:
         raise InvalidInput(f"The listing's id is empty or longer than {MAX_TEXT} characters: give the channel's own id.")
 
-    def work(unit: Unit) -> tuple[Mapped, list[int]]:
+    def edit(unit: Unit) -> tuple[Mapped, list[int]]:
         if not unit.catalogue.has_channel(channel_id):
             raise InvalidInput(f"There is no channel {channel_id!r}: import channels first.")
         unit.catalogue.load(unit.connection, [sku], ())
         if unit.catalogue.kit_version(sku) is None:
             raise InvalidInput(f"There is no SKU {sku!r}: choose one of the products, or import products first.")
-        _set_listing(unit, channel_id, external_sku, sku, version, actor, why)
+        _set_listing(unit, (channel_id, external_sku), sku, version, why)
         unit.flush()
         catalogues.forget()
         waiting = _waiting_rows(unit, channel_id, external_sku)
-        rows, keys = retry_in(unit.connection, unit.ids, waiting[:ITEMS_A_TRANSACTION])
+        rows, keys = retry_in(unit, waiting[:ITEMS_A_TRANSACTION])
         events = release_keys(unit, [f"listing:{channel_id}:{external_sku}", *keys])
         return Mapped(rows, events), waiting
 
-    mapped, waiting = _write(engine, actor, work)
+    mapped, waiting = _write(engine, actor, edit)
     return Mapped(mapped.rows + retry_rows(engine, waiting[ITEMS_A_TRANSACTION:]), mapped.events)
 
 
-def _set_listing(unit: Unit, channel_id: str, external_sku: str, sku: str, version: int | None, actor: str, why: str | None) -> None:
-    c = listing.c
+def _set_listing(unit: Unit, key: tuple[str, str], sku: str, version: int | None, why: str | None) -> None:
+    """Map the listing of a channel and external SKU (`key`), if it is as the person saw it."""
+    (channel_id, external_sku), c = key, listing.c
     query = sa.select(c.listing_id, c.sku, c.version).where(c.channel_id == channel_id, c.external_sku == external_sku)
-    found = unit.connection.execute(query.with_for_update()).first()
+    stored = unit.connection.execute(query.with_for_update()).first()
     name = f"{channel_id}:{external_sku}"
-    if found is None:
+    if stored is None:
         values = {"listing_id": unit.ids.take(), "channel_id": channel_id, "external_sku": external_sku, "sku": sku}
         unit.connection.execute(listing.insert(), {**values, "first_seen_at": now_us()})
     else:
-        if version is not None and version != found.version:
-            raise Conflict(f"The listing {name} was changed meanwhile and sells {found.sku or 'nothing yet'} now: look at it again.")
-        if version is None and found.sku not in (None, sku):
-            raise Conflict(f"The listing {name} was mapped to {found.sku} meanwhile: look at it again before you change it.")
-        unit.connection.execute(sa.update(listing).where(c.listing_id == found.listing_id).values(sku=sku, version=found.version + 1))
-    _audit(unit, actor, "map_listing", "listing", name, {"sku": found.sku if found else None}, {"sku": sku}, why)
+        if version is not None and version != stored.version:
+            raise Conflict(f"The listing {name} was changed meanwhile and sells {stored.sku or 'nothing yet'} now: look at it again.")
+        if version is None and stored.sku not in (None, sku):
+            raise Conflict(f"The listing {name} was mapped to {stored.sku} meanwhile: look at it again before you change it.")
+        unit.connection.execute(sa.update(listing).where(c.listing_id == stored.listing_id).values(sku=sku, version=stored.version + 1))
+    unit.audit("map_listing", ("listing", name), {"sku": stored.sku if stored else None}, {"sku": sku}, why)
     unit.touch("catalog", "listing", name)
     unit.touch("inbox", "listing", name)
 
@@ -121,7 +122,7 @@ def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why:
     if not text.strip() or "\x00" in text or len(text.encode(errors="replace")) > MAX_RECORD_BYTES:
         raise InvalidInput(f"The mended text is empty, longer than {MAX_RECORD_BYTES:,} bytes, or holds a zero byte: mend it again.")
 
-    def work(unit: Unit) -> None:
+    def edit(unit: Unit) -> None:
         row = _open_items(unit, [item_id])[0]
         if row["version"] != version:
             now = row["mended"] or row["content"]
@@ -129,10 +130,9 @@ def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why:
         if row["kind"] == "conflict":
             raise InvalidInput(f"Item {item_id} is a conflict, and the first event stands: send what changed as a new event, or dismiss it")
         _change(unit, row, {"mended": text})
-        _audit(unit, actor, "mend", "inbox_item", item_id, {"text": row["mended"] or row["content"]}, {"text": text}, why)
-        unit.flush()
+        unit.audit("mend", ("inbox_item", item_id), {"text": row["mended"] or row["content"]}, {"text": text}, why)
 
-    _write(engine, actor, work)
+    _write(engine, actor, edit)
 
 
 def retry(engine: Engine, item_ids: Sequence[int], actor: str) -> Retried:
@@ -146,26 +146,22 @@ def retry(engine: Engine, item_ids: Sequence[int], actor: str) -> Retried:
     """
     actor, total = _actor(actor), Retried()
     for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
-        total += _write(engine, actor, _retrying(list(item_ids[start : start + ITEMS_A_TRANSACTION]), actor))
+        total += _write(engine, actor, partial(_retry, item_ids[start : start + ITEMS_A_TRANSACTION]))
     return total
 
 
-def _retrying(part: Sequence[int], actor: str) -> Callable[[Unit], Retried]:
-    def work(unit: Unit) -> Retried:
-        rows = _open_items(unit, part)
-        events = [row for row in rows if row["kind"] == "event"]
-        done = _retry_events(unit, events)
-        unit.flush()
-        retried, keys = retry_in(unit.connection, unit.ids, part)
-        after = Unit(unit.connection, unit.ids)
-        for item_id in part:
-            _audit(after, actor, "retry", "inbox_item", item_id, {"status": "open"}, {"status": _status(after, item_id)}, None)
-        after.flush()
-        release_keys(after, keys)
-        conflicts = sum(row["kind"] == "conflict" for row in rows)
-        return retried + Retried(done, len(events) - done + conflicts)
-
-    return work
+def _retry(part: Sequence[int], unit: Unit) -> Retried:
+    rows = _open_items(unit, part)
+    events = [row for row in rows if row["kind"] == "event"]
+    done = _retry_events(unit, events)
+    unit.flush()
+    retried, keys = retry_in(unit, part)
+    for item_id in part:
+        unit.audit("retry", ("inbox_item", item_id), {"status": "open"}, {"status": _status(unit, item_id)})
+    unit.flush()
+    release_keys(unit, keys)
+    conflicts = sum(row["kind"] == "conflict" for row in rows)
+    return retried + Retried(done, len(events) - done + conflicts)
 
 
 def _status(unit: Unit, item_id: int) -> str:
@@ -200,13 +196,12 @@ def dismiss(engine: Engine, item_ids: Sequence[int], why: str, actor: str) -> No
     """
     actor, why = _actor(actor), _why(why)
 
-    def work(unit: Unit) -> None:
+    def edit(unit: Unit) -> None:
         for row in _open_items(unit, item_ids):
             _change(unit, row, {"status": "dismissed", "closed_at": now_us()})
-            _audit(unit, actor, "dismiss", "inbox_item", row["id"], {"status": "open"}, {"status": "dismissed"}, why)
-        unit.flush()
+            unit.audit("dismiss", ("inbox_item", row["id"]), {"status": "open"}, {"status": "dismissed"}, why)
 
-    _write(engine, actor, work, rows=len(item_ids))
+    _write(engine, actor, edit, rows=len(item_ids))
 
 
 def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: str) -> None:
@@ -220,23 +215,22 @@ def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: st
     """
     actor, why = _actor(actor), _why(why)
 
-    def work(unit: Unit) -> None:
+    def edit(unit: Unit) -> None:
         query = sa.select(event.c.id, event.c.status, event.c.waits_for).where(among(unit.connection, event.c.id, list(event_ids)))
-        found = {row.id: row for row in unit.connection.execute(query.with_for_update())}
+        parked = {row.id: row for row in unit.connection.execute(query.with_for_update())}
         for event_id in event_ids:
-            row = found.get(event_id)
+            row = parked.get(event_id)
             if row is None:
                 raise InvalidInput(f"There is no event {event_id}: look at the inbox again.")
             if row.status != "parked":
                 raise Conflict(f"Event {event_id} is {row.status} now and waits no more: look at the inbox again; nothing was dismissed.")
             before = {"status": "parked", "waits_for": row.waits_for}
-            _audit(unit, actor, "dismiss_parked", "event", event_id, before, {"status": "dismissed"}, why)
+            unit.audit("dismiss_parked", ("event", event_id), before, {"status": "dismissed"}, why)
             unit.touch("inbox", "event", event_id)
         where = among(unit.connection, event.c.id, list(event_ids))
         unit.connection.execute(sa.update(event).where(where).values(status="dismissed", waits_for=None))
-        unit.flush()
 
-    _write(engine, actor, work, rows=len(event_ids))
+    _write(engine, actor, edit, rows=len(event_ids))
 
 
 # ---- shared --------------------------------------------------------------------------------------------------------
@@ -254,42 +248,23 @@ def _why(why: str) -> str:
     return why.strip()
 
 
-def _write(engine: Engine, actor: str, work: Callable[[Unit], _T], rows: int = 0) -> _T:
-    """One transaction of a person's who may work the inbox; the work flushes its units."""
-    ids = row_ids(engine)
-    for attempt in retrying():
-        with attempt:
-            ids.reserve((20_000 + rows) * 4 ** (attempt.retry_state.attempt_number - 1))
-            try:
-                with writing(engine) as connection:
-                    require(connection, actor, "work the inbox")
-                    unit = Unit(connection, ids)
-                    unit.lock_parents(None)
-                    result = work(unit)
-            except BaseException:
-                catalogues.forget()
-                raise
-    return result
+def _write(engine: Engine, actor: str, edit: Callable[[Unit], _T], rows: int = 0) -> _T:
+    """One transaction of a person who may work the inbox; what waits there may be of any order, so all are locked."""
+    return work(engine, actor, "work the inbox", edit, rows=20_000 + rows, parents=None)
 
 
 def _open_items(unit: Unit, item_ids: Sequence[int]) -> list[dict[str, Any]]:
     """The items in the order given; all must be there and open."""
     query = sa.select(inbox_item).where(among(unit.connection, inbox_item.c.id, list(item_ids))).with_for_update()
-    found = {row["id"]: dict(row) for row in unit.connection.execute(query).mappings()}
+    items = {row["id"]: dict(row) for row in unit.connection.execute(query).mappings()}
     for item_id in item_ids:
-        if item_id not in found:
+        if item_id not in items:
             raise InvalidInput(f"There is no item {item_id} in the inbox: look at it again.")
-        if found[item_id]["status"] != "open":
-            raise Conflict(f"Item {item_id} was {found[item_id]['status']} meanwhile: look at the inbox again; nothing was changed.")
-    return [found[item_id] for item_id in dict.fromkeys(item_ids)]
+        if items[item_id]["status"] != "open":
+            raise Conflict(f"Item {item_id} was {items[item_id]['status']} meanwhile: look at the inbox again; nothing was changed.")
+    return [items[item_id] for item_id in dict.fromkeys(item_ids)]
 
 
 def _change(unit: Unit, row: dict[str, Any], values: dict[str, Any]) -> None:
     unit.connection.execute(sa.update(inbox_item).where(inbox_item.c.id == row["id"]).values(**values, version=row["version"] + 1))
     unit.touch("inbox", "item", row["id"])
-
-
-def _audit(
-    unit: Unit, actor: str, action: str, entity: str, entity_id: object, before: dict[str, Any], after: dict[str, Any], why: str | None
-) -> None:
-    unit.add(audit_entry, audit.entry(unit.ids, actor, action, entity, entity_id, before, after, why))

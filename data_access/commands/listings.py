@@ -8,14 +8,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.buffer_rules import LARGEST, MAX_REASON
-from data_access.engine import RowIds
 from data_access.errors import Refused
-from data_access.schema.audit import audit_entry, ingest_lock
+from data_access.schema.audit import ingest_lock
 from data_access.schema.catalog import listing
-from data_access.write.audit import entry
-from data_access.write.audited_edits import Audited, author, changed_meanwhile, transact
+from data_access.write.audited_edits import Audited, author, changed_meanwhile
 from data_access.write.bulk import among
-from data_access.write.unit_of_work import raise_versions
+from data_access.write.kernel import work
+from data_access.write.unit_of_work import Unit
 
 _MAXIMUM: Final = Audited("listing_maximum", "listing", ("maximum",))
 
@@ -41,21 +40,20 @@ def set_maximum(engine: Engine, changes: Sequence[MaximumChange], actor: str, wh
     if not why.strip() or len(why) > MAX_REASON:
         raise Refused({0: {"why": f"Say why the maximum changes, in at most {MAX_REASON} characters."}})
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         _take_turn(connection)
         stored = _stored(connection, [change.listing_id for change in changes])
         for change in changes:
             _require_version(connection, change, stored.get(change.listing_id))
         _refuse(changes)
         wanted = {change.listing_id: change.maximum for change in changes if change.maximum != stored[change.listing_id]["maximum"]}
-        audits = [
-            entry(ids, actor, "set_maximum", "listing_maximum", key, _MAXIMUM.values(stored[key]), {"maximum": maximum}, why.strip())
-            for key, maximum in wanted.items()
-        ]
-        _write(connection, wanted, [_name(stored[key]) for key in wanted], audits)
+        for key, maximum in wanted.items():
+            unit.audit("set_maximum", (_MAXIMUM.entity, key), _MAXIMUM.values(stored[key]), {"maximum": maximum}, why.strip())
+        _write(unit, wanted, [_name(stored[key]) for key in wanted])
         return len(wanted)
 
-    return transact(engine, actor, "change buffers", len(changes), work)
+    return work(engine, actor, "change buffers", edit, rows=len(changes))
 
 
 def undo(engine: Engine, audit_id: int, actor: str) -> int:
@@ -68,18 +66,19 @@ def undo(engine: Engine, audit_id: int, actor: str) -> int:
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         _take_turn(connection)
         change = _MAXIMUM.written(connection, audit_id)
         key = change.thing_id
         stored = _stored(connection, [key])
         _MAXIMUM.require_last(connection, change, stored.get(key))
         assert change.before is not None  # noqa: S101 - only a listing that is there has a maximum set
-        audit = entry(ids, actor, "undo", "listing_maximum", key, change.after, change.before, f"undo of change {audit_id}")
-        _write(connection, {key: change.before["maximum"]}, [_name(stored[key])], [audit])
+        unit.audit("undo", (_MAXIMUM.entity, key), change.after, change.before, f"undo of change {audit_id}")
+        _write(unit, {key: change.before["maximum"]}, [_name(stored[key])])
         return key
 
-    return transact(engine, actor, "change buffers", 1, work)
+    return work(engine, actor, "change buffers", edit)
 
 
 def _take_turn(connection: Connection) -> None:
@@ -88,8 +87,8 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _stored(connection: Connection, listing_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    found = connection.execute(sa.select(listing).where(among(connection, listing.c.listing_id, listing_ids))).mappings()
-    return {row["listing_id"]: dict(row) for row in found}
+    rows = connection.execute(sa.select(listing).where(among(connection, listing.c.listing_id, listing_ids))).mappings()
+    return {row["listing_id"]: dict(row) for row in rows}
 
 
 def _name(stored: Mapping[str, Any]) -> str:
@@ -112,16 +111,16 @@ def _refuse(changes: Sequence[MaximumChange]) -> None:
         Refused: by the place of each change, at its maximum.
 
     """
-    found, seen = {}, set()
+    refusals, seen = {}, set()
     for place, change in enumerate(changes):
         sentence = _problem(change.maximum)
         if not sentence and change.listing_id in seen:
             sentence = "This listing is named twice: give it one maximum."
         if sentence:
-            found[place] = {"maximum": sentence}
+            refusals[place] = {"maximum": sentence}
         seen.add(change.listing_id)
-    if found:
-        raise Refused(found)
+    if refusals:
+        raise Refused(refusals)
 
 
 def _problem(maximum: int | None) -> str:
@@ -132,11 +131,11 @@ def _problem(maximum: int | None) -> str:
     return f"{maximum:,} units is more than a maximum may be ({LARGEST['units']:,.0f}): give less, or none for no maximum."
 
 
-def _write(connection: Connection, maxima: Mapping[int, int | None], names: Sequence[str], audits: Sequence[Mapping[str, Any]]) -> None:
+def _write(unit: Unit, maxima: Mapping[int, int | None], names: Sequence[str]) -> None:
     if not maxima:
         return
     change = sa.update(listing).where(listing.c.listing_id == sa.bindparam("b_id"))
     values: dict[str, Any] = {"maximum": sa.bindparam("b_maximum"), "version": listing.c.version + 1}
-    connection.execute(change.values(**values), [{"b_id": key, "b_maximum": maximum} for key, maximum in maxima.items()])
-    connection.execute(sa.insert(audit_entry), list(audits))
-    raise_versions(connection, {"catalog": [("listing", name) for name in names]})
+    unit.connection.execute(change.values(**values), [{"b_id": key, "b_maximum": maximum} for key, maximum in maxima.items()])
+    for name in names:
+        unit.touch("catalog", "listing", name)

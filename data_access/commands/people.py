@@ -1,42 +1,18 @@
-"""People: who they are, their roles, and whether they may do what they ask for."""
+"""What an admin does with people: add one, give another role, remove one."""
 
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.domain.permissions import Permission, may, needed
-from data_access.engine import now_us, row_ids, writing
-from data_access.errors import Conflict, Forbidden, InvalidInput
-from data_access.schema.audit import audit_entry
+from data_access.engine import now_us
+from data_access.errors import Conflict, InvalidInput
 from data_access.schema.users import ROLES, app_user
-from data_access.write.audit import entry
+from data_access.write.kernel import work
+from data_access.write.permissions import COMMAND_LINE
+from data_access.write.unit_of_work import Unit
 
-COMMAND_LINE: Final = "command line"
-"""Begins the name of whoever types commands where the store lies: who can do that can write to the store anyway."""
-
-VIEWER: Final = "viewer"
 MAX_NAME: Final = 80
-
-
-def role_of(connection: Connection, actor: str) -> str:
-    """The role of a person; of anyone who is not known, viewer."""
-    if actor.startswith(COMMAND_LINE):
-        return "admin"
-    found = connection.execute(sa.select(app_user.c.role).where(app_user.c.name == actor)).scalar_one_or_none()
-    return VIEWER if found is None else str(found)
-
-
-def require(connection: Connection, actor: str, permission: Permission) -> None:
-    """Make sure, in the transaction of a command, that the actor may do this.
-
-    Raises:
-        Forbidden: the actor's role does not include it.
-
-    """
-    role = role_of(connection, actor)
-    if not may(role, permission):
-        raise Forbidden(f"{actor} is {role} and may not {permission}: ask someone who is {needed(permission)}. Nothing was changed.")
 
 
 def add_user(engine: Engine, name: str, role: str, actor: str) -> None:
@@ -52,14 +28,14 @@ def add_user(engine: Engine, name: str, role: str, actor: str) -> None:
     if not name or len(name) > MAX_NAME or name.startswith(COMMAND_LINE) or not name.isprintable():
         raise InvalidInput(f"{name!r} cannot be a name: give 1 to {MAX_NAME} printable characters, not beginning with “{COMMAND_LINE}”.")
     _require_role(role)
-    ids = row_ids(engine)
-    ids.reserve(1)
-    with writing(engine) as connection:
-        require(connection, actor, "manage users")
-        if connection.execute(sa.select(app_user.c.name).where(app_user.c.name == name)).first() is not None:
+
+    def edit(unit: Unit) -> None:
+        if unit.connection.execute(sa.select(app_user.c.name).where(app_user.c.name == name)).first() is not None:
             raise Conflict(f"There is a user {name!r} already: change the role with `onhand users role`.")
-        connection.execute(sa.insert(app_user), {"name": name, "role": role, "created_at": now_us()})
-        connection.execute(sa.insert(audit_entry), entry(ids, actor, "add_user", "user", name, None, {"role": role}, None))
+        unit.connection.execute(sa.insert(app_user), {"name": name, "role": role, "created_at": now_us()})
+        unit.audit("add_user", ("user", name), None, {"role": role})
+
+    work(engine, actor, "manage users", edit)
 
 
 def set_role(engine: Engine, name: str, role: str, actor: str) -> None:
@@ -71,14 +47,14 @@ def set_role(engine: Engine, name: str, role: str, actor: str) -> None:
 
     """
     _require_role(role)
-    ids = row_ids(engine)
-    ids.reserve(1)
-    with writing(engine) as connection:
-        require(connection, actor, "manage users")
-        before = _role(connection, name)
+
+    def edit(unit: Unit) -> None:
+        before = _role(unit.connection, name)
         change = {"role": role, "version": app_user.c.version + 1}
-        connection.execute(sa.update(app_user).where(app_user.c.name == name).values(**change))
-        connection.execute(sa.insert(audit_entry), entry(ids, actor, "set_role", "user", name, {"role": before}, {"role": role}, None))
+        unit.connection.execute(sa.update(app_user).where(app_user.c.name == name).values(**change))
+        unit.audit("set_role", ("user", name), {"role": before}, {"role": role})
+
+    work(engine, actor, "manage users", edit)
 
 
 def remove_user(engine: Engine, name: str, actor: str) -> None:
@@ -89,20 +65,20 @@ def remove_user(engine: Engine, name: str, actor: str) -> None:
         Forbidden: the actor may not manage users.
 
     """
-    ids = row_ids(engine)
-    ids.reserve(1)
-    with writing(engine) as connection:
-        require(connection, actor, "manage users")
-        before = _role(connection, name)
-        connection.execute(sa.delete(app_user).where(app_user.c.name == name))
-        connection.execute(sa.insert(audit_entry), entry(ids, actor, "remove_user", "user", name, {"role": before}, None, None))
+
+    def edit(unit: Unit) -> None:
+        before = _role(unit.connection, name)
+        unit.connection.execute(sa.delete(app_user).where(app_user.c.name == name))
+        unit.audit("remove_user", ("user", name), {"role": before}, None)
+
+    work(engine, actor, "manage users", edit)
 
 
 def _role(connection: Connection, name: str) -> str:
-    found = connection.execute(sa.select(app_user.c.role).where(app_user.c.name == name).with_for_update()).scalar_one_or_none()
-    if found is None:
+    role = connection.execute(sa.select(app_user.c.role).where(app_user.c.name == name).with_for_update()).scalar_one_or_none()
+    if role is None:
         raise InvalidInput(f"There is no user {name!r}: see `onhand users list`.")
-    return str(found)
+    return str(role)
 
 
 def _require_role(role: str) -> None:

@@ -8,16 +8,16 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.buffer_rules import MAX_REASON
 from data_access.domain.reservation_rules import ReservationDraft, problems
-from data_access.engine import RowIds, now_us
+from data_access.engine import now_us
 from data_access.errors import InvalidInput, Refused
-from data_access.schema.audit import audit_entry, store_version
+from data_access.schema.audit import store_version
 from data_access.schema.buffers import channel_reservation, reservation_channel, reservation_location
 from data_access.schema.catalog import location, product
 from data_access.schema.channels import channel, channel_location
-from data_access.write.audit import entry
-from data_access.write.audited_edits import Audited, transact
+from data_access.write.audited_edits import Audited
 from data_access.write.bulk import among
-from data_access.write.unit_of_work import raise_versions
+from data_access.write.kernel import work
+from data_access.write.unit_of_work import Unit
 
 _RESERVATION: Final = Audited("reservation", "reservation", ("sku", "units", "channel_ids", "location_ids", "reason", "ends_at"))
 _PARTS: Final = (
@@ -36,22 +36,23 @@ def save(engine: Engine, draft: ReservationDraft, actor: str, reservation_id: in
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         _take_turn(connection)
         before = None
         if reservation_id is not None:
             before = _RESERVATION.require_version(connection, reservation_id, _stored(connection, reservation_id), version)
         _refuse(connection, draft, reservation_id)
-        values, told = draft.values(), _RESERVATION.values(before)
-        if told == values and reservation_id is not None:
+        values, values_before = draft.values(), _RESERVATION.values(before)
+        if values_before == values and reservation_id is not None:
             return reservation_id
-        saved = ids.take() if reservation_id is None else reservation_id
+        saved = unit.ids.take() if reservation_id is None else reservation_id
         _put(connection, saved, values, 1 if before is None else before["version"] + 1, is_new=before is None)
         action = "add_reservation" if before is None else "change_reservation"
-        _finish(connection, entry(ids, actor, action, "reservation", saved, told, values, values["reason"]))
+        _account(unit, action, saved, values_before, values, values["reason"])
         return saved
 
-    return transact(engine, actor, "change buffers", 2, work)
+    return work(engine, actor, "change buffers", edit, rows=2)
 
 
 def remove(engine: Engine, reservation_id: int, version: int, why: str, actor: str) -> None:
@@ -66,14 +67,14 @@ def remove(engine: Engine, reservation_id: int, version: int, why: str, actor: s
     if not why.strip() or len(why) > MAX_REASON:
         raise InvalidInput(f"Say why the reservation goes, in at most {MAX_REASON} characters.")
 
-    def work(connection: Connection, ids: RowIds) -> None:
+    def edit(unit: Unit) -> None:
+        connection = unit.connection
         _take_turn(connection)
         before = _RESERVATION.require_version(connection, reservation_id, _stored(connection, reservation_id), version)
         _drop(connection, reservation_id)
-        told = _RESERVATION.values(before)
-        _finish(connection, entry(ids, actor, "remove_reservation", "reservation", reservation_id, told, None, why.strip()))
+        _account(unit, "remove_reservation", reservation_id, _RESERVATION.values(before), None, why.strip())
 
-    transact(engine, actor, "change buffers", 1, work)
+    work(engine, actor, "change buffers", edit)
 
 
 def undo(engine: Engine, audit_id: int, actor: str) -> int:
@@ -89,7 +90,8 @@ def undo(engine: Engine, audit_id: int, actor: str) -> int:
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         _take_turn(connection)
         change = _RESERVATION.written(connection, audit_id)
         reservation_id, before = change.thing_id, change.before
@@ -101,10 +103,10 @@ def undo(engine: Engine, audit_id: int, actor: str) -> int:
             _refuse(connection, _draft(before), reservation_id)
             version = _RESERVATION.next_version(connection, reservation_id) if stored is None else stored["version"] + 1
             _put(connection, reservation_id, before, version, is_new=stored is None)
-        _finish(connection, entry(ids, actor, "undo", "reservation", reservation_id, change.after, before, f"undo of change {audit_id}"))
+        _account(unit, "undo", reservation_id, change.after, before, f"undo of change {audit_id}")
         return reservation_id
 
-    return transact(engine, actor, "change buffers", 1, work)
+    return work(engine, actor, "change buffers", edit)
 
 
 def _draft(values: Mapping[str, Any]) -> ReservationDraft:
@@ -123,14 +125,14 @@ def _stored(connection: Connection, reservation_id: int) -> dict[str, Any] | Non
 
 def _rows(connection: Connection, which: sa.ColumnElement[bool]) -> list[dict[str, Any]]:
     """Reservations with their channels and locations, sorted."""
-    found = {row["id"]: dict(row) for row in connection.execute(sa.select(channel_reservation).where(which)).mappings()}
+    rows = {row["id"]: dict(row) for row in connection.execute(sa.select(channel_reservation).where(which)).mappings()}
     for name, _, owner, part in _PARTS:
-        parts: dict[int, list[str]] = {reservation_id: [] for reservation_id in found}
-        for reservation_id, value in connection.execute(sa.select(owner, part).where(among(connection, owner, list(found)))):
+        parts: dict[int, list[str]] = {reservation_id: [] for reservation_id in rows}
+        for reservation_id, value in connection.execute(sa.select(owner, part).where(among(connection, owner, list(rows)))):
             parts[reservation_id].append(value)
-        for reservation_id, row in found.items():
+        for reservation_id, row in rows.items():
             row[name] = sorted(parts[reservation_id])
-    return list(found.values())
+    return list(rows.values())
 
 
 def _refuse(connection: Connection, draft: ReservationDraft, own_id: int | None) -> None:
@@ -141,27 +143,27 @@ def _refuse(connection: Connection, draft: ReservationDraft, own_id: int | None)
 
     """
     now = now_us()
-    found = problems(draft, now)
-    if "sku" not in found:
+    refusals = problems(draft, now)
+    if "sku" not in refusals:
         kit_version = connection.execute(sa.select(product.c.kit_version).where(product.c.sku == draft.sku)).scalar_one_or_none()
         if kit_version is None:
-            found["sku"] = f"There is no SKU “{draft.sku}” in this store: choose one of those listed."
+            refusals["sku"] = f"There is no SKU “{draft.sku}” in this store: choose one of those listed."
         elif kit_version:
-            found["sku"] = f"“{draft.sku}” is a kit and lies nowhere itself: reserve its components."
-    for name, told, column, given in (
+            refusals["sku"] = f"“{draft.sku}” is a kit and lies nowhere itself: reserve its components."
+    for name, noun, column, given in (
         ("channel_ids", "channel", channel.c.channel_id, draft.channel_ids),
         ("location_ids", "location", location.c.location_id, draft.location_ids),
     ):
         known = set(connection.execute(sa.select(column).where(among(connection, column, given))).scalars())
         unknown = next((value for value in given if value not in known), None)
         if unknown is not None:
-            found[name] = f"There is no {told} “{unknown}” in this store: choose one of those listed."
-    if draft.location_ids and not found.keys() & {"channel_ids", "location_ids"} and not _are_served(connection, draft):
-        found["location_ids"] = "None of these locations serves the channels it is for: choose one that does, or none."
-    if not found and _is_taken(connection, draft, own_id, now):
-        found["sku"] = "There is a reservation for exactly this already: change that one."
-    if found:
-        raise Refused({0: found})
+            refusals[name] = f"There is no {noun} “{unknown}” in this store: choose one of those listed."
+    if draft.location_ids and not refusals.keys() & {"channel_ids", "location_ids"} and not _are_served(connection, draft):
+        refusals["location_ids"] = "None of these locations serves the channels it is for: choose one that does, or none."
+    if not refusals and _is_taken(connection, draft, own_id, now):
+        refusals["sku"] = "There is a reservation for exactly this already: change that one."
+    if refusals:
+        raise Refused({0: refusals})
 
 
 def _are_served(connection: Connection, draft: ReservationDraft) -> bool:
@@ -197,6 +199,8 @@ def _drop(connection: Connection, reservation_id: int) -> None:
     connection.execute(sa.delete(channel_reservation).where(channel_reservation.c.id == reservation_id))
 
 
-def _finish(connection: Connection, audit: Mapping[str, Any]) -> None:
-    connection.execute(sa.insert(audit_entry), audit)
-    raise_versions(connection, {"buffers": [("reservation", audit["entity_id"])]})
+def _account(
+    unit: Unit, action: str, reservation_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, why: str | None
+) -> None:
+    unit.audit(action, (_RESERVATION.entity, reservation_id), before, after, why)
+    unit.touch("buffers", "reservation", reservation_id)

@@ -10,14 +10,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.scorecards.registry import OWN, Metric, for_channel, registry, with_target
-from data_access.engine import RowIds
 from data_access.errors import InvalidInput, Refused
-from data_access.schema.audit import audit_entry, store_version
+from data_access.schema.audit import store_version
 from data_access.schema.channels import channel
 from data_access.schema.scorecards import metric_setting, recorded_figure
-from data_access.write.audit import entry
-from data_access.write.audited_edits import Audited, transact
-from data_access.write.unit_of_work import raise_versions
+from data_access.write.audited_edits import Audited
+from data_access.write.kernel import work
+from data_access.write.unit_of_work import Unit
 
 MAX_TEXT: Final = 500
 _SETTING: Final = Audited("metric_setting", "metric", ("channel_id", "metric_id", "is_on", "target"))
@@ -58,14 +57,15 @@ def set_metric(engine: Engine, draft: SettingDraft, why: str, actor: str, versio
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         metric = _begin(connection, draft.channel_id, draft.metric_id)
         _refuse(_setting_problems(draft, metric, why))
         values = asdict(draft)
         stored = _same(connection, metric_setting, values, ("channel_id", "metric_id"))
-        return _save(connection, ids, _SETTING, stored, version, values, ("set_metric", actor, why.strip()))
+        return _save(unit, _Edit(_SETTING, "set_metric", why.strip()), stored, version, values)
 
-    return transact(engine, actor, "set metrics", 2, work)
+    return work(engine, actor, "set metrics", edit, rows=2)
 
 
 def record_figure(engine: Engine, draft: FigureDraft, today: date, actor: str, version: int | None = None) -> int:
@@ -81,14 +81,15 @@ def record_figure(engine: Engine, draft: FigureDraft, today: date, actor: str, v
 
     """
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         metric = _begin(connection, draft.channel_id, draft.metric_id)
         _refuse(_figure_problems(draft, metric, today))
         values = {**asdict(draft), "day": draft.day.isoformat(), "value": str(Decimal(draft.value)), "note": draft.note.strip()}
         stored = _same(connection, recorded_figure, values, ("channel_id", "metric_id", "day"))
-        return _save(connection, ids, _FIGURE, stored, version, values, ("record_figure", actor, values["note"] or None))
+        return _save(unit, _Edit(_FIGURE, "record_figure", values["note"] or None), stored, version, values)
 
-    return transact(engine, actor, "set metrics", 2, work)
+    return work(engine, actor, "set metrics", edit, rows=2)
 
 
 def undo(engine: Engine, entity: str, audit_id: int, actor: str) -> int:
@@ -102,7 +103,8 @@ def undo(engine: Engine, entity: str, audit_id: int, actor: str) -> int:
     """
     kind = _SETTING if entity == _SETTING.entity else _FIGURE
 
-    def work(connection: Connection, ids: RowIds) -> int:
+    def edit(unit: Unit) -> int:
+        connection = unit.connection
         _take_turn(connection)
         change, table = kind.written(connection, audit_id), _TABLES[kind.entity]
         stored = _stored(connection, table, change.thing_id)
@@ -112,37 +114,35 @@ def undo(engine: Engine, entity: str, audit_id: int, actor: str) -> int:
         else:
             version = kind.next_version(connection, change.thing_id) if stored is None else stored["version"] + 1
             _put(connection, table, change.thing_id, change.before, version, is_new=stored is None)
-        _finish(
-            connection, entry(ids, actor, "undo", kind.entity, change.thing_id, change.after, change.before, f"undo of change {audit_id}")
-        )
+        _account(unit, _Edit(kind, "undo", f"undo of change {audit_id}"), change.thing_id, change.after, change.before)
         return change.thing_id
 
-    return transact(engine, actor, "set metrics", 1, work)
+    return work(engine, actor, "set metrics", edit)
 
 
 def _begin(connection: Connection, channel_id: str, metric_id: str) -> Metric:
     """The channel's metric, by the registry; whoever writes scorecards next waits until this is done."""
     _take_turn(connection)
-    found = connection.execute(
+    known = connection.execute(
         sa.select(channel.c.name, channel.c.marketplace, channel.c.country).where(channel.c.channel_id == channel_id)
     ).first()
-    if found is None:
+    if known is None:
         raise Refused({0: {"channel_id": f"There is no channel “{channel_id}” in this store: choose another."}})
-    theirs = {metric.id: metric for metric in for_channel(registry(), found.marketplace, found.country)}
+    theirs = {metric.id: metric for metric in for_channel(registry(), known.marketplace, known.country)}
     if metric_id not in theirs:
-        raise Refused({0: {"metric_id": f"{found.name} has no metric “{metric_id}”: choose one of its own."}})
+        raise Refused({0: {"metric_id": f"{known.name} has no metric “{metric_id}”: choose one of its own."}})
     return theirs[metric_id]
 
 
 def _setting_problems(draft: SettingDraft, metric: Metric, why: str) -> dict[str, str]:
-    found = {}
+    refusals = {}
     if not why.strip() or len(why) > MAX_TEXT:
-        found["why"] = f"Say why the metric is set so, in at most {MAX_TEXT} characters."
+        refusals["why"] = f"Say why the metric is set so, in at most {MAX_TEXT} characters."
     if draft.target is not None and metric.marketplace != OWN:
-        found["target"] = "The marketplace sets this target: only targets of your own channels can be changed."
+        refusals["target"] = "The marketplace sets this target: only targets of your own channels can be changed."
     elif draft.target is not None:
-        found |= _target_problem(draft.target, metric)
-    return found
+        refusals |= _target_problem(draft.target, metric)
+    return refusals
 
 
 def _target_problem(target: str, metric: Metric) -> dict[str, str]:
@@ -162,21 +162,22 @@ def _target_problem(target: str, metric: Metric) -> dict[str, str]:
 
 
 def _figure_problems(draft: FigureDraft, metric: Metric, today: date) -> dict[str, str]:
-    found = {}
+    refusals = {}
     try:
         value = Decimal(draft.value)
     except InvalidOperation:
         value = Decimal("NaN")
     most = 1 if metric.measure == "rate" else 5
     if not value.is_finite():
-        found["value"] = f"“{draft.value}” is not a number: write one like {'2.5' if metric.measure == 'rate' else '4.8'}."
+        refusals["value"] = f"“{draft.value}” is not a number: write one like {'2.5' if metric.measure == 'rate' else '4.8'}."
     elif not 0 <= value <= most:
-        found["value"] = "A rate lies between 0 and 100 %." if metric.measure == "rate" else "An average of stars lies between 0 and 5."
+        refusals["value"] = "A rate lies between 0 and 100 %." if metric.measure == "rate" else "An average of stars lies between 0 and 5."
     if draft.day > today:
-        found["day"] = f"{draft.day.isoformat()} is still to come on the channel, where it is {today.isoformat()}: choose an earlier day."
+        day = draft.day.isoformat()
+        refusals["day"] = f"{day} is still to come on the channel, where it is {today.isoformat()}: choose an earlier day."
     if len(draft.note) > MAX_TEXT:
-        found["note"] = f"The note is longer than {MAX_TEXT} characters: shorten it."
-    return found
+        refusals["note"] = f"The note is longer than {MAX_TEXT} characters: shorten it."
+    return refusals
 
 
 def _refuse(problems: Mapping[str, str]) -> None:
@@ -190,33 +191,35 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _stored(connection: Connection, table: sa.Table, thing_id: int) -> dict[str, Any] | None:
-    found = connection.execute(sa.select(table).where(table.c.id == thing_id)).mappings().first()
-    return None if found is None else dict(found)
+    row = connection.execute(sa.select(table).where(table.c.id == thing_id)).mappings().first()
+    return None if row is None else dict(row)
 
 
 def _same(connection: Connection, table: sa.Table, values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:
-    found = connection.execute(sa.select(table).where(*(table.c[name] == values[name] for name in names))).mappings().first()
-    return None if found is None else dict(found)
+    row = connection.execute(sa.select(table).where(*(table.c[name] == values[name] for name in names))).mappings().first()
+    return None if row is None else dict(row)
 
 
-def _save(
-    connection: Connection,
-    ids: RowIds,
-    kind: Audited,
-    stored: Mapping[str, Any] | None,
-    version: int | None,
-    values: Mapping[str, Any],
-    told: tuple[str, str, str | None],
-) -> int:
-    """Put values in the place of what is stored, if that is as the person saw it; its id. `told`: action, actor and why."""
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """What is done to a kind of thing, and why."""
+
+    kind: Audited
+    action: str
+    why: str | None
+
+
+def _save(unit: Unit, edit: _Edit, stored: Mapping[str, Any] | None, version: int | None, values: Mapping[str, Any]) -> int:
+    """Put values in the place of what is stored, if that is as the person saw it; its id."""
+    connection, kind = unit.connection, edit.kind
     if stored is not None or version is not None:
         kind.require_version(connection, 0 if stored is None else stored["id"], stored, version)
-    before, (action, actor, why) = kind.values(stored), told
+    before = kind.values(stored)
     if before == values:
         return int(stored["id"]) if stored is not None else 0
-    saved = ids.take() if stored is None else int(stored["id"])
+    saved = unit.ids.take() if stored is None else int(stored["id"])
     _put(connection, _TABLES[kind.entity], saved, values, 1 if stored is None else stored["version"] + 1, is_new=stored is None)
-    _finish(connection, entry(ids, actor, action, kind.entity, saved, before, values, why))
+    _account(unit, edit, saved, before, values)
     return saved
 
 
@@ -228,6 +231,6 @@ def _put(connection: Connection, table: sa.Table, thing_id: int, values: Mapping
         connection.execute(sa.update(table).where(table.c.id == thing_id), row)
 
 
-def _finish(connection: Connection, audit: Mapping[str, Any]) -> None:
-    connection.execute(sa.insert(audit_entry), dict(audit))
-    raise_versions(connection, {"scorecards": [(audit["entity"], audit["entity_id"])]})
+def _account(unit: Unit, edit: _Edit, thing_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
+    unit.audit(edit.action, (edit.kind.entity, thing_id), before, after, edit.why)
+    unit.touch("scorecards", edit.kind.entity, thing_id)

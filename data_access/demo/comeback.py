@@ -21,7 +21,7 @@ from data_access.demo.returning import (
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, HOUR_US, LOCATION_INDEX, LOCATIONS, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US
 from data_access.demo.world import SOURCE, Window, World, in_chunks
-from data_access.domain.events import Adjustment, Event, Inspection, ReturnedUnits, ReturnReceived, SignedStateUnits, StateUnits, WriteOff
+from data_access.events.models import Adjustment, Event, Inspection, ReturnedUnits, ReturnReceived, SignedStateUnits, StateUnits, WriteOff
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 

@@ -21,7 +21,7 @@ from data_access.demo.fulfilment import (
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, EBAY, HOUR_US, LEIPZIG, LOCATION_INDEX, SHOP
 from data_access.demo.supply import draw_patience, received_later
 from data_access.demo.world import SOURCE, Window, World, in_chunks
-from data_access.domain.events import (
+from data_access.events.models import (
     Adjustment,
     Cancellation,
     CancelledLine,

@@ -21,10 +21,10 @@ from data_access.demo.selling import sell
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US
 from data_access.demo.stocking import Deliveries, count, order, receive, replenish
 from data_access.demo.world import SOURCE, Window, World, in_chunks, open_world
-from data_access.domain.events import Event, ReturnReceived
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput, StoreUnavailable
 from data_access.events.ingest import Outcome, ingest
+from data_access.events.models import Event, ReturnReceived
 from data_access.schema.channels import channel_state
 from data_access.schema.stock import event as event_table
 

@@ -14,10 +14,10 @@ from data_access.demo.demand import Lines
 from data_access.demo.selling import SERVES, make_sale
 from data_access.demo.specs import CHANNEL_INDEX, LOCATIONS, RETAIL
 from data_access.demo.world import SOURCE, World, in_chunks
-from data_access.domain.events import Event, OrderUnits, Receipt, Sale, SaleLine, Shipment, SkuUnits, Tracking
 from data_access.engine import now_us, reading
 from data_access.errors import StoreUnavailable
 from data_access.events.ingest import Outcome, ingest
+from data_access.events.models import Event, OrderUnits, Receipt, Sale, SaleLine, Shipment, SkuUnits, Tracking
 from data_access.schema.orders import allocation, order_line, sales_order
 
 SALES, SHIPMENTS, TRACKINGS = 5, 4, 3

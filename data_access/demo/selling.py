@@ -13,7 +13,7 @@ from data_access.demo.fulfilment import draw_traits
 from data_access.demo.specs import AMAZON, CHANNELS, EBAY, HOUR_US, LEIPZIG, LOCATION_INDEX, LOCATIONS, RETAIL, SHOP_SHARES, SHOPS
 from data_access.demo.supply import draw_patience, received_later
 from data_access.demo.world import SOURCE, Shelf, Window, World, read_shelf
-from data_access.domain.events import Sale, SaleLine
+from data_access.events.models import Sale, SaleLine
 
 OVERSOLD: Final = 0.25  # share of wanted lines that the lagging channel sells although there is nothing left
 ZONES: Final = [ZoneInfo(spec.time_zone) for spec in CHANNELS]

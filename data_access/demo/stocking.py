@@ -24,7 +24,7 @@ from data_access.demo.specs import (
 )
 from data_access.demo.supply import order_quantities
 from data_access.demo.world import SOURCE, Shelf, Window, World, read_shelf
-from data_access.domain.events import (
+from data_access.events.models import (
     Count,
     CountedStateUnits,
     Event,

@@ -1,5 +1,6 @@
 """One buffer rule as a person writes it: what it covers, what is wrong with it, and what it says in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
@@ -88,3 +89,14 @@ def amount_in_words(basis: str, amount: float) -> str:
         return f"{number} % of the pool"
     what = "unit" if basis == "units" else "day"
     return f"{number} {what if amount == 1 else what + 's'}" + ("" if basis == "units" else " of demand")
+
+
+def covers(values: Mapping[str, Any], named: Mapping[str, Mapping[str, str]]) -> str:
+    """What a rule covers, in words: "eBay · category Toys". `named`: names by id, by field."""
+    parts = []
+    for name in SCOPE_FIELDS[values["level"]]:
+        value = str(values[name] or "…")
+        prefix = {"sku": "SKU ", "category": "category "}.get(name, "")
+        parts.append(prefix + named.get(name, {}).get(value, value))
+    everywhere = " on all channels" if values["level"] in ("sku", "category") else ""
+    return " · ".join(parts) + everywhere

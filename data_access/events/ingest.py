@@ -7,45 +7,24 @@ whose parent is missing (its order, listing, SKU, ...) is parked, and applied in
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Literal
 
 import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
-from data_access.domain.events import Event, parse
-from data_access.engine import now_us, retrying, row_ids, writing
-from data_access.events.handlers import APPLY, NotYet, Refused, World, keys_of, listings_of, skus_of
+from data_access.domain.events import Event
+from data_access.engine import now_us
+from data_access.events.context import Contradiction, EventContext, NotYet
+from data_access.events.registry import KINDS, needs_of, parents_of, parse
 from data_access.prepared import Prepared, in_list
 from data_access.schema.audit import inbox_item
 from data_access.schema.stock import event as event_table
-from data_access.write import lookups as catalogues
+from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
 Status = Literal["applied", "duplicate", "parked", "conflict", "refused"]
-# Of events at one instant, parents first: it saves parking.
-_KIND_ORDER: Final = {
-    kind: order
-    for order, kind in enumerate(
-        (
-            "purchase_order",
-            "receipt",
-            "opening",
-            "count",
-            "adjustment",
-            "transfer",
-            "write_off",
-            "sale",
-            "cancellation",
-            "shipment",
-            "tracking",
-            "scan",
-            "delivery",
-            "return_received",
-            "inspection",
-        )
-    )
-}
 _KNOWN: Final = Prepared(
     sa.select(event_table.c.event_id, event_table.c.payload_hash).where(
         event_table.c.source == sa.bindparam("source"), in_list(event_table.c.event_id, "ids")
@@ -83,7 +62,7 @@ class _Task:
 
 @dataclass(slots=True)
 class _Batch:
-    world: World
+    context: EventContext
     waiting: dict[str, list[_Task]] = field(default_factory=dict)
     done: list[_Task] = field(default_factory=list)
 
@@ -97,21 +76,14 @@ def ingest(engine: Engine, events: Sequence[Event], synced: Mapping[str, int] | 
         StoreUnavailable: the database refused; nothing was taken in.
 
     """
-    ids = row_ids(engine)
-    for attempt in retrying():
-        with attempt:
-            ids.reserve(_ids_needed(events) * 4 ** (attempt.retry_state.attempt_number - 1))
-            try:
-                with writing(engine) as connection:
-                    unit = Unit(connection, ids)
-                    outcomes = take_in(unit, events)
-                    for channel_id, until in (synced or {}).items():
-                        unit.saw_channel(channel_id, until, now_us())
-                    unit.flush()
-            except BaseException:
-                catalogues.forget()
-                raise
-    return outcomes
+
+    def take(unit: Unit) -> list[Outcome]:
+        outcomes = take_in(unit, events)
+        for channel_id, until in (synced or {}).items():
+            unit.saw_channel(channel_id, until, now_us())
+        return outcomes
+
+    return work(engine, SYSTEM, None, take, rows=_ids_needed(events))
 
 
 def ingest_json(engine: Engine, lines: Sequence[str], source: str) -> list[Outcome]:
@@ -130,17 +102,14 @@ def ingest_json(engine: Engine, lines: Sequence[str], source: str) -> list[Outco
             refused.append((line, _reference(line), _sentence(error)))
     outcomes = ingest(engine, events) if events else []
     if refused:
-        ids = row_ids(engine)
-        for attempt in retrying():
-            with attempt:
-                ids.reserve(len(refused))
-                with writing(engine) as connection:
-                    unit = Unit(connection, ids)
-                    for text, reference, reason in refused:
-                        add_to_inbox(unit, "event", source, reference, reason, "invalid_event", text)
-                    unit.flush()
+        work(engine, SYSTEM, None, partial(_quarantine, source, refused), rows=len(refused))
         outcomes += [Outcome(source, reference, "refused", reason=reason) for _, reference, reason in refused]
     return outcomes
+
+
+def _quarantine(source: str, refused: Sequence[tuple[str, str, str]], unit: Unit) -> None:
+    for text, reference, reason in refused:
+        add_to_inbox(unit, "event", source, reference, reason, "invalid_event", text)
 
 
 def release(unit: Unit, keys: Iterable[str]) -> int:
@@ -148,7 +117,7 @@ def release(unit: Unit, keys: Iterable[str]) -> int:
 
     The unit holds all parents locked (`lock_parents(None)`); what is released may release more.
     """
-    batch = _Batch(World(unit))
+    batch = _Batch(EventContext(unit))
     wanted = set(keys)
     _drain(batch, [], wanted)
     _store(batch)
@@ -203,25 +172,25 @@ def _sentence(error: ValidationError) -> str:
 
 def take_in(unit: Unit, events: Sequence[Event]) -> list[Outcome]:
     """Take in events in a unit of work that has done nothing else yet, and that the caller flushes. One outcome an event."""
-    unit.lock_parents({key for event in events for key in keys_of(event)})
+    unit.lock_parents({key for event in events for key in parents_of(event)})
     fresh, outcomes = _new_ones(unit, events)
-    batch = _Batch(World(unit))
+    batch = _Batch(EventContext(unit))
     tasks = [_Task(event, unit.ids.take()) for event in fresh]
-    tasks.sort(key=lambda task: (task.event.occurred_at, _KIND_ORDER[task.event.kind]))
+    tasks.sort(key=lambda task: (task.event.occurred_at, KINDS[task.event.kind].rank))
     for task in tasks:
         unit.ledger.begins(task.row_id)
     _drain(batch, tasks, set())
     _store(batch)
     results = {(task.event.source, task.event.event_id): task for task in batch.done}
-    made = []
+    in_order = []
     for index, event in enumerate(events):
-        found = outcomes.get(index)
-        if found is None:
+        outcome = outcomes.get(index)
+        if outcome is None:
             task = results[(event.source, event.event_id)]
             status: Status = "refused" if task.refusal else "parked" if task.waits_for else "applied"
-            found = Outcome(event.source, event.event_id, status, task.waits_for, task.refusal)
-        made.append(found)
-    return made
+            outcome = Outcome(event.source, event.event_id, status, task.waits_for, task.refusal)
+        in_order.append(outcome)
+    return in_order
 
 
 def _new_ones(unit: Unit, events: Sequence[Event]) -> tuple[list[Event], dict[int, Outcome]]:
@@ -263,23 +232,23 @@ def _add_conflict(unit: Unit, event: Event, reason: str, code: str) -> None:
 
 def _drain(batch: _Batch, tasks: list[_Task], created: set[str]) -> None:
     """Apply tasks; then, as long as parents were created, the stored and new events that waited for them."""
-    unit = batch.world.unit
-    _load(batch.world, [task.event for task in tasks])
-    asked: set[str] = set()
+    unit = batch.context.unit
+    batch.context.load([needs_of(task.event) for task in tasks])
+    looked_up: set[str] = set()
     queue = tasks
     while True:
         for task in queue:
             _attempt(batch, task, created)
         ready = [task for key in created for task in batch.waiting.pop(key, ())]
-        new_keys = sorted(created - asked)
-        asked |= created
+        new_keys = sorted(created - looked_up)
+        looked_up |= created
         created.clear()
         if new_keys:
             ready += _stored_waiting(batch, new_keys)
         if not ready:
             break
-        ready.sort(key=lambda task: (task.event.occurred_at, _KIND_ORDER[task.event.kind]))
-        _load(batch.world, [task.event for task in ready])
+        ready.sort(key=lambda task: (task.event.occurred_at, KINDS[task.event.kind].rank))
+        batch.context.load([needs_of(task.event) for task in ready])
         queue = ready
     batch.done += [task for waiting in batch.waiting.values() for task in waiting]
     batch.waiting.clear()
@@ -288,42 +257,32 @@ def _drain(batch: _Batch, tasks: list[_Task], created: set[str]) -> None:
 
 def _attempt(batch: _Batch, task: _Task, created: set[str]) -> None:
     try:
-        made = APPLY[task.event.kind](batch.world, task.event, task.row_id)
+        keys = KINDS[task.event.kind].handle(batch.context, task.event, task.row_id)
     except NotYet as missing:
         task.waits_for = missing.key
         batch.waiting.setdefault(missing.key, []).append(task)
         return
-    except Refused as refusal:
+    except Contradiction as refusal:
         task.waits_for, task.refusal = None, str(refusal)
         batch.done.append(task)
         return
     task.waits_for = None
     batch.done.append(task)
-    created.update(made)
-    batch.world.unit.settle()
+    created.update(keys)
+    batch.context.unit.settle()
 
 
 def _stored_waiting(batch: _Batch, keys: Sequence[str]) -> list[_Task]:
-    found = []
-    for row in _WAITING.all(batch.world.unit.connection, keys=keys):
+    tasks = []
+    for row in _WAITING.all(batch.context.unit.connection, keys=keys):
         raw = json.loads(row.payload)
-        found.append(_Task(parse({**raw, "received_at": row.received_at}), row.id, stored=True, waits_for=row.waits_for))
-        batch.world.unit.ledger.begins(row.id)
-    return found
-
-
-def _load(world: World, events: Sequence[Event]) -> None:
-    """Look up, set-based, all that the events refer to."""
-    world.unit.catalogue.load(
-        world.unit.connection,
-        {sku for event in events for sku in skus_of(event)},
-        {pair for event in events for pair in listings_of(event)},
-    )
-    world.load(events)
+        tasks.append(_Task(parse({**raw, "received_at": row.received_at}), row.id, stored=True, waits_for=row.waits_for))
+        batch.context.unit.ledger.begins(row.id)
+    return tasks
 
 
 def _store(batch: _Batch) -> None:
-    unit = batch.world.unit
+    unit = batch.context.unit
     settled = []
     for task in batch.done:
         event = task.event

@@ -1,6 +1,7 @@
 """What the settled rows of an order file write: lines, cancellations, shipments, returns, movements, assumed openings.
 
-See `order_block`. Frames here have the columns of their table, and the position of the row that they come from.
+`chunk_plan` says which rows are settled. Frames here have the columns of their table, and the position of the row of the file that
+they come from.
 """
 
 from collections.abc import Sequence
@@ -28,17 +29,18 @@ _LEVELS: Final = {
     "tracked_from": pl.Int64(),
     "is_waited_for": pl.Boolean(),
 }
-"""Stock of each SKU at the location; `tracked_from`: 2**62 if nothing has begun it; `is_waited_for`: it has backorders."""
+"""Stock of each SKU at the location. `tracked_from`: 2**62 if no count or opening has begun it; `is_waited_for`: it has backorders."""
 
 IS_LINE: Final = pl.col("role") == "line"
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """`single`: SKUs whose rows go through the ledger instead; `openings`: those that are still needed, of all SKUs.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettledRows:
+    """What settled rows write.
 
-    `tables`: rows by table; `returned`: position, line_id and quantity of what comes back; `unmatched`: positions of returns without
-    a purchase.
+    `single`: SKUs whose rows go through the ledger instead; `openings`: those that are still needed, of all SKUs; `opening_events`:
+    rows of `event` for openings of settled SKUs; `tables`: rows by table; `returned`: position, line_id and quantity of what comes
+    back; `unmatched`: positions of returns without a purchase.
     """
 
     single: frozenset[str]
@@ -49,7 +51,7 @@ class Settled:
     unmatched: frozenset[int]
 
 
-class Stock:
+class StockBefore:
     """The stock of some SKUs at the location of an import, as it is before its rows."""
 
     def __init__(self, connection: Connection, catalogue: Catalogue, plan: OrderPlan, skus: Sequence[str]) -> None:
@@ -70,34 +72,46 @@ class Stock:
         return [sku for sku, level in self._levels.items() if level.tracked_from is not None]
 
     def not_fresh(self, skus: list[str]) -> set[str]:
-        """Of SKUs that are to be opened, those of which the store holds anything yet: the ledger works their history in."""
+        """Of SKUs that are to be opened, those that the store has any row of: the ledger adds the history that it holds."""
         if not skus:
             return set()
-        found = {sku for sku in skus if sku in self._levels}
+        held = {sku for sku in skus if sku in self._levels}
         for table in (order_line, return_line):
             query = sa.select(table.c.sku).where(among(self._connection, table.c.sku, skus)).distinct()
-            found |= set(self._connection.execute(query).scalars())
-        return found
+            held |= set(self._connection.execute(query).scalars())
+        return held
 
     def levels(self, openings: pl.DataFrame) -> pl.DataFrame:
-        """By `_LEVELS`, once these openings of fresh SKUs are posted."""
+        """The levels after these openings of fresh SKUs, by `_LEVELS`."""
         opened = {sku: (at, units) for sku, at, units in openings.select("sku", "occurred_at", "quantity").iter_rows()}
-        found = []
+        rows = []
         for sku in self.skus:
             level = self._levels.get(sku)
             if sku in opened:
                 at, units = opened[sku]
-                found.append((sku, units, 0, at, at, False))
+                rows.append((sku, units, 0, at, at, False))
             elif level is None:
-                found.append((sku, 0, 0, -1, _NEVER, False))
+                rows.append((sku, 0, 0, -1, _NEVER, False))
             else:
                 since = level.tracked_from if level.tracked_from is not None else _NEVER
-                found.append((sku, level.sellable, level.allocated, level.last_at, since, sku in self._waited_for))
-        return pl.DataFrame(found, schema=_LEVELS, orient="row")
+                rows.append((sku, level.sellable, level.allocated, level.last_at, since, sku in self._waited_for))
+        return pl.DataFrame(rows, schema=_LEVELS, orient="row")
 
 
-def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.DataFrame, openings: pl.DataFrame, stock: Stock) -> Settled:
-    """What lines, returns and write-offs (with event_row, order_id, line_id, kit_version, `again`) write if they are settled."""
+def work_out(
+    connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.DataFrame, openings: pl.DataFrame, stock: StockBefore
+) -> SettledRows:
+    """Which rows are settled, and what they write.
+
+    Args:
+        connection: the store, whose stock nobody else changes meanwhile.
+        ids: for new rows of all tables.
+        plan: of the file.
+        rows: lines, returns and write-offs, with event_row, order_id, line_id, line_sku, kit_version and `again`.
+        openings: assumed openings that come before the first of these rows of their SKU.
+        stock: of all their SKUs.
+
+    """
     undecided = pl.col("line_id").is_not_null() | pl.col("again") | pl.col("returned_at").is_not_null()
     undecided = undecided | (pl.col("shipped_at").is_null() & pl.col("cancelled_at").is_null())
     single = set(rows.filter((pl.col("kit_version") > 0) | (IS_LINE & undecided))["sku"]) | stock.tied
@@ -127,10 +141,17 @@ def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.Data
         "stock_count": _counts(plan, fresh),
         "stock_level": _new_levels(plan, fresh),
     }
-    matched = pieces.filter(pl.col("found_id").is_not_null())
+    matched = pieces.filter(pl.col("known_line_id").is_not_null())
     unmatched = frozenset(pieces["position"]) - frozenset(matched["position"])
-    returned = matched.select("position", "quantity", line_id="found_id")
-    return Settled(frozenset(single), openings, opening_events(plan, fresh), tables, returned, unmatched)
+    returned = matched.select("position", "quantity", line_id="known_line_id")
+    return SettledRows(
+        single=frozenset(single),
+        openings=openings,
+        opening_events=opening_events(plan, fresh),
+        tables=tables,
+        returned=returned,
+        unmatched=unmatched,
+    )
 
 
 def _ids(ids: RowIds, frame: pl.DataFrame) -> pl.Expr:
@@ -140,10 +161,10 @@ def _ids(ids: RowIds, frame: pl.DataFrame) -> pl.Expr:
 
 def _pieces(plan: OrderPlan, returns: pl.DataFrame) -> pl.DataFrame:
     """Returns, each in as many pieces as it has purchases; `purchase_order_ref` and `purchase_line_ref` are null without one."""
-    found = plan.matches.select("position", "quantity", purchase_order_ref="order_ref", purchase_line_ref="line_ref")
+    purchases = plan.matches.select("position", "quantity", purchase_order_ref="order_ref", purchase_line_ref="line_ref")
     return (
         returns.rename({"quantity": "row_quantity"})
-        .join(found, on="position", how="left", maintain_order="left_right")
+        .join(purchases, on="position", how="left", maintain_order="left_right")
         .with_columns(quantity=pl.coalesce("quantity", "row_quantity"))
     )
 
@@ -182,27 +203,29 @@ def _moves(plan: OrderPlan, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.Data
 
 
 def _unsafe(moves: pl.DataFrame, levels: pl.DataFrame) -> set[str]:
-    """SKUs whose movements come late, whose stock is waited for, or whose balance they would take below what is allocated."""
+    """SKUs whose movements are not all newer than their stock's last, that have backorders, or whose balance would fall below what is
+    allocated.
+    """
     sellable = moves.filter(pl.col("state") == "sellable").sort("sku", "at", "quantity", "position")
     lowest = sellable.with_columns(balance=pl.col("quantity").cum_sum().over("sku")).group_by("sku").agg(lowest=pl.col("balance").min())
     earliest = moves.group_by("sku").agg(earliest=pl.col("at").min())
-    found = earliest.join(lowest, on="sku", how="left").join(levels, on="sku", how="left")
+    by_sku = earliest.join(lowest, on="sku", how="left").join(levels, on="sku", how="left")
     unsafe = pl.col("is_waited_for") | (pl.col("earliest") <= pl.col("last_at"))
     unsafe = unsafe | (pl.col("sellable") + pl.col("lowest").fill_null(0) < pl.col("allocated"))
-    return set(found.filter(unsafe)["sku"])
+    return set(by_sku.filter(unsafe)["sku"])
 
 
 def _with_purchases(connection: Connection, plan: OrderPlan, pieces: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """With `found_id`, the line that was bought: in the store, or among these lines."""
+    """With `known_line_id`, the line that was bought: in the store, or among these lines."""
     stored = line_ids(connection, plan, pieces["purchase_order_ref"].drop_nulls().unique().to_list()).drop("order_id")
-    here = lines.select("order_ref", "line_ref", found_id="line_id")
+    here = lines.select("order_ref", "line_ref", known_line_id="line_id")
     known = pl.concat([stored, here]).rename({"order_ref": "purchase_order_ref", "line_ref": "purchase_line_ref"})
     return pieces.join(known, on=["purchase_order_ref", "purchase_line_ref"], how="left", maintain_order="left")
 
 
 def line_ids(connection: Connection, plan: OrderPlan, order_refs: list[str]) -> pl.DataFrame:
-    """order_ref, line_ref, found_id and order_id of all lines of these orders of the channel."""
-    schema = {"order_ref": pl.String(), "line_ref": pl.String(), "found_id": pl.Int64(), "order_id": pl.Int64()}
+    """order_ref, line_ref, known_line_id and order_id of all lines of these orders of the channel."""
+    schema = {"order_ref": pl.String(), "line_ref": pl.String(), "known_line_id": pl.Int64(), "order_id": pl.Int64()}
     if not order_refs:
         return pl.DataFrame(schema=schema)
     query = (
@@ -284,7 +307,7 @@ def _returns(plan: OrderPlan, pieces: pl.DataFrame) -> pl.DataFrame:
         event_id="event_row",
         channel_id=pl.lit(plan.channel_id),
         return_ref="order_ref",
-        line_id="found_id",
+        line_id="known_line_id",
         location_id=pl.lit(plan.location_id),
         received_at="placed_at",
         inspected_at=pl.when(is_inspected).then("placed_at"),

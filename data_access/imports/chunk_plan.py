@@ -1,10 +1,10 @@
-"""A stretch of an order file, worked out against the store before it is written.
+"""A stretch of an order file: what its rows do is worked out against the store before it is written.
 
 A row is *settled* if it needs no decision: a new line that has shipped or was cancelled in full, a return, a write-off, a new charge.
-The settled rows of a SKU are written together where that leaves the same store as the ledger would, one by one: they come after all
-that the SKU's stock has seen, nothing waits for its stock, and its balance stays at 0 or above. All rows of any other SKU of the
-stretch are *single*: they go through the ledger in their order. What settled rows write is worked out here, ids included, so that the
-writing holds the lock for as short as can be; it is good as long as nobody else changes what it was worked out from.
+The settled rows of a SKU are written together where that leaves the same store as the ledger would if it took them one by one: they
+are newer than all movements of the SKU's stock, nothing waits for that stock, and its balance stays at 0 or above. All rows of any
+other SKU of the stretch are *single*: they go through the ledger in their order. What settled rows write is worked out here, with
+their ids, so that writing holds the lock only briefly; it is valid as long as nobody else changes what it was worked out from.
 """
 
 import json
@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.engine import RowIds, now_us
-from data_access.imports import bulk_rows as settled_rows
+from data_access.imports import bulk_rows
 from data_access.imports.order_plan import Bad, OrderPlan
 from data_access.schema.audit import store_version
 from data_access.schema.orders import order_charge, order_line, sales_order
@@ -26,7 +26,7 @@ from data_access.schema.stock import event
 from data_access.write.bulk import among
 from data_access.write.lookups import Catalogue, current
 
-IDS_A_ROW: Final = 12
+IDS_PER_ROW: Final = 12
 _TOPICS: Final = ("catalog", "channels", "orders", "returns", "stock")
 _IS_CHARGE: Final = pl.col("role") == "charge"
 
@@ -77,9 +77,9 @@ def versions(connection: Connection) -> dict[str, int]:
 
 
 def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.DataFrame, lock: Lock | None = None) -> Block:
-    """Work out what rows by `channels.orders.ROWS` do, as the store is in this transaction.
+    """Work out what rows by `files.orders.ROWS` do, as the store is in this transaction.
 
-    It takes at most `IDS_A_ROW` row ids for each row and opening.
+    It takes at most `IDS_PER_ROW` row ids for each row and opening.
     """
     catalogue = current(connection)
     start = int(rows["position"][0])
@@ -96,18 +96,18 @@ def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.Data
     block.parts |= {sku: (sku,) for sku in openings["sku"]}
     if lock is not None:
         lock({part for parts in block.parts.values() for part in parts})
-    stock = settled_rows.Stock(connection, catalogue, plan, [*goods["sku"].unique(maintain_order=True), *openings["sku"]])
-    settled = settled_rows.work_out(connection, ids, plan, goods, openings, stock)
+    stock = bulk_rows.StockBefore(connection, catalogue, plan, [*goods["sku"].unique(maintain_order=True), *openings["sku"]])
+    settled = bulk_rows.work_out(connection, ids, plan, goods, openings, stock)
     is_single = pl.col("sku").is_in(list(settled.single))
     single = pl.concat([goods.filter(is_single), again], how="diagonal").sort("position")
-    told = pl.concat([goods.filter(~is_single), charges], how="diagonal").sort("position")
+    in_bulk = pl.concat([goods.filter(~is_single), charges], how="diagonal").sort("position")
     block.unmatched = settled.unmatched
     block.returned, block.single = Stretch(settled.returned), Stretch(single.with_columns(at="position"))
     block.openings = Stretch(settled.openings.filter(is_single).with_columns(at="position"))
     block.assumed = Stretch(settled.openings)
     block.tables = {
         "listing": Stretch(listings),
-        "event": Stretch(pl.concat([settled.opening_events, events(plan, told)]).sort("position", maintain_order=True)),
+        "event": Stretch(pl.concat([settled.opening_events, events(plan, in_bulk)]).sort("position", maintain_order=True)),
         "sales_order": Stretch(_orders(plan, orders)),
         "order_charge": Stretch(_charge_rows(ids, plan, charges)),
         **{name: Stretch(frame) for name, frame in settled.tables.items()},
@@ -146,13 +146,13 @@ def _resolved(
     """With the SKU and kit version of each code. Rows of listings without a SKU are refused; listings not known yet are noted."""
     codes = rows.filter(~_IS_CHARGE)["external_sku"].unique(maintain_order=True).to_list()
     catalogue.load(connection, (), [(plan.channel_id, code) for code in codes])
-    found = [catalogue.listed(plan.channel_id, code) for code in codes]
+    listed = [catalogue.listed(plan.channel_id, code) for code in codes]
     table = pl.DataFrame(
         {
             "external_sku": codes,
-            "is_listed": [known for known, _ in found],
-            "sku": [sku for _, sku in found],
-            "kit_version": [catalogue.kit_version(sku) if sku is not None else None for _, sku in found],
+            "is_listed": [known for known, _ in listed],
+            "sku": [sku for _, sku in listed],
+            "kit_version": [catalogue.kit_version(sku) if sku is not None else None for _, sku in listed],
         },
         schema={"external_sku": pl.String, "is_listed": pl.Boolean, "sku": pl.String, "kit_version": pl.Int64},
     )
@@ -177,12 +177,12 @@ def _resolved(
 
 
 def _without_known(connection: Connection, plan: OrderPlan, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose very content was not taken in before; of rows that are not lines, not here either (`single_rows` sees to lines)."""
+    """Rows whose exact content was not taken in before; of equal rows that are not lines, the first (lines are left to `ledger_rows`)."""
     query = sa.select(event.c.event_id).where(
         event.c.source == plan.source, among(connection, event.c.event_id, rows["event_ref"].to_list())
     )
     known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
-    is_first = settled_rows.IS_LINE | pl.col("event_ref").is_first_distinct()
+    is_first = bulk_rows.IS_LINE | pl.col("event_ref").is_first_distinct()
     return rows.filter(~pl.col("event_ref").is_in(known.implode()) & is_first)
 
 
@@ -191,13 +191,10 @@ def _frame(rows: Sequence[Any], schema: dict[str, Any]) -> pl.DataFrame:
 
 
 def _with_orders(connection: Connection, ids: RowIds, plan: OrderPlan, block: Block, rows: pl.DataFrame) -> pl.DataFrame:
-    """With the row id of its event, `order_id` (null if new), the order's own time of placing, `line_id` and `line_sku` of known lines.
-
-    Also `again`, as follows.
-
-    `again`: another row tells of the same line, perhaps with another SKU.
+    """With the row id of its event, `order_id` (null if new), the order's own time of placing, `line_id` and `line_sku` of known lines,
+    and `again`: whether another row is of the same line, perhaps with another SKU.
     """
-    is_line = settled_rows.IS_LINE
+    is_line = bulk_rows.IS_LINE
     o, line = sales_order.c, order_line.c
     refs = rows.filter(is_line)["order_ref"].unique(maintain_order=True).to_list()
     query = sa.select(o.id, o.order_ref, o.placed_at, o.currency).where(
@@ -212,8 +209,8 @@ def _with_orders(connection: Connection, ids: RowIds, plan: OrderPlan, block: Bl
     rows = rows.filter(~other)
     wanted = among(connection, line.order_id, orders["order_id"].to_list())
     known = sa.select(line.id, line.order_id, line.line_ref, line.sku).where(wanted)
-    found = connection.execute(known).all() if orders.height else []
-    lines = _frame(found, {"line_id": pl.Int64, "order_id": pl.Int64, "line_ref": pl.String, "line_sku": pl.String})
+    line_rows = connection.execute(known).all() if orders.height else []
+    lines = _frame(line_rows, {"line_id": pl.Int64, "order_id": pl.Int64, "line_ref": pl.String, "line_sku": pl.String})
     first = ids.take(rows.height) if rows.height else 0
     return rows.join(lines, on=["order_id", "line_ref"], how="left", maintain_order="left").with_columns(
         event_row=pl.int_range(first, first + rows.height, dtype=pl.Int64),
@@ -239,11 +236,11 @@ def _charges(connection: Connection, plan: OrderPlan, rows: pl.DataFrame) -> tup
 
 def _new_orders(ids: RowIds, rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Rows with all their order ids, and the rows that make new orders."""
-    orders = rows.filter(settled_rows.IS_LINE & pl.col("order_id").is_null()).group_by("order_ref", maintain_order=True).first()
+    orders = rows.filter(bulk_rows.IS_LINE & pl.col("order_id").is_null()).group_by("order_ref", maintain_order=True).first()
     first = ids.take(orders.height) if orders.height else 0
     orders = orders.with_columns(order_id=pl.int_range(first, first + orders.height, dtype=pl.Int64))
     rows = rows.join(orders.select("order_ref", new_id="order_id"), on="order_ref", how="left", maintain_order="left")
-    order_id = pl.when(settled_rows.IS_LINE).then(pl.coalesce("order_id", "new_id"))
+    order_id = pl.when(bulk_rows.IS_LINE).then(pl.coalesce("order_id", "new_id"))
     return rows.with_columns(order_id=order_id).drop("new_id"), orders
 
 

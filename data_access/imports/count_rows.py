@@ -1,11 +1,11 @@
-"""Writing the rows of count files: each is an event `count`, which makes the ledger equal to what was found."""
+"""Writing the rows of count files: each is an event `count`, which makes the ledger equal to what was counted."""
 
 import hashlib
 from typing import Any
 
-from data_access.domain.events import Count, CountedStateUnits
 from data_access.engine import now_us
 from data_access.events.ingest import take_in
+from data_access.events.models import Count, CountedStateUnits
 from data_access.imports.files.orders import MAX_TEXT
 from data_access.imports.order_plan import Bad, Chunk
 from data_access.write.unit_of_work import Unit
@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def write_counts(unit: Unit, chunk: Chunk, rows: list[Row], source: str) -> None:
-    """Take in counts. The same SKU, location, state and time again is known; with another quantity it is a conflict."""
+    """Take in counts. The same SKU, location, state and time again is a duplicate; with another quantity it is a conflict."""
     unit.catalogue.load(unit.connection, {row["sku"] for row in rows}, ())
     taken: list[Row] = []
     for row in rows:

@@ -1,13 +1,14 @@
 """What must be in the store before a file's rows: its channel, its location, and (if the mapping says so) products and listings."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import now_us, reading, retrying, row_ids, writing
+from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
 from data_access.events.ingest import release
 from data_access.imports.files.mapping import Mapping
@@ -15,34 +16,33 @@ from data_access.schema.catalog import listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.stock import event
 from data_access.write import lookups as catalogues
+from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
-CODES_A_TRANSACTION: Final = 1_000
+CODES_PER_TRANSACTION: Final = 1_000
+_IDS: Final = 20_000  # what is released takes ids too
 
 
 def prepare_places(engine: Engine, mapping: Mapping) -> None:
-    """Make the mapping's channel and location, and let the one serve the other, as far as the store lacks them.
+    """Create the mapping's channel and location, and let the location serve the channel, as far as the store lacks them.
 
     Raises:
         InvalidInput: the location is new, but the mapping does not name it in full.
 
     """
-    ids = row_ids(engine)
-    for attempt in retrying():
-        with attempt:
-            ids.reserve(20_000)
-            with writing(engine) as connection:
-                unit = Unit(connection, ids)
-                unit.lock_parents(None)
-                keys = [*_channel(unit, mapping), *_location(unit, mapping)]
-                served = sa.select(channel_location.c.location_id).where(channel_location.c.channel_id == mapping.channel.id)
-                serving = set(connection.execute(served).scalars())
-                if mapping.location.id not in serving:
-                    row = {"channel_id": mapping.channel.id, "location_id": mapping.location.id, "priority": len(serving) + 1}
-                    connection.execute(channel_location.insert(), row)
-                    unit.touch("channels", "channel", mapping.channel.id)
-                unit.flush()
-                release_keys(unit, keys)
+
+    def create(unit: Unit) -> None:
+        keys = [*_channel(unit, mapping), *_location(unit, mapping)]
+        served = sa.select(channel_location.c.location_id).where(channel_location.c.channel_id == mapping.channel.id)
+        serving = set(unit.connection.execute(served).scalars())
+        if mapping.location.id not in serving:
+            row = {"channel_id": mapping.channel.id, "location_id": mapping.location.id, "priority": len(serving) + 1}
+            unit.connection.execute(channel_location.insert(), row)
+            unit.touch("channels", "channel", mapping.channel.id)
+        unit.flush()
+        release_keys(unit, keys)
+
+    work(engine, SYSTEM, None, create, rows=_IDS, parents=None)
 
 
 def _channel(unit: Unit, mapping: Mapping) -> list[str]:
@@ -95,12 +95,11 @@ def has_parked(connection: Connection) -> bool:
     return connection.execute(parked).first() is not None
 
 
-def release_keys(before: Unit, keys: Sequence[str]) -> int:
-    """Apply parked events that wait for what a flushed unit has just brought. It holds all parents locked."""
-    if not keys or not has_parked(before.connection):
+def release_keys(unit: Unit, keys: Sequence[str]) -> int:
+    """Apply parked events that wait for what a flushed unit, which holds all parents locked, has just written; flush it again."""
+    if not keys or not has_parked(unit.connection):
         return 0
     catalogues.forget()  # what was brought is not in the copy that events are checked against
-    unit = Unit(before.connection, before.ids)
     released = release(unit, keys)
     unit.flush()
     return released
@@ -109,27 +108,24 @@ def release_keys(before: Unit, keys: Sequence[str]) -> int:
 def prepare_catalogue(engine: Engine, rows: pl.DataFrame, mapping: Mapping) -> None:
     """Make a product and a listing for each code of the file's good rows that the channel does not know.
 
-    The most frequent title, of those the first in the alphabet, is the name.
+    The most frequent title is the name; of equally frequent ones the first in the alphabet.
 
     Args:
         engine: the store.
-        rows: good rows by `channels.orders.ROWS`, without charges.
+        rows: good rows by `files.orders.ROWS`, without charges.
         mapping: its channel gets the listings.
 
     """
-    ids = row_ids(engine)
     with reading(engine) as connection:
         rows = _without_listing(connection, rows, mapping)
     codes = rows["external_sku"].unique(maintain_order=True)
-    for start in range(0, codes.len(), CODES_A_TRANSACTION):
-        part = rows.filter(pl.col("external_sku").is_in(codes.slice(start, CODES_A_TRANSACTION).implode()))
-        for attempt in retrying():
-            with attempt:
-                ids.reserve(20_000)
-                with writing(engine) as connection:
-                    unit = Unit(connection, ids)
-                    unit.lock_parents(None)
-                    release_keys(unit, create_codes(unit, part, mapping))
+    for start in range(0, codes.len(), CODES_PER_TRANSACTION):
+        part = rows.filter(pl.col("external_sku").is_in(codes.slice(start, CODES_PER_TRANSACTION).implode()))
+        work(engine, SYSTEM, None, partial(_create_and_release, part, mapping), rows=_IDS, parents=None)
+
+
+def _create_and_release(rows: pl.DataFrame, mapping: Mapping, unit: Unit) -> None:
+    release_keys(unit, create_codes(unit, rows, mapping))
 
 
 def _without_listing(connection: Connection, rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -156,7 +152,7 @@ def create_codes(unit: Unit, rows: pl.DataFrame, mapping: Mapping) -> list[str]:
 
 
 def _most_frequent(rows: pl.DataFrame, *keys: str) -> pl.DataFrame:
-    """The most frequent title by key, of those the first in the alphabet."""
+    """The most frequent title by key; of equally frequent ones the first in the alphabet."""
     counted = rows.group_by(*keys, "title").agg(n=-pl.len().cast(pl.Int64))
     ordered = counted.sort(*keys, pl.col("title").is_null(), "n", "title")
     return ordered.group_by(*keys, maintain_order=True).agg(pl.col("title").first())

@@ -1,20 +1,21 @@
-"""One import of one file: its accounting, its chunks, and how it goes on after a kill."""
+"""One import of one file: its accounting, its chunks, and how it goes on after an interruption."""
 
 import bisect
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import now_us, retrying, row_ids, writing
+from data_access.engine import now_us
 from data_access.errors import Conflict
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
-from data_access.write import lookups as catalogues
+from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
 FIRST_CHUNK: Final = 300
@@ -31,7 +32,7 @@ class ImportResult:
     """What became of a file's rows: `rows_read` = `imported` + `updated` + `duplicates` + `quarantined`, always.
 
     `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
-    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, broken run had taken in.
+    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, interrupted run had taken in.
     """
 
     import_run_id: int
@@ -107,14 +108,14 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class Workload:
     """How much work rows are, where chunks may end, and how many row ids they take.
 
-    `ends`: positions where a chunk may end, ascending, where rows belong together; empty: anywhere. `extra`: position to further
-    movements that its row causes, for rows that are more work than one.
+    `ends`: positions where a chunk may end, ascending, if rows belong together; empty: anywhere. `extra`: for rows that are more work
+    than one, the further movements that each causes, by its position.
     """
 
-    ids_a_row: int = 32
+    ids_per_row: int = 32
     ends: Sequence[int] = ()
     extra: Mapping[int, int] = field(default_factory=dict)
 
@@ -124,7 +125,7 @@ class Work:
 
     def ids(self, start: int, end: int) -> int:
         """Row ids that a range of positions may take."""
-        return (end - start) * self.ids_a_row + 3 * (self.cost(start, end) - (end - start))
+        return (end - start) * self.ids_per_row + 3 * (self.cost(start, end) - (end - start))
 
     def end(self, start: int, size: int, rows: int) -> int:
         """Where a chunk of about `size` rows of work ends: one row at least."""
@@ -146,29 +147,21 @@ class Run:
     """A row of `import_run` and the figures it holds."""
 
     def __init__(self, engine: Engine, job: Job) -> None:
-        """Begin the import, or take up the one of the same file and mapping that was broken off."""
+        """Begin the import, or continue the interrupted one of the same file and mapping."""
         self._engine = engine
         self.longest_lock = 0.0
         self.total = Tally()
         self.next_row = 0
-        ids = row_ids(engine)
-        for attempt in retrying():
-            with attempt:
-                ids.reserve(1)
-                with writing(engine) as connection:
-                    found = connection.execute(_broken_off(job)).mappings().first()
-                    self.id = int(found["id"]) if found else ids.take()
-                    if found:
-                        self._take_up(dict(found))
-                    else:
-                        connection.execute(import_run.insert(), _new_row(self.id, job))
+        row = work(engine, SYSTEM, None, partial(_begin, job))
+        self.id = int(row["id"])
+        self._take_up(row)
         self.resumed_at = self.next_row
 
     def _take_up(self, row: dict[str, Any]) -> None:
         self.next_row = row["next_row"]
         self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
 
-    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, work: "Work | None" = None) -> None:
+    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
 
         Raises:
@@ -176,34 +169,29 @@ class Run:
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
-        work = work or Work()
-        size, ids = FIRST_CHUNK, row_ids(self._engine)
+        load = load or Workload()
+        size = FIRST_CHUNK
         while self.next_row < rows:
-            end = work.end(self.next_row, size, rows)
-            started, tally = time.perf_counter(), Tally()
+            end = load.end(self.next_row, size, rows)
             writer.prepare(self.next_row, end)
-            for attempt in retrying():
-                with attempt:
-                    ids.reserve(2_000 + work.ids(self.next_row, end) * 4 ** (attempt.retry_state.attempt_number - 1))
-                    try:
-                        with writing(self._engine) as connection:
-                            started = time.perf_counter()
-                            unit = Unit(connection, ids)
-                            unit.lock_parents(None)
-                            tally = writer.write(unit, self.next_row, end)
-                            self._account(connection, tally, end)
-                            unit.flush()
-                            writer.flushed(unit)
-                    except BaseException:
-                        catalogues.forget()
-                        raise
+            write = partial(self._write, writer, end)
+            started, tally = work(self._engine, SYSTEM, None, write, rows=2_000 + load.ids(self.next_row, end), parents=None)
             held = time.perf_counter() - started
             self.longest_lock = max(self.longest_lock, held)
-            size = _next_size(size, work.cost(self.next_row, end), held)
+            size = _next_size(size, load.cost(self.next_row, end), held)
             self.next_row = end
             self.total.add(tally)
             if progress is not None:
                 progress(self.next_row, rows)
+
+    def _write(self, writer: Writer, end: int, unit: Unit) -> tuple[float, Tally]:
+        """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
+        started = time.perf_counter()
+        tally = writer.write(unit, self.next_row, end)
+        self._account(unit.connection, tally, end)
+        unit.flush()
+        writer.flushed(unit)
+        return started, tally
 
     def _account(self, connection: Connection, tally: Tally, end: int) -> None:
         """The run's figures with this chunk, in the chunk's own transaction."""
@@ -231,9 +219,9 @@ class Run:
     def finish(self) -> ImportResult:
         """Mark the import as complete."""
         complete = sa.update(import_run).where(import_run.c.id == self.id).values(status="complete", finished_at=now_us())
-        with writing(self._engine) as connection:
-            row = connection.execute(complete.returning(import_run)).mappings().one()
-        self._take_up(dict(row))
+        self._take_up(
+            work(self._engine, SYSTEM, None, lambda unit: dict(unit.connection.execute(complete.returning(import_run)).mappings().one()))
+        )
         total = self.total
         return ImportResult(
             import_run_id=self.id,
@@ -248,7 +236,17 @@ class Run:
         )
 
 
-def _broken_off(job: Job) -> sa.Select[Any]:
+def _begin(job: Job, unit: Unit) -> dict[str, Any]:
+    """The row of the interrupted import, or a new one."""
+    interrupted = unit.connection.execute(_interrupted(job)).mappings().first()
+    if interrupted is not None:
+        return dict(interrupted)
+    row = _new_row(unit.ids.take(), job)
+    unit.connection.execute(import_run.insert(), row)
+    return row
+
+
+def _interrupted(job: Job) -> sa.Select[Any]:
     where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash)
     return (
         sa.select(import_run)
@@ -270,11 +268,12 @@ def _new_row(run_id: int, job: Job) -> dict[str, Any]:
         "status": "running",
         "started_at": now_us(),
         "recipe": job.recipe.to_json(),
+        "counts": "{}",
         **figures,
     }
 
 
 def _next_size(size: int, cost: int, seconds: float) -> int:
-    """As much work as fits the target, by the pace of the last chunk; at most half as much again as before."""
+    """As much work as fits the target, by the pace of the last chunk; at most 1.5 times as much as before."""
     fitting = int(cost * TARGET_SECONDS / max(seconds, 1e-6))
     return max(min(fitting, size * 3 // 2, LARGEST_CHUNK), SMALLEST_CHUNK)

@@ -39,10 +39,10 @@ def write_kits(unit: Unit, chunk: Chunk, rows: list[Row], refused_kits: list[str
 
 def _stocked(unit: Unit, kits: list[str]) -> set[str]:
     """Those of the SKUs that have been stocked or bought themselves, or are part of a kit: they cannot become kits."""
-    found: set[str] = set()
+    stocked: set[str] = set()
     for column in (stock_movement.c.sku, purchase_order_line.c.sku, supplier_item.c.sku, kit_component.c.component_sku):
-        found |= set(unit.connection.execute(sa.select(column).where(among(unit.connection, column, kits)).distinct()).scalars())
-    return found
+        stocked |= set(unit.connection.execute(sa.select(column).where(among(unit.connection, column, kits)).distinct()).scalars())
+    return stocked
 
 
 def _problem(unit: Unit, row: Row, stocked: set[str], kits: set[str]) -> tuple[str, str] | None:

@@ -21,7 +21,7 @@ _PACKAGE_FACTS: Final = ("carrier", "tracking_number", "tracking_uploaded_at", "
 
 
 class SingleRows:
-    """Takes rows in their order; the unit's flush writes what they do. `events`: row ids of events to write before that."""
+    """Takes in rows one by one, in their order; the unit's flush writes what they change. `events`: row ids of events to write first."""
 
     def __init__(self, unit: Unit, plan: OrderPlan) -> None:
         self._unit = unit
@@ -35,34 +35,34 @@ class SingleRows:
         self._cancellations: dict[int, list[dict[str, Any]]] = {}
         self._new: set[int] = set()
         self._pieces: dict[int, list[tuple[str | None, str | None, int]]] = {}
-        self._told: set[str] = set()
+        self._known_refs: set[str] = set()
 
     def load(self, rows: pl.DataFrame) -> None:
-        """Look up, set-based, the known lines that the rows change, and the purchases of their returns."""
+        """Look up, in a few queries, the known lines that the rows change and the purchases of their returns."""
         positions = rows.filter(pl.col("role") == "return").select(position="at")
         for position, order_ref, line_ref, units in self._plan.matches.join(positions, on="position", how="semi").iter_rows():
             self._pieces.setdefault(position, []).append((order_ref, line_ref, units))
         bought = {ref for pieces in self._pieces.values() for ref, _, _ in pieces if ref is not None}
         changing = rows.filter(pl.col("line_id").is_not_null() | pl.col("again"))
-        found = line_ids(self._unit.connection, self._plan, sorted(bought.union(changing["order_ref"])))
-        refs = {line_id: (order_ref, line_ref) for order_ref, line_ref, line_id, _ in found.iter_rows()}
-        for _, line in self._unit.load_lines(found["order_id"].unique().sort().to_list()):
+        lines = line_ids(self._unit.connection, self._plan, sorted(bought.union(changing["order_ref"])))
+        refs = {line_id: (order_ref, line_ref) for order_ref, line_ref, line_id, _ in lines.iter_rows()}
+        for _, line in self._unit.load_lines(lines["order_id"].unique().sort().to_list()):
             self._lines[refs[line.line_id]] = line
-        self._load_facts(changing, found)
+        self._load_facts(changing, lines)
         refs_again = changing.filter("again")["event_ref"].to_list()
         known = sa.select(event.c.event_id).where(
             event.c.source == self._plan.source, among(self._unit.connection, event.c.event_id, refs_again)
         )
-        self._told |= set(self._unit.connection.execute(known).scalars()) if refs_again else set()
+        self._known_refs |= set(self._unit.connection.execute(known).scalars()) if refs_again else set()
 
-    def _load_facts(self, changing: pl.DataFrame, found: pl.DataFrame) -> None:
+    def _load_facts(self, changing: pl.DataFrame, lines: pl.DataFrame) -> None:
         if changing.is_empty():
             return
         connection = self._unit.connection
         order_ids = changing["order_id"].unique().sort().to_list()
         for row in connection.execute(sa.select(sales_order).where(among(connection, sales_order.c.id, order_ids))).mappings():
             self._orders[row["order_ref"]] = dict(row)
-        changed = found.join(changing, on=["order_ref", "line_ref"], how="semi")["found_id"].to_list()
+        changed = lines.join(changing, on=["order_ref", "line_ref"], how="semi")["known_line_id"].to_list()
         for row in connection.execute(sa.select(order_line).where(among(connection, order_line.c.id, changed))).mappings():
             self._facts[row["id"]] = dict(row)
         for table, kept in ((shipment, self._packages), (cancellation, self._cancellations)):
@@ -71,7 +71,7 @@ class SingleRows:
                 kept.setdefault(row["line_id"], []).append(dict(row))
 
     def open(self, sku: str, at: int, units: int) -> None:
-        """An assumed opening: the history that it comes before moves stock from now on."""
+        """Post an assumed opening: rows of its SKU that come after it move stock from now on."""
         unit, place = self._unit, self._plan.location_id
         row_id, event_id = unit.ids.take(), f"opening|{place}|{sku}"
         unit.add(
@@ -95,8 +95,8 @@ class SingleRows:
         unit.settle()
 
     def take(self, row: dict[str, Any]) -> Outcome:
-        """Take in one row. A row whose very content was taken in before is a duplicate, whatever other rows said since."""
-        if row["event_ref"] in self._told:
+        """Take in one row. A row whose exact content was taken in before is a duplicate, whatever other rows have said since."""
+        if row["event_ref"] in self._known_refs:
             return "duplicate"
         self._unit.ledger.begins(row["event_row"])
         key = (row["order_ref"], row["line_ref"])
@@ -112,14 +112,14 @@ class SingleRows:
         else:
             self._lines[key] = self._place(row)
         if not isinstance(outcome, Bad):
-            self._told.add(row["event_ref"])
+            self._known_refs.add(row["event_ref"])
             self.events.append(row["event_row"])
         if outcome in ("imported", "updated"):
             self._unit.settle()
         return outcome
 
     def is_unmatched(self, row: dict[str, Any]) -> bool:
-        """Whether no purchase was found for a return."""
+        """Whether a return has no purchase."""
         return all(order_ref is None for order_ref, _, _ in self._pieces.get(row["at"], ()))
 
     # ---- lines -------------------------------------------------------------------------------------------------------
@@ -154,20 +154,20 @@ class SingleRows:
         unit.add_line(facts, line)
         self._facts[line.line_id] = facts
         self._new.add(line.line_id)
-        # what has left or is not wanted is not allocated first
+        # Shipped and cancelled units are booked before placing, so that they are never allocated.
         if row["shipped_at"] is not None:
             self._ship(row, line, line.quantity)
         if row["cancelled_at"] is not None:
             self._cancel(row, line, line.quantity)
         unit.ledger.place(line)
         if row["returned_at"] is not None:
-            self._give_back(row, line, row["order_ref"], line.quantity, row["returned_at"], None)
+            self._give_back(row, line, line.quantity, row["returned_at"], None)
         prefix = f"{self._plan.channel_id}:{row['order_ref']}"
         self.keys += [f"order:{prefix}", f"line:{prefix}:{row['line_ref']}"]
         return line
 
     def _moves_stock(self, components: tuple[tuple[str, int], ...], at: int) -> bool:
-        """Whether a count or opening of all that the line is made of comes before."""
+        """Whether the stock of all components was begun, by a count or opening, at or before this time."""
         begun = [self._unit.ledger.level(sku, self._plan.location_id).tracked_from for sku, _ in components]
         return all(since is not None and since <= at for since in begun)
 
@@ -208,7 +208,7 @@ class SingleRows:
     # ---- changed lines -----------------------------------------------------------------------------------------------
 
     def _change(self, row: dict[str, Any], line: Line) -> Outcome:
-        """What a newer row of a known line adds: what it leaves empty stays, and nothing that happened is undone."""
+        """Apply a newer row of a known line. What it leaves empty stays as it is, and nothing that happened is undone."""
         if row["quantity"] > line.quantity and not row["is_void"]:
             reason = (
                 f"The line is known with {line.quantity} units and now has {row['quantity']}: "
@@ -234,16 +234,16 @@ class SingleRows:
         elif row["cancelled_at"] is not None:
             changed |= self._change_cancellations(row, line)
         if row["returned_at"] is not None and line.returned == 0 and line.shipped:
-            self._give_back(row, line, row["order_ref"], line.shipped, row["returned_at"], None)
+            self._give_back(row, line, line.shipped, row["returned_at"], None)
             changed = True
         return "updated" if changed else "duplicate"
 
     def _change_facts(self, row: dict[str, Any], line: Line) -> bool:
         facts = self._facts[line.line_id]
         if row["is_void"]:
-            return False  # a line without units tells no price either
-        told = {name: row[name] for name in ("unit_price", "ship_by_at", "deliver_by_at")}
-        changes = {name: value for name, value in told.items() if value is not None and value != facts[name]}
+            return False  # a line without units has no price either
+        given = {name: row[name] for name in ("unit_price", "ship_by_at", "deliver_by_at")}
+        changes = {name: value for name, value in given.items() if value is not None and value != facts[name]}
         facts.update(changes)
         if changes and line.line_id not in self._new:
             self._unit.change(order_line, line.line_id, changes)
@@ -254,10 +254,10 @@ class SingleRows:
         order = self._orders.get(row["order_ref"])
         if order is None:
             return False
-        told = {"customer_ref": row["customer"], "destination_country": row["country"], "destination_region": row["region"]}
+        given = {"customer_ref": row["customer"], "destination_country": row["country"], "destination_region": row["region"]}
         if self._plan.mapping.columns.fulfilled_by is not None:
-            told["fulfilled_by"] = row["fulfilled_by"]
-        changes = {name: value for name, value in told.items() if value is not None and value != order[name]}
+            given["fulfilled_by"] = row["fulfilled_by"]
+        changes = {name: value for name, value in given.items() if value is not None and value != order[name]}
         if changes:
             order.update(changes)
             self._unit.change(sales_order, order["id"], changes)
@@ -267,8 +267,8 @@ class SingleRows:
     def _change_packages(self, row: dict[str, Any], line: Line) -> bool:
         changed = False
         for package in self._packages.get(line.line_id, ()):
-            told = {name: row[name] for name in _PACKAGE_FACTS}
-            changes = {name: value for name, value in told.items() if value is not None and value != package[name]}
+            given = {name: row[name] for name in _PACKAGE_FACTS}
+            changes = {name: value for name, value in given.items() if value is not None and value != package[name]}
             if "first_scan_at" in changes:
                 changes["last_scan_at"] = max(changes["first_scan_at"], package["last_scan_at"] or 0)
             changed |= self._change_row(shipment, package, changes, line)
@@ -299,12 +299,12 @@ class SingleRows:
     # ---- charges -----------------------------------------------------------------------------------------------------
 
     def _charge(self, row: dict[str, Any]) -> Outcome:
-        """The newer price, quantity or text of a known charge."""
+        """Apply a newer price, quantity or text of a known charge."""
         c = order_charge.c
         where = (c.channel_id == self._plan.channel_id, c.order_ref == row["order_ref"], c.line_ref == row["line_ref"])
         known = self._unit.connection.execute(sa.select(order_charge).where(*where)).mappings().one()
-        told = {"quantity": row["quantity"], "unit_price": row["unit_price"], "description": row["title"]}
-        changes = {name: value for name, value in told.items() if value is not None and value != known[name]}
+        given = {"quantity": row["quantity"], "unit_price": row["unit_price"], "description": row["title"]}
+        changes = {name: value for name, value in given.items() if value is not None and value != known[name]}
         if not changes:
             return "duplicate"
         self._unit.connection.execute(sa.update(order_charge).where(c.id == known["id"]).values(**changes))
@@ -316,10 +316,10 @@ class SingleRows:
     def _return_row(self, row: dict[str, Any]) -> None:
         for order_ref, line_ref, units in self._pieces.get(row["at"], [(None, None, row["quantity"])]):
             line = self._lines.get((order_ref, line_ref)) if order_ref is not None and line_ref is not None else None
-            self._give_back(row, line, row["order_ref"], units, row["placed_at"], self._plan.disposition)
+            self._give_back(row, line, units, row["placed_at"], self._plan.disposition)
 
-    def _give_back(self, row: dict[str, Any], line: Line | None, return_ref: str, units: int, at: int, disposition: str | None) -> None:
-        unit, place = self._unit, self._plan.location_id
+    def _give_back(self, row: dict[str, Any], line: Line | None, units: int, at: int, disposition: str | None) -> None:
+        unit, place, return_ref = self._unit, self._plan.location_id, row["order_ref"]
         components = line.components if line is not None else unit.catalogue.components(row["sku"], row["kit_version"])
         moves_stock = self._moves_stock(components, at)
         price = row["unit_price"]

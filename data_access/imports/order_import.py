@@ -1,4 +1,4 @@
-"""Importing files: orders by a mapping; products, kits, listings, locations, channels, suppliers and counts by their columns."""
+"""Importing files of orders by a mapping. `import_table`, for all other kinds of files, is `table_import`'s."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,10 +15,10 @@ from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.orders import filled, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
-from data_access.imports.import_run import ImportResult, Job, Progress, Run, Work
+from data_access.imports.import_run import ImportResult, Job, Progress, Run, Workload
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
-from data_access.imports.quarantine import Quarantine, Told
+from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
 from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_import import import_table
 from data_access.schema.orders import order_line, shipment
@@ -36,7 +36,7 @@ _GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
 def import_orders(
     engine: Engine, path: Path, mapping: str, opening_stock: str | None = None, progress: Progress | None = None
 ) -> ImportResult:
-    """Import a file of orders. Broken off, it goes on where it stopped when it is called again with the same file and mapping.
+    """Import a file of orders. After an interruption it goes on where it stopped if it is called again with the same file and mapping.
 
     Args:
         engine: the store.
@@ -57,7 +57,7 @@ def import_orders(
     cover = cover_days(opening_stock) if opening_stock is not None else None
     contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(loaded.mapping.columns.named.values())))
     rows, texts = normalised(contents, loaded.mapping), contents.texts
-    told = _told(rows, filled(contents, loaded.mapping), loaded.mapping)
+    row_facts = _row_facts(rows, filled(contents, loaded.mapping), loaded.mapping)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock})
     del contents
     prepare_places(engine, loaded.mapping)
@@ -65,26 +65,27 @@ def import_orders(
     if loaded.mapping.skus.unknown == "create":
         prepare_catalogue(engine, rows.filter(_GOODS).select("external_sku", "sku", "title"), loaded.mapping)
     plan = _plan(engine, rows, loaded, run.next_row, cover)
-    quarantine = Quarantine(engine, plan.source, run.id, plan.channel_id, texts, told)
+    origin = ImportOrigin(source=plan.source, run_id=run.id, channel_id=plan.channel_id, text=texts, row_facts=row_facts)
+    quarantine = Quarantine(engine, origin)
     quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
-    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Work(extra=_history(engine, plan)))
+    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Workload(extra=_history(engine, plan)))
     return run.finish()
 
 
-def _told(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Told:
-    """What the file says of rows beside their texts, looked up as it is asked for."""
+def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> RowFacts:
+    """What the file says of rows beside their texts, looked up on demand."""
     numbered = "line" not in mapping.columns.named
 
-    def told(row_nos: Sequence[int]) -> dict[int, dict[str, Any]]:
-        asked = (
+    def look_up(row_nos: Sequence[int]) -> dict[int, dict[str, Any]]:
+        numbered_rows = (
             rows.lazy().filter(pl.col("row_no").is_in(row_nos) & pl.col("line_ref").is_not_null()).select("row_no", "line_ref").collect()
         )
         number = pl.col("line_ref").str.extract(r"\.(\d+)$").cast(pl.Int64) if numbered else pl.lit(None, pl.Int64)
-        found = asked.select("row_no", occurrence=number).join(cells.drop("occurrence"), on="row_no", how="full", coalesce=True)
-        found = found.filter(pl.col("row_no").is_in(row_nos))
-        return {row.pop("row_no"): {name: value for name, value in row.items() if value is not None} for row in found.iter_rows(named=True)}
+        facts = numbered_rows.select("row_no", occurrence=number).join(cells.drop("occurrence"), on="row_no", how="full", coalesce=True)
+        facts = facts.filter(pl.col("row_no").is_in(row_nos))
+        return {row.pop("row_no"): {name: value for name, value in row.items() if value is not None} for row in facts.iter_rows(named=True)}
 
-    return told
+    return look_up
 
 
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> Job:
@@ -94,7 +95,7 @@ def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[st
 
 
 def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: int, cover: int | None) -> OrderPlan:
-    """What is decided over the whole file; the same when the import is taken up again."""
+    """What is decided for the whole file; the same when an interrupted import goes on."""
     mapping, source = loaded.mapping, f"import:{loaded.name}"
     with reading(engine) as connection:
         goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(_GOODS), mapping)
@@ -127,10 +128,10 @@ def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:
             for sku, movements in connection.execute(query):
                 by_sku[sku] = by_sku.get(sku, 0) + movements
     firsts = plan.openings.filter(pl.col("sku").is_in(list(by_sku))).select("position", "sku").iter_rows()
-    found: dict[int, int] = {}
+    movements_at: dict[int, int] = {}
     for position, sku in firsts:
-        found[position] = found.get(position, 0) + by_sku[sku]
-    return found
+        movements_at[position] = movements_at.get(position, 0) + by_sku[sku]
+    return movements_at
 
 
 def _exploded(connection: Connection, goods: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""What is decided over a whole file of orders before its rows are written, and what became of some rows."""
+"""What is decided for a whole file of orders before its rows are written, and what became of some rows."""
 
 from dataclasses import dataclass, field
 
@@ -34,7 +34,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
-    """`matches`: purchases of returns, by `channels.returns.MATCHES`; `openings`: by `channels.opening.OPENINGS`."""
+    """`matches`: purchases of returns, by `files.returns.MATCHES`; `openings`: by `files.opening.OPENINGS`."""
 
     mapping: Mapping
     source: str
@@ -53,11 +53,11 @@ class OrderPlan:
 
     @property
     def disposition(self) -> str | None:
-        """What is assumed to become of returns."""
+        """The disposition that returns are assumed to get."""
         return self.mapping.returns.disposition if self.mapping.returns is not None else None
 
     def openings_of(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Those that come before the first row of their SKU in a range of rows."""
+        """The openings whose SKU has its first row of the file among these rows."""
         if self.openings.is_empty() or rows.is_empty():
             return self.openings.clear()
         return self.openings.filter(pl.col("position").is_between(rows["position"].min(), rows["position"].max()))

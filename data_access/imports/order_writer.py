@@ -1,4 +1,4 @@
-"""Writing the rows of an order file: what `order_block` has worked out, and the rest through the ledger (`single_rows`)."""
+"""Writing the rows of an order file: what `chunk_plan` has worked out, and the rest through the ledger (`ledger_rows`)."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
 from data_access.engine import is_sqlite, now_us, reading, row_ids
-from data_access.imports.chunk_plan import IDS_A_ROW, Block, events, versions, work_out
+from data_access.imports.chunk_plan import IDS_PER_ROW, Block, events, versions, work_out
 from data_access.imports.create_master_data import has_parked, release_keys
 from data_access.imports.import_run import Tally
 from data_access.imports.ledger_rows import SingleRows
@@ -68,7 +68,7 @@ class OrderWriter:
         self._last_at = last if isinstance(last, int) else None
 
     def prepare(self, start: int, end: int) -> None:
-        """Before the chunk's transaction: work its rows out, with those of some chunks to come while nobody else writes."""
+        """Before the chunk's transaction: work its rows out, and those of the next chunks too while nobody else writes."""
         block = self._block
         if block is not None and block.start <= start and end <= block.end:
             return
@@ -76,12 +76,12 @@ class OrderWriter:
         self._block_size = min(self._block_size * 4, LARGEST_BLOCK) if is_quiet else end - start
         rows = self._rows.slice(start, max(self._block_size, end - start))
         ids = row_ids(self._engine)
-        ids.reserve(IDS_A_ROW * (rows.height + self._plan.openings_of(rows).height) + self._plan.matches.height)
+        ids.reserve(IDS_PER_ROW * (rows.height + self._plan.openings_of(rows).height) + self._plan.matches.height)
         with reading(self._engine) as connection:
             self._block = work_out(connection, ids, self._plan, rows)
 
     def write(self, unit: Unit, start: int, end: int) -> Tally:
-        """In the chunk's transaction, which holds all parents locked."""
+        """In the chunk's transaction, which holds all parents locked: write its rows."""
         block = self._valid_block(unit, start, end)
         self._quarantine.begin(start)
         chunk = write_block(unit, self._plan, block, start, end)
@@ -112,7 +112,7 @@ class OrderWriter:
 
 
 def write_rows(unit: Unit, plan: OrderPlan, rows: pl.DataFrame) -> Chunk:
-    """Take in rows by `channels.orders.ROWS`, with consecutive positions, in the unit's transaction; the caller flushes."""
+    """Take in rows by `files.orders.ROWS`, with consecutive positions, in the unit's transaction; the caller flushes."""
     if rows.is_empty():
         return Chunk()
     block = work_out(unit.connection, unit.ids, plan, rows, unit.load_skus)
@@ -160,7 +160,7 @@ def _note_listings(unit: Unit, listings: pl.DataFrame) -> None:
 
 
 def _move_levels(unit: Unit, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
-    """The projection of movements; an opening's own units stand in its new level already."""
+    """Update the stock levels by movements; the units of an opening are in its new level already."""
     is_unsellable = pl.col("state") == "unsellable"
     changes = (
         moves.filter(pl.col("kind") != "opening")
@@ -228,8 +228,8 @@ def _one_by_one(unit: Unit, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, o
             chunk.tally.duplicates += 1
     for _, sku, at, units in first:
         singles.open(sku, at, units)
-    told = rows.filter(pl.col("event_row").is_in(singles.events)).rename({"at": "position"})
-    insert_frame(unit.connection, event, events(plan, told).drop("position"))
+    applied = rows.filter(pl.col("event_row").is_in(singles.events)).rename({"at": "position"})
+    insert_frame(unit.connection, event, events(plan, applied).drop("position"))
     if is_heard:
         chunk.keys += singles.keys
 

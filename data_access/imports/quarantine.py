@@ -1,4 +1,4 @@
-"""Rows that cannot be taken go to the inbox, whole; one that is there already is not put there twice."""
+"""Rows that cannot be taken in go to the inbox with their whole text; one that is there already is not added again."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +18,24 @@ Text = Callable[[int], str]
 """The text of a row of the file, by its row number."""
 
 
-Told = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
-"""What the file says of some rows, by row number, beside their texts (`channels.orders.TOLD`)."""
+RowFacts = Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
+"""What the file says of some rows beside their texts, by row number (`files.orders.ROW_FACTS`)."""
 
 
 def nothing(_: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
-    """Of rows that stand for themselves."""
+    """The `RowFacts` of files whose rows say everything themselves."""
     return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportOrigin:
+    """The import that rows come from. `channel_id`: None if it is not of one channel."""
+
+    source: str
+    run_id: int
+    channel_id: str | None
+    text: Text
+    row_facts: RowFacts = nothing
 
 
 @dataclass(slots=True)
@@ -34,31 +45,27 @@ class _Known:
 
 
 class Quarantine:
-    """The inbox of one import. What earlier imports of the same source left there is remembered by its text.
+    """The inbox of one import. Items that earlier imports of the same source left there are recognised by their texts.
 
-    A row that is bad again, and waits already, is counted as quarantined, but kept once; if a person has dealt with it, it is a
-    duplicate. A row that is good now resolves the item that waits with its text.
+    A row that is bad again, and waits already, is counted as quarantined, but its item stands there once; if a person has dealt with
+    the item, the row is a duplicate. A row that is good now resolves the item that waits with its text.
     """
 
-    def __init__(self, engine: Engine, source: str, run_id: int, channel_id: str | None, text: Text, told: Told = nothing) -> None:
-        self._source = source
-        self._run_id = run_id
-        self._channel_id = channel_id
-        self._text = text
-        self._told = told
+    def __init__(self, engine: Engine, origin: ImportOrigin) -> None:
+        self._origin = origin
         self._known: dict[str, list[_Known]] = {}
         self._popped: list[tuple[str, _Known]] = []
         self._position = -1
         i = inbox_item.c
         query = sa.select(i.id, i.status, i.content).where(
-            i.source == source, i.kind == "row", sa.or_(i.import_run_id.is_(None), i.import_run_id != run_id)
+            i.source == origin.source, i.kind == "row", sa.or_(i.import_run_id.is_(None), i.import_run_id != origin.run_id)
         )
         with reading(engine) as connection:
             for row in connection.execute(query.order_by(i.id.desc())):
                 self._known.setdefault(row.content, []).append(_Known(row.id, row.status == "open"))
 
     def begin(self, position: int) -> None:
-        """Before each chunk: if the same one is tried again, forget what the failed attempt did."""
+        """Before each chunk: if the same chunk is tried again, forget what the failed attempt did."""
         if position == self._position:
             for content, known in reversed(self._popped):
                 self._known[content].append(known)
@@ -66,12 +73,12 @@ class Quarantine:
         self._popped = []
 
     def skip(self, row_nos: Sequence[int]) -> None:
-        """Rows that an import has been through before it was broken off: what they met here, the rest does not meet again."""
+        """Rows that the import dealt with before it was interrupted: the items with their texts are used up."""
         for row_no in row_nos if self._known else ():
             self._pop(row_no)
 
     def _pop(self, row_no: int) -> _Known | None:
-        content = self._text(row_no)
+        content = self._origin.text(row_no)
         known = self._known.get(content)
         if not known:
             return None
@@ -80,8 +87,8 @@ class Quarantine:
         return item
 
     def keep(self, unit: Unit, bad: Sequence[Bad], tally: Tally) -> None:
-        """Put bad rows into the inbox; those that a person has dealt with are counted over to the duplicates."""
-        told = self._told([row.row_no for row in bad])
+        """Put bad rows into the inbox; those that a person has dealt with are counted as duplicates instead."""
+        facts = self._origin.row_facts([row.row_no for row in bad])
         for row in bad:
             known = self._pop(row.row_no)
             if known is not None:
@@ -90,29 +97,29 @@ class Quarantine:
                     tally.duplicates += 1
                 continue
             item_id = unit.ids.take()
-            unit.add(inbox_item, self._item(item_id, row, told.get(row.row_no)))
+            unit.add(inbox_item, self._item(item_id, row, facts.get(row.row_no)))
             unit.touch("inbox", "item", item_id)
 
-    def _item(self, item_id: int, row: Bad, told: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _item(self, item_id: int, row: Bad, facts: Mapping[str, Any] | None) -> dict[str, Any]:
         return {
             "id": item_id,
             "kind": "row",
             "status": "open",
-            "source": self._source,
+            "source": self._origin.source,
             "reference": row.reference,
-            "channel_id": self._channel_id,
+            "channel_id": self._origin.channel_id,
             "external_sku": row.external_sku,
-            "import_run_id": self._run_id,
+            "import_run_id": self._origin.run_id,
             "line_number": row.line_number,
             "reason": row.reason,
             "reason_code": row.code,
-            "content": self._text(row.row_no),
-            "told": json.dumps(told, ensure_ascii=False, sort_keys=True) if told else None,
+            "content": self._origin.text(row.row_no),
+            "told": json.dumps(facts, ensure_ascii=False, sort_keys=True) if facts else None,
             "created_at": now_us(),
         }
 
     def resolve(self, unit: Unit, taken: Sequence[int]) -> None:
-        """Close what waits with the text of rows that are in the store now."""
+        """Close the items that wait with the texts of rows that are in the store now."""
         if not self._known:
             return
         for row_no in taken:

@@ -1,18 +1,19 @@
-"""Trying quarantined rows again: each goes the way it would have gone in its import, with that import's mapping and header."""
+"""Trying quarantined rows again, each as its import would have taken it in: with that import's mapping and header."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import RowIds, now_us, reading, retrying, row_ids, writing
+from data_access.engine import now_us, reading
 from data_access.imports.create_master_data import create_codes, release_keys
 from data_access.imports.files.mapping import parse_mapping
-from data_access.imports.files.orders import TOLD, normalised
+from data_access.imports.files.orders import ROW_FACTS, normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
@@ -24,6 +25,7 @@ from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
 from data_access.write import lookups as catalogues
 from data_access.write.bulk import among
+from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import Unit
 
 ITEMS_A_TRANSACTION: Final = 200
@@ -35,7 +37,7 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """How many items were taken in and closed, and how many wait on."""
+    """How many items were taken in and closed, and how many still wait."""
 
     taken: int = 0
     waiting: int = 0
@@ -48,10 +50,10 @@ class Retried:
 
 
 def retry_waiting(engine: Engine) -> Retried:
-    """Try again what waits for a listing that has a SKU now, or for something that a table file may have brought."""
+    """Try rows again that wait for a listing that has a SKU now, or for something that a table file may have brought."""
     total = Retried()
     while True:
-        # what arrives may be what others wait for: a product for its listing, the listing for its order lines
+        # Rows that are taken in may be what others wait for: a product for its listing, the listing for its order lines.
         retried = retry_rows(engine, _ready(engine))
         total = Retried(total.taken + retried.taken, retried.waiting)
         if retried.taken == 0:
@@ -72,28 +74,23 @@ def _ready(engine: Engine) -> list[int]:
 
 
 def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
-    """Try rows again, some hundred in a transaction; what is not open, or no row of a file, is passed over."""
-    ids, total = row_ids(engine), Retried()
+    """Try rows again, at most `ITEMS_A_TRANSACTION` at once; items that are not open, or not rows of a file, are skipped."""
+    total = Retried()
     for start in range(0, len(item_ids), ITEMS_A_TRANSACTION):
         part = item_ids[start : start + ITEMS_A_TRANSACTION]
-        for attempt in retrying():
-            with attempt:
-                ids.reserve(20_000 * 4 ** (attempt.retry_state.attempt_number - 1))
-                try:
-                    with writing(engine) as connection:
-                        before = Unit(connection, ids)
-                        before.lock_parents(None)
-                        retried, keys = retry_in(connection, ids, part)
-                        release_keys(before, keys)
-                except BaseException:
-                    catalogues.forget()
-                    raise
-        total += retried
+        total += work(engine, SYSTEM, None, partial(_retry_and_release, part), rows=20_000, parents=None)
     return total
 
 
-def retry_in(connection: Connection, ids: RowIds, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
-    """Try rows again in a transaction that holds all parents locked. Also what parked events may wait for now."""
+def _retry_and_release(item_ids: Sequence[int], unit: Unit) -> Retried:
+    retried, keys = retry_in(unit, item_ids)
+    release_keys(unit, keys)
+    return retried
+
+
+def retry_in(unit: Unit, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
+    """Try rows again in a unit that holds all parents locked and has nothing else to write. Returns the keys for parked events too."""
+    connection = unit.connection
     items = _open_rows(connection, item_ids)
     by_run: dict[int, list[Item]] = {}
     for item in items:
@@ -102,7 +99,7 @@ def retry_in(connection: Connection, ids: RowIds, item_ids: Sequence[int]) -> tu
     for run_id, chosen in sorted(by_run.items()):
         run = dict(connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().one())
         together = _together(connection, run_id, chosen, is_kits=run["kind"] == "kits")
-        unit, chunk = _write(connection, ids, run, together)
+        chunk = _write(unit, run, together)
         _account(unit, run_id, chunk)
         taken += _close(unit, together, chunk)
         unit.flush()
@@ -117,9 +114,9 @@ def _open_rows(connection: Connection, item_ids: Sequence[int]) -> list[Item]:
 
 
 def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is_kits: bool) -> list[Item]:
-    """The items of the run with the same references, in the file's order: they number each other's occurrences.
+    """The items of the run with the same references, in the file's order, which decides the occurrence number of each.
 
-    Of a kit, which comes whole or not at all, all open rows are tried.
+    Of a kit, which is taken in whole or not at all, all open rows are tried.
     """
     i = inbox_item.c
     references = sorted({item["reference"] for item in chosen})
@@ -129,13 +126,13 @@ def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is
         chosen_ids = None
     else:
         chosen_ids = {item["id"] for item in chosen}
-    found = [dict(row) for row in connection.execute(query.order_by(i.line_number, i.id)).mappings()]
-    for item in found:
+    items = [dict(row) for row in connection.execute(query.order_by(i.line_number, i.id)).mappings()]
+    for item in items:
         item["is_chosen"] = chosen_ids is None or item["id"] in chosen_ids
-    return found
+    return items
 
 
-def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: Sequence[Item]) -> tuple[Unit, Chunk]:
+def _write(unit: Unit, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
     recipe = Recipe.from_json(run["recipe"])
     texts = [(row_no, item["line_number"], item["mended"] or item["content"]) for row_no, item in enumerate(items)]
     chosen = pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["is_chosen"]])
@@ -143,36 +140,34 @@ def _write(connection: Connection, ids: RowIds, run: Mapping[str, Any], items: S
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
-        unit = Unit(connection, ids)
-        return unit, write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
+        return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = parse_mapping(recipe.mapping, run["mapping"])
     contents = read_text(recipe.header, texts, mapping.file, list(dict.fromkeys(mapping.columns.named.values())))
-    rows = normalised(contents, mapping, _told(items)).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
+    rows = normalised(contents, mapping, _row_facts(items)).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
     goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
     keys = []
     if mapping.skus.unknown == "create":
-        keys = create_codes(Unit(connection, ids), goods, mapping)
+        keys = create_codes(unit, goods, mapping)
         catalogues.forget()
-    goods = with_skus(connection, goods, mapping)
-    unit = Unit(connection, ids)
-    chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(connection, goods, mapping, source)), rows)
+    goods = with_skus(unit.connection, goods, mapping)
+    chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(unit.connection, goods, mapping, source)), rows)
     chunk.keys += keys
-    return unit, chunk
+    return chunk
 
 
-def _told(items: Sequence[Item]) -> pl.DataFrame:
-    """What the files said of the rows beside their texts; the occurrence of a mended row is counted anew."""
+def _row_facts(items: Sequence[Item]) -> pl.DataFrame:
+    """What the files said of the rows beside their texts; the occurrence of a mended row is counted again."""
     rows = []
     for row_no, item in enumerate(items):
-        told = json.loads(item["told"] or "{}")
+        row_facts = json.loads(item["told"] or "{}")
         if item["mended"] is not None:
-            told.pop("occurrence", None)
-        rows.append({**dict.fromkeys(TOLD), **told, "row_no": row_no})
-    return pl.DataFrame(rows, schema=TOLD)
+            row_facts.pop("occurrence", None)
+        rows.append({**dict.fromkeys(ROW_FACTS), **row_facts, "row_no": row_no})
+    return pl.DataFrame(rows, schema=ROW_FACTS)
 
 
 def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
-    """Rows that arrive now were counted as quarantined by their import."""
+    """Move rows that arrive now, in the figures of their import, from quarantined to what they are."""
     tally, r = chunk.tally, import_run.c
     arrived = tally.imported + tally.updated + tally.duplicates
     if arrived:
@@ -189,14 +184,14 @@ def _account(unit: Unit, run_id: int, chunk: Chunk) -> None:
 
 
 def _close(unit: Unit, items: Sequence[Item], chunk: Chunk) -> int:
-    """Resolve the items that were taken; tell the others what is wrong now."""
+    """Resolve the items that were taken in; write down what is wrong with the others now."""
     for row_no in chunk.taken:
         _change(unit, items[row_no], {"status": "resolved", "closed_at": now_us()})
     for bad in chunk.bad:
         item = items[bad.row_no]
-        told = {"reason": bad.reason, "reason_code": bad.code, "external_sku": bad.external_sku}
-        if any(item[name] != value for name, value in told.items()):
-            _change(unit, item, told)
+        problem = {"reason": bad.reason, "reason_code": bad.code, "external_sku": bad.external_sku}
+        if any(item[name] != value for name, value in problem.items()):
+            _change(unit, item, problem)
     return len(chunk.taken)
 
 

@@ -23,7 +23,7 @@ def with_skus(connection: Connection, goods: pl.DataFrame, mapping: Mapping) -> 
 
 
 def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping, source: str) -> pl.DataFrame:
-    """Purchases of the returns among these rows, in the file and in the store; by `channels.returns.MATCHES`."""
+    """Purchases of the returns among these rows, in the file and in the store; by `files.returns.MATCHES`."""
     returns = goods.filter(pl.col("role") == "return")
     if returns.is_empty():
         return pl.DataFrame(schema=MATCHES)

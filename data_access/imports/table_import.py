@@ -10,18 +10,18 @@ from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.reader import read_records
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import Kind, load_table_mapping, table_rows
-from data_access.imports.import_run import ImportResult, Job, Progress, Run, Tally, Work
-from data_access.imports.quarantine import Quarantine
+from data_access.imports.import_run import ImportResult, Job, Progress, Run, Tally, Workload
+from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
 from data_access.imports.table_rows import write_table
 from data_access.store.lifecycle import require_current
 from data_access.write.unit_of_work import Unit
 
-_IDS_A_ROW: Final = 24
+_IDS_PER_ROW: Final = 24
 
 
 def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = None, progress: Progress | None = None) -> ImportResult:
-    """Import a file of one kind. What waited in the inbox for what it brings is tried again.
+    """Import a file of one kind. Rows in the inbox that waited for what it brings are tried again.
 
     Args:
         engine: the store.
@@ -42,14 +42,14 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     rows, texts = table_rows(contents, table), contents.texts
     recipe = Recipe(loaded.text, contents.header_text, {})
     run = Run(engine, Job(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
-    work = Work(_IDS_A_ROW)
+    load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":
         rows, ends = _by_kit(rows)
-        work = Work(_IDS_A_ROW, ends)
+        load = Workload(_IDS_PER_ROW, ends)
     source = f"import:{loaded.name}"
-    quarantine = Quarantine(engine, source, run.id, None, texts)
+    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, channel_id=None, text=texts))
 
-    run.go_through(rows.height, _TableWriter(table.kind, source, rows, quarantine), progress, work)
+    run.go_through(rows.height, _TableWriter(table.kind, source, rows, quarantine), progress, load)
     result = run.finish()
     retry_waiting(engine)
     return result

@@ -1,4 +1,4 @@
-"""Writing the rows of table files: what is new is inserted, what a row says and the store does not is updated, the rest is known."""
+"""Writing the rows of table files: new rows are inserted, rows that say something else than the store update it, others are duplicates."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ _DAY_SECONDS: Final = 86_400
 
 
 @dataclass(slots=True)
-class _Table:
+class _TargetTable:
     """How rows become rows of one table of the store. `taken` names, by our column, the table's column."""
 
     table: sa.Table
@@ -36,36 +36,36 @@ class _Table:
     needed: tuple[str, ...] = ()
 
 
-_PRODUCT: Final = _Table(
+_PRODUCT: Final = _TargetTable(
     product,
     ("sku",),
     {name: name for name in ("name", "category", "price", "currency", "launched_on", "ended_on")},
     {"category": "uncategorised"},
     ("name",),
 )
-_LISTING: Final = _Table(listing, ("channel_id", "external_sku"), {name: name for name in ("sku", "title", "maximum")}, {}, ("sku",))
-_LOCATION: Final = _Table(
+_LISTING: Final = _TargetTable(listing, ("channel_id", "external_sku"), {name: name for name in ("sku", "title", "maximum")}, {}, ("sku",))
+_LOCATION: Final = _TargetTable(
     location,
     ("location_id",),
     {name: name for name in ("name", "kind", "country", "region", "time_zone")},
     {"time_zone": "UTC"},
     ("name", "kind"),
 )
-_CHANNEL: Final = _Table(
+_CHANNEL: Final = _TargetTable(
     channel,
     ("channel_id",),
     {name: name for name in ("name", "kind", "marketplace", "currency", "time_zone", "country", "stale_after_seconds")},
     {"stale_after_seconds": _DAY_SECONDS},
     ("name", "kind", "currency", "time_zone"),
 )
-_SUPPLIER: Final = _Table(
+_SUPPLIER: Final = _TargetTable(
     supplier,
     ("supplier_id",),
     {name: name for name in ("name", "lead_time_days", "lead_time_sd_days", "currency")},
     {},
     ("name",),
 )
-_ITEM: Final = _Table(
+_ITEM: Final = _TargetTable(
     supplier_item,
     ("supplier_id", "sku"),
     {"unit_cost": "unit_cost", "moq": "moq", "case_pack": "case_pack", "item_lead_time_days": "lead_time_days"},
@@ -76,7 +76,7 @@ _ITEM: Final = _Table(
 class _Upsert:
     """Rows of one table, loaded by key, changed in memory, written at the end."""
 
-    def __init__(self, unit: Unit, into: _Table, rows: Sequence[Row]) -> None:
+    def __init__(self, unit: Unit, into: _TargetTable, rows: Sequence[Row]) -> None:
         self._unit = unit
         self._into = into
         self._stored: dict[tuple[Any, ...], Row] = {}
@@ -101,14 +101,14 @@ class _Upsert:
         """`imported`, `updated` or `duplicates`. `extra`: further values of a new row."""
         into = self._into
         key = tuple(row[name] for name in into.keys)
-        told = {theirs: row[ours] for ours, theirs in into.taken.items() if row.get(ours) is not None}
+        filled = {theirs: row[ours] for ours, theirs in into.taken.items() if row.get(ours) is not None}
         known = self._new.get(key) or self._stored.get(key)
         if known is None:
             empty: Row = dict.fromkeys(into.taken.values())
-            made = extra() if extra is not None else {}
-            self._new[key] = {**dict(zip(into.keys, key, strict=True)), **empty, **into.defaults, **told, **made}
+            more = extra() if extra is not None else {}
+            self._new[key] = {**dict(zip(into.keys, key, strict=True)), **empty, **into.defaults, **filled, **more}
             return "imported"
-        changes = {name: value for name, value in told.items() if known[name] != value}
+        changes = {name: value for name, value in filled.items() if known[name] != value}
         if not changes:
             return "duplicates"
         known.update(changes)
@@ -130,7 +130,7 @@ class _Upsert:
 
 
 def write_table(unit: Unit, kind: Kind, source: str, rows: pl.DataFrame) -> Chunk:
-    """Take in rows by `channels.tables.table_rows`, in the unit's transaction; the caller flushes."""
+    """Take in rows by `files.tables.table_rows`, in the unit's transaction; the caller flushes."""
     chunk = Chunk()
     bad = rows.filter(pl.col("code").is_not_null())
     for row_no, line_number, reference, code, reason in bad.select("row_no", "line_number", "reference", "code", "reason").iter_rows():
@@ -236,10 +236,10 @@ def _channels(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
         if _incomplete(chunk, upsert, row, "channel"):
             continue
         hours = row["stale_after_hours"]
-        told = {**row, "stale_after_seconds": hours * 3_600 if hours is not None else None}
+        values = {**row, "stale_after_seconds": hours * 3_600 if hours is not None else None}
         is_new = not upsert.knows(row)
         last += is_new
-        outcome = upsert.take(told, lambda position=last: {"position": position})  # type: ignore[misc]
+        outcome = upsert.take(values, lambda position=last: {"position": position})  # type: ignore[misc]
         places = _places(row)
         before = serving.get(row["channel_id"], list(unit.catalogue.serving(row["channel_id"])))
         if places and places != before:
@@ -253,8 +253,8 @@ def _channels(unit: Unit, chunk: Chunk, rows: list[Row]) -> None:
     upsert.write()
     for channel_id, places in serving.items():
         unit.connection.execute(sa.delete(channel_location).where(channel_location.c.channel_id == channel_id))
-        found = [{"channel_id": channel_id, "location_id": place, "priority": at} for at, place in enumerate(places, start=1)]
-        unit.connection.execute(channel_location.insert(), found)
+        served = [{"channel_id": channel_id, "location_id": place, "priority": at} for at, place in enumerate(places, start=1)]
+        unit.connection.execute(channel_location.insert(), served)
 
 
 def _places(row: Row) -> list[str]:

@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy.engine import Connection
 
 from data_access.engine import open_engine
+from data_access.events import registry  # noqa: F401 - it completes the schema with the checks of kinds
 from data_access.schema import metadata
 
 

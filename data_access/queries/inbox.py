@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
 from data_access.errors import InvalidInput
@@ -86,7 +86,7 @@ class InboxFilter:
     offset: int = 0
 
 
-def items(engine: Engine, where: InboxFilter | None = None) -> pl.DataFrame:
+def items(bind: Engine | Connection, where: InboxFilter | None = None) -> pl.DataFrame:
     """Items by `ITEMS`, in the order in which they came."""
     where, i = where or InboxFilter(), inbox_item.c
     conditions: list[sa.ColumnElement[bool]] = []
@@ -103,10 +103,10 @@ def items(engine: Engine, where: InboxFilter | None = None) -> pl.DataFrame:
         conditions.append(sa.or_(*(column.icontains(where.text, autoescape=True) for column in (i.reference, i.reason, i.content))))
     named = [import_run.c.file_name if name == "file_name" else i[name] for name in ITEMS]
     query = sa.select(*named).join(import_run, import_run.c.id == i.import_run_id, isouter=True).where(*conditions)
-    return read(engine, query.order_by(i.id).limit(where.limit).offset(where.offset), ITEMS)
+    return read(bind, query.order_by(i.id).limit(where.limit).offset(where.offset), ITEMS)
 
 
-def listings_without_sku(engine: Engine) -> pl.DataFrame:
+def listings_without_sku(bind: Engine | Connection) -> pl.DataFrame:
     """Listings that nobody has mapped, by `LISTINGS`."""
     i, c = inbox_item.c, listing.c
     rows = (
@@ -129,22 +129,22 @@ def listings_without_sku(engine: Engine) -> pl.DataFrame:
         .where(c.sku.is_(None))
         .order_by((waiting[0] + waiting[1]).desc(), c.channel_id, c.external_sku)
     )
-    return read(engine, query, LISTINGS)
+    return read(bind, query, LISTINGS)
 
 
-def parked(engine: Engine) -> pl.DataFrame:
+def parked(bind: Engine | Connection) -> pl.DataFrame:
     """Events that wait for their parent, by `PARKED`."""
     query = sa.select(*(event.c[name] for name in PARKED)).where(event.c.status == sa.literal_column("'parked'"))
-    return read(engine, query.order_by(event.c.received_at, event.c.id), PARKED)
+    return read(bind, query.order_by(event.c.received_at, event.c.id), PARKED)
 
 
-def counts(engine: Engine) -> pl.DataFrame:
+def counts(bind: Engine | Connection) -> pl.DataFrame:
     """How much waits, by `COUNTS`; what nothing waits of is left out."""
     i = inbox_item.c
     open_items = sa.select(i.kind, sa.func.count()).where(i.status == sa.literal_column("'open'")).group_by(i.kind)
     waiting = sa.select(sa.literal("parked"), sa.func.count()).where(event.c.status == sa.literal_column("'parked'"))
     unmapped = sa.select(sa.literal("listing"), sa.func.count()).where(listing.c.sku.is_(None))
-    return read(engine, sa.union_all(open_items, waiting, unmapped), COUNTS).filter(pl.col("waiting") > 0).sort("what")
+    return read(bind, sa.union_all(open_items, waiting, unmapped), COUNTS).filter(pl.col("waiting") > 0).sort("what")
 
 
 def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:

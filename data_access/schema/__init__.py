@@ -1,6 +1,6 @@
 """The store's tables, by topic. `docs/store.md` is generated from them."""
 
-from data_access.schema import audit, buffers, catalog, channels, demand, orders, purchasing, returns, scorecards, stock, users
+from data_access.schema import audit, buffers, catalog, channels, demand, jobs, orders, purchasing, returns, scorecards, stock, users
 from data_access.schema.base import metadata
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "catalog",
     "channels",
     "demand",
+    "jobs",
     "metadata",
     "orders",
     "purchasing",

@@ -6,7 +6,9 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Stri
 
 from data_access.schema.base import Id, Micros, metadata, one_of
 
-TOPICS: Final = ("buffers", "catalog", "channels", "demand", "freshness", "inbox", "orders", "purchasing", "returns", "scorecards", "stock")
+TOPICS: Final = (
+    *("buffers", "catalog", "channels", "demand", "freshness", "inbox", "jobs", "orders", "purchasing", "returns", "scorecards", "stock"),
+)
 IMPORT_STATUSES: Final = ("running", "complete")
 INBOX_KINDS: Final = ("row", "event", "conflict")
 INBOX_STATUSES: Final = ("open", "resolved", "dismissed")
@@ -24,7 +26,7 @@ class _StoreVersion(TypedColumns):
     topic = Column(
         String,
         primary_key=True,
-        comment="buffers, catalog, channels, demand, freshness, inbox, orders, purchasing, returns, scorecards or stock.",
+        comment="buffers, catalog, channels, demand, freshness, inbox, jobs, orders, purchasing, returns, scorecards or stock.",
     )
     version = Column(Id, nullable=False, comment="Raised by the last statement of each transaction that writes to the topic.")
 

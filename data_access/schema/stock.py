@@ -1,4 +1,7 @@
-"""Stock: events in, the append-only ledger, counts, and the projections made from them."""
+"""Stock: events in, the append-only ledger, counts, and the projections made from them.
+
+The checks of `event.kind` and `stock_movement.kind` follow from the event kinds: `data_access.events.registry` adds them.
+"""
 
 from typing import Final
 
@@ -18,44 +21,15 @@ from sqlalchemy import (
 
 from data_access.schema.base import Id, Micros, Units, metadata, one_of
 
-EVENT_KINDS: Final = (
-    "sale",
-    "cancellation",
-    "shipment",
-    "tracking",
-    "scan",
-    "delivery",
-    "receipt",
-    "purchase_order",
-    "transfer",
-    "adjustment",
-    "count",
-    "opening",
-    "write_off",
-    "return_received",
-    "inspection",
-    "order_row",
-)
+ROW_KIND: Final = "order_row"
+"""The kind of event that a row of an order file is; all others are declared in `data_access.events.kinds`."""
 EVENT_STATUSES: Final = ("applied", "parked", "dismissed")
 STATES: Final = ("sellable", "unsellable")
-MOVEMENT_KINDS: Final = (
-    "opening",
-    "receipt",
-    "shipment",
-    "transfer_out",
-    "transfer_in",
-    "adjustment",
-    "count",
-    "write_off",
-    "return_received",
-    "restock",
-    "refurbish",
-    "discard",
-    "discrepancy",
-)
+LEDGER_KINDS: Final = ("discrepancy",)
+"""The kinds of movements that the ledger makes by itself; all others are declared by the event kinds that make them."""
 
 
-class _Event(TypedColumns):
+class _EventRow(TypedColumns):
     id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`; not the order of arrival.")
     source = Column(String, nullable=False, comment="The feed, file or job that told us.")
     event_id = Column(String, nullable=False, comment="The source's own id of the event.")
@@ -72,10 +46,9 @@ class _Event(TypedColumns):
 event = Table(
     "event",
     metadata,
-    _Event,
+    _EventRow,
     Index("uq_event_source_event_id", "source", "event_id", unique=True),
     Index("ix_event_waits_for", "waits_for", sqlite_where=text("status = 'parked'"), postgresql_where=text("status = 'parked'")),
-    CheckConstraint(one_of("kind", EVENT_KINDS), name="kind"),
     CheckConstraint(one_of("status", EVENT_STATUSES), name="status"),
     comment="Everything that came in, once.",
 )
@@ -101,7 +74,6 @@ stock_movement = Table(
     Index("ix_stock_movement_sku_location_id_occurred_at", "sku", "location_id", "occurred_at"),
     Index("uq_stock_movement_event_id_line_no", "event_id", "line_no", unique=True),
     CheckConstraint(one_of("state", STATES), name="state"),
-    CheckConstraint(one_of("kind", MOVEMENT_KINDS), name="kind"),
     comment="The ledger: one signed change of stock at a location. Append-only.",
 )
 
@@ -162,9 +134,9 @@ backorder_level = Table(
 )
 
 __all__ = [
-    "EVENT_KINDS",
     "EVENT_STATUSES",
-    "MOVEMENT_KINDS",
+    "LEDGER_KINDS",
+    "ROW_KIND",
     "STATES",
     "backorder_level",
     "event",

@@ -11,22 +11,24 @@ _CHANGES = pl.Schema({"version": pl.Int64, "entity": pl.String, "entity_id": pl.
 
 
 def versions(bind: Connection | Engine) -> dict[str, int]:
-    """The version of each topic. One read of a handful of rows: made to be asked twice a second."""
+    """The version of each topic. It reads a handful of rows, so it can be called twice a second."""
     rows = read(bind, sa.select(store_version.c.topic, store_version.c.version), pl.Schema({"topic": pl.String, "version": pl.Int64}))
     return dict(rows.iter_rows())
 
 
 def changed(bind: Connection | Engine, topic: str, entity: str, after: int) -> frozenset[str] | None:
-    """Ids of the entities that changed on a topic after a version; None: take it that everything did.
+    """Ids of the entities that changed on a topic after a version; None: assume that everything did.
 
-    Everything, if a bulk change was logged, if other entities than `entity` were, or if the log no longer reaches back that far.
+    It is None if a bulk change was logged, if entities other than `entity` were, or if the log no longer reaches back that far.
     """
     log = change_log.c
-    found = read(
+    log_rows = read(
         bind,
         sa.select(log.version, log.entity, log.entity_id).where(log.topic == topic, log.version > after).order_by(log.version),
         _CHANGES,
     )
-    if found.is_empty() or found["version"][0] != after + 1 or (found["entity"] != entity).any() or (found["entity_id"] == "*").any():
+    if log_rows.is_empty() or log_rows["version"][0] != after + 1:
         return None
-    return frozenset(found["entity_id"])
+    if (log_rows["entity"] != entity).any() or (log_rows["entity_id"] == "*").any():
+        return None
+    return frozenset(log_rows["entity_id"])

@@ -1,20 +1,15 @@
-"""What commands share on things with a version and an audit: the transaction, and whether one may be overwritten or a change undone."""
+"""What commands share on things with a version and an audit: whether one may be overwritten, and whether a change can be undone."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
-from data_access.commands.people import require
-from data_access.domain.permissions import Permission
-from data_access.engine import RowIds, retrying, row_ids, writing
 from data_access.errors import ChangedMeanwhile, Conflict, InvalidInput
 from data_access.schema.audit import audit_entry
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +62,10 @@ class Audited:
         """
         c = audit_entry.c
         query = sa.select(c.entity_id, c.before, c.after).where(c.id == audit_id, c.entity == self.entity)
-        found = connection.execute(query).first()
-        if found is None:
-            told = self.entity.replace("_", " ")
-            raise InvalidInput(f"There is no change {audit_id} of a {told}: look at the history again.")
-        return Written(audit_id, int(found.entity_id), _read(found.before), _read(found.after))
+        change = connection.execute(query).first()
+        if change is None:
+            raise InvalidInput(f"There is no change {audit_id} of a {self.entity.replace('_', ' ')}: look at the history again.")
+        return Written(audit_id, int(change.entity_id), _read(change.before), _read(change.after))
 
     def require_last(self, connection: Connection, written: Written, stored: Mapping[str, Any] | None) -> None:
         """Make sure that nothing was changed since a change, after which the thing is `stored`.
@@ -83,23 +77,6 @@ class Audited:
         last = connection.execute(_newest(_of(self.entity, str(written.thing_id)))).one()
         if last.id != written.audit_id or self.values(stored) != written.after:
             raise Conflict(f"The {self.name} was changed since: look at its history, and change it by hand. Nothing was undone.")
-
-
-def transact(engine: Engine, actor: str, permission: Permission, rows: int, work: Callable[[Connection, RowIds], _T]) -> _T:
-    """One transaction of a person who may do this, tried again if it lost to another. `rows`: the most row ids that it takes.
-
-    Raises:
-        Forbidden: the actor may not.
-
-    """
-    ids = row_ids(engine)
-    for attempt in retrying():
-        with attempt:
-            ids.reserve(rows)
-            with writing(engine) as connection:
-                require(connection, actor, permission)
-                done = work(connection, ids)
-    return done
 
 
 def author(connection: Connection, things: Sequence[tuple[str, str]], stored: Mapping[str, Any] | None) -> str:
@@ -132,5 +109,5 @@ def _newest(which: sa.ColumnElement[bool]) -> sa.Select[int, str, str]:
 
 
 def _read(text: str | None) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = None if text is None else json.loads(text)
-    return found
+    values: dict[str, Any] | None = None if text is None else json.loads(text)
+    return values

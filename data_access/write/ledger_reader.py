@@ -73,8 +73,8 @@ class StoreSource:
     def _made(self, rows: Sequence[Row[Any]]) -> list[Line]:
         held: dict[int, dict[str, int]] = {}
         allocated = [row.id for row in rows if row.allocated_quantity]
-        for found in _ALLOCATIONS.all(self._connection, lines=allocated) if allocated else ():
-            held.setdefault(found.line_id, {})[found.location_id] = found.quantity
+        for row in _ALLOCATIONS.all(self._connection, lines=allocated) if allocated else ():
+            held.setdefault(row.line_id, {})[row.location_id] = row.quantity
         return [
             Line(
                 line_id=row.id,
@@ -98,9 +98,9 @@ class StoreSource:
     def steps(self, key: Key, since: int) -> list[Step]:
         """See `Source.steps`."""
         where = {"sku": key[0], "place": key[1], "state": key[2], "since": since}
-        found: dict[tuple[int, int], Step] = {}
+        steps: dict[tuple[int, int], Step] = {}
         for count in _COUNTS.all(self._connection, **where):
-            found[(count.event_id, RANK_COUNT)] = Step(
+            steps[(count.event_id, RANK_COUNT)] = Step(
                 count.occurred_at, RANK_COUNT, count.tie, count.event_id, 0, target=count.quantity, kind="count"
             )
         for row in _MOVEMENTS.all(self._connection, **where):
@@ -108,13 +108,13 @@ class StoreSource:
                 rank = RANK_OUT if row.kind == "discrepancy" else RANK_COUNT
             else:
                 rank = RANK_IN if row.quantity > 0 else RANK_OUT
-            step = found.setdefault((row.event_id, rank), Step(row.occurred_at, rank, "", row.event_id, 0))
+            step = steps.setdefault((row.event_id, rank), Step(row.occurred_at, rank, "", row.event_id, 0))
             if row.kind in _DERIVED:
                 step.derived += row.quantity
                 step.kind = row.kind
             else:
                 step.base += row.quantity
-        return list(found.values())
+        return list(steps.values())
 
     def next_line_no(self, event: int) -> int:
         """See `Source.next_line_no`."""

@@ -55,9 +55,9 @@ class Catalogue:
         """Look up products and listings (channel, external SKU) that are not known yet."""
         missing = [sku for sku in set(skus) if sku not in self._products]
         for part in in_chunks(missing):
-            found = connection.execute(sa.select(product.c.sku, product.c.kit_version).where(product.c.sku.in_(part)))
+            known = connection.execute(sa.select(product.c.sku, product.c.kit_version).where(product.c.sku.in_(part)))
             self._products.update(dict.fromkeys(part))
-            self._products.update({row.sku: row.kit_version for row in found})
+            self._products.update({row.sku: row.kit_version for row in known})
         by_channel: dict[str, list[str]] = {}
         for channel_id, external_sku in set(listings):
             if (channel_id, external_sku) not in self._listings:
@@ -127,7 +127,7 @@ _kept = _Kept()
 
 
 def current(connection: Connection) -> Catalogue:
-    """The catalogue as the connection sees it: this thread's copy, made anew when a version moved."""
+    """The catalogue as the connection sees it: this thread's copy, read again when a version moved."""
     versions = [row.version for row in _VERSIONS.all(connection)]
     if _kept.catalogue is None or _kept.engine is not connection.engine or _kept.versions != versions:
         _kept.catalogue = Catalogue(connection)

@@ -1,5 +1,9 @@
-"""One writing transaction on stock and orders: load what it touches, work in memory, write set-based, raise versions last."""
+"""One unit of work in a writing transaction: load what it touches, work in memory, write set-based, raise versions last.
 
+`write.kernel.work` makes them; nothing else opens a writing transaction on a store's data.
+"""
+
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -12,7 +16,7 @@ from data_access.domain.ledger import Ledger, Line
 from data_access.engine import RowIds, is_sqlite, now_us
 from data_access.prepared import Prepared, in_list
 from data_access.schema import metadata
-from data_access.schema.audit import change_log, ingest_lock, store_version
+from data_access.schema.audit import audit_entry, change_log, ingest_lock, store_version
 from data_access.schema.catalog import product
 from data_access.schema.channels import channel_state
 from data_access.schema.orders import allocation, order_line, shipment
@@ -21,6 +25,7 @@ from data_access.store.lifecycle import STRIPES
 from data_access.write import lookups as catalogues
 from data_access.write.bulk import among
 from data_access.write.ledger_reader import StoreSource
+from data_access.write.lookups import Catalogue
 
 # Parents before children, so that foreign keys hold.
 _INSERT_ORDER: Final = (
@@ -110,19 +115,47 @@ def stripe(key: str) -> int:
 
 
 class Unit:
-    """A unit of work in an open writing transaction. Call `flush` once, last; what is not flushed is not written."""
+    """A unit of work in an open writing transaction. `flush` writes it; the kernel does so last, and earlier flushes may precede.
 
-    def __init__(self, connection: Connection, ids: RowIds) -> None:
+    The lookups, the ledger's reader and the ledger are made when they are first asked for: most edits of people need none.
+    """
+
+    def __init__(self, connection: Connection, ids: RowIds, actor: str) -> None:
         self.connection = connection
         self.ids = ids
-        self.catalogue = catalogues.current(connection)
-        self.source = StoreSource(connection, self.catalogue)
-        self.ledger = Ledger(self.source, self.catalogue.serving)
+        self.actor = actor
+        self._begin()
+
+    def _begin(self) -> None:
+        self._catalogue: Catalogue | None = None
+        self._source: StoreSource | None = None
+        self._ledger: Ledger | None = None
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._changes: dict[str, dict[int, dict[str, Any]]] = {}
         self._touched: dict[str, dict[tuple[str, str], None]] = {}
         self._new_lines: dict[int, dict[str, Any]] = {}
         self._channel_states: dict[str, tuple[int, int]] = {}
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What writers must know of the catalogue, as this transaction sees it."""
+        if self._catalogue is None:
+            self._catalogue = catalogues.current(self.connection)
+        return self._catalogue
+
+    @property
+    def source(self) -> StoreSource:
+        """What the ledger reads from the store."""
+        if self._source is None:
+            self._source = StoreSource(self.connection, self.catalogue)
+        return self._source
+
+    @property
+    def ledger(self) -> Ledger:
+        """The stock that this unit has loaded, and the changes of it."""
+        if self._ledger is None:
+            self._ledger = Ledger(self.source, self.catalogue.serving)
+        return self._ledger
 
     # ---- locking and loading ---------------------------------------------------------------------------------------
 
@@ -138,9 +171,7 @@ class Unit:
             query = query.where(ingest_lock.c.stripe.in_(sorted({stripe(key) for key in keys})))
         self.connection.execute(query).all()
         # another writer may have changed the catalogue while this one waited
-        self.catalogue = catalogues.current(self.connection)
-        self.source = StoreSource(self.connection, self.catalogue)
-        self.ledger = Ledger(self.source, self.catalogue.serving)
+        self._catalogue = self._source = self._ledger = None
 
     def load_skus(self, skus: Iterable[str]) -> None:
         """Lock (PostgreSQL) and load the levels and backorders of stocked SKUs and of all that kits tie to them."""
@@ -192,6 +223,39 @@ class Unit:
         before = self._channel_states.get(channel_id, (0, 0))
         self._channel_states[channel_id] = (max(before[0], synced_until), max(before[1], received_at))
 
+    def audit(
+        self,
+        action: str,
+        thing: tuple[str, object],
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+        why: str | None = None,
+    ) -> None:
+        """Keep in the audit what this unit's actor does to a thing.
+
+        Args:
+            action: what is done, as the command's name.
+            thing: its kind (`audit_entry.entity`) and its id.
+            before: its values before; None if it is new.
+            after: its values after; None if it is gone.
+            why: the reason given, if any.
+
+        """
+        self.add(
+            audit_entry,
+            {
+                "id": self.ids.take(),
+                "at": now_us(),
+                "actor": self.actor,
+                "action": action,
+                "entity": thing[0],
+                "entity_id": str(thing[1]),
+                "before": None if before is None else json.dumps(before, ensure_ascii=False, sort_keys=True),
+                "after": None if after is None else json.dumps(after, ensure_ascii=False, sort_keys=True),
+                "why": why,
+            },
+        )
+
     def settle(self) -> None:
         """Let the ledger finish an event: late movements, allocations without cover, backorders."""
         self.ledger.settle()
@@ -199,15 +263,17 @@ class Unit:
     # ---- writing ---------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Write everything, then raise the versions of the topics and log what changed."""
-        self._fill_lines()
+        """Write everything, then raise the versions of the topics and log what changed. The unit is as new afterwards."""
+        if self._ledger is not None:
+            self._fill_lines()
         for name in _INSERT_ORDER:
             rows = self._rows.get(name)
             if rows:
                 _insert_of(name, tuple(rows[0])).run(self.connection, rows)
         self._write_changes()
-        self._write_lines()
-        self._write_stock()
+        if self._ledger is not None:
+            self._write_lines()
+            self._write_stock()
         if self._channel_states:
             states = [
                 {"channel_id": channel_id, "synced_until": state[0], "received_at": state[1]}
@@ -216,6 +282,7 @@ class Unit:
             _PUT_CHANNEL_STATE.run(self.connection, states)
             self._touched.setdefault("freshness", {}).update({("channel", channel_id): None for channel_id in self._channel_states})
         raise_versions(self.connection, self._touched)
+        self._begin()
 
     def _write_changes(self) -> None:
         for name, rows in self._changes.items():

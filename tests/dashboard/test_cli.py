@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from dashboard import cli
+from dashboard.cli.users import Role
 from dashboard.settings import settings
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest_json
@@ -46,8 +47,8 @@ def onhand(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
         with pytest.raises(SystemExit) as ended:
             cli.main()
         settings.cache_clear()
-        told = capsys.readouterr()
-        return Ended(int(ended.value.code or 0), told.out, told.err)
+        printed = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), printed.out, printed.err)
 
     return call
 
@@ -67,20 +68,20 @@ def test_help_is_quick() -> None:
 
 
 def test_without_a_command_it_shows_help(onhand: Call) -> None:
-    told = onhand()
-    assert "Live stock by channel and location" in told.out + told.err
+    ended = onhand()
+    assert "Live stock by channel and location" in ended.out + ended.err
 
 
 def test_an_unknown_option_is_refused(onhand: Call) -> None:
-    told = onhand("verify", "--nonsense")
-    assert (told.code, told.out) == (2, "")
-    assert "No such option: --nonsense" in told.err
+    ended = onhand("verify", "--nonsense")
+    assert (ended.code, ended.out) == (2, "")
+    assert "No such option: --nonsense" in ended.err
 
 
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
-    made = onhand("migrate", url=empty_url)
-    assert made.code == 0
-    assert made.out.endswith("is at revision 0004.\n")
+    migrated = onhand("migrate", url=empty_url)
+    assert migrated.code == 0
+    assert migrated.out.endswith("is at revision 0005.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0
@@ -91,19 +92,19 @@ def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str
 
 def test_the_mirror_is_made_kept_up_to_date_and_verified(onhand: Call, demo_url: str, tmp_path: Path) -> None:
     assert json.loads(onhand("verify", "--json", url=demo_url).out)["mirror"] is None
-    made = json.loads(onhand("mirror", "--json").out)
-    assert (made["rebuilt"], made["folder"]) == (True, "var/mirror")
-    assert made["rows"]["line"] > made["rows"]["order"] > 1_000
-    assert onhand("mirror").out.startswith("0 orders had changed, 0 files were written anew; the mirror in var/mirror has ")
-    assert onhand("mirror", "--rebuild").out.startswith("Read everything anew; ")
+    mirrored = json.loads(onhand("mirror", "--json").out)
+    assert (mirrored["rebuilt"], mirrored["folder"]) == (True, "var/mirror")
+    assert mirrored["rows"]["line"] > mirrored["rows"]["order"] > 1_000
+    assert onhand("mirror").out.startswith("0 orders had changed, 0 files were rewritten; the mirror in var/mirror has ")
+    assert onhand("mirror", "--rebuild").out.startswith("Read everything again; ")
     checked = json.loads(onhand("verify", "--json").out)["mirror"]
     assert checked.pop("day_cells") > 100
-    assert checked == {"differences": 0, "rows": sum(made["rows"].values()), "found": []}
+    assert checked == {"differences": 0, "rows": sum(mirrored["rows"].values()), "found": []}
     earlier, later = sorted((tmp_path / "var" / "mirror" / "order").glob("2026-0[67].2.*.parquet"))
     shutil.copyfile(earlier, later)
-    told = onhand("verify")
-    assert told.code == 1
-    assert "fact order" in told.out
+    ended = onhand("verify")
+    assert ended.code == 1
+    assert "fact order" in ended.out
 
 
 def test_verify_tells_differences(onhand: Call, demo_url: str) -> None:
@@ -111,9 +112,9 @@ def test_verify_tells_differences(onhand: Call, demo_url: str) -> None:
     with engine.begin() as connection:
         connection.exec_driver_sql("update stock_level set on_hand = on_hand + 1 where rowid = (select min(rowid) from stock_level)")
     engine.dispose()
-    told = onhand("verify", "--json", url=demo_url)
-    assert told.code == 1
-    report = json.loads(told.out)
+    ended = onhand("verify", "--json", url=demo_url)
+    assert ended.code == 1
+    report = json.loads(ended.out)
     assert report["differences"] == 1
     assert len(report["rows"]) == 1
 
@@ -205,8 +206,8 @@ def test_demo_never_replaces_an_own_store(onhand: Call, store_url: str) -> None:
         assert "is not a demo and is never replaced" in refused(onhand("demo", *more, url=store_url))
 
 
-def test_demo_replaces_a_demo_only_when_told(onhand: Call, demo_url: str) -> None:
-    assert refused(onhand("demo", url=demo_url)).endswith("run `onhand demo --replace` to make it anew (its events are lost).")
+def test_demo_replaces_a_demo_only_with_the_option(onhand: Call, demo_url: str) -> None:
+    assert refused(onhand("demo", url=demo_url)).endswith("run `onhand demo --replace` to make it again (its events are lost).")
 
 
 @pytest.mark.parametrize("day", ["yesterday", "2026-13-01"])
@@ -232,15 +233,15 @@ def test_an_unknown_mapping_is_refused(onhand: Call, store_url: str, tmp_path: P
 def test_products_are_imported_once(onhand: Call, store_url: str, tmp_path: Path) -> None:
     first = onhand("import", "products", _products(tmp_path), "--json", url=store_url)
     assert (first.code, first.err) == (0, "")
-    told = json.loads(first.out)
-    assert (told["rows_read"], told["imported"], told["updated"], told["duplicates"], told["quarantined"]) == (1, 1, 0, 0, 0)
+    report = json.loads(first.out)
+    assert (report["rows_read"], report["imported"], report["updated"], report["duplicates"], report["quarantined"]) == (1, 1, 0, 0, 0)
     again = json.loads(onhand("import", "products", tmp_path / "products.csv", "--json", url=store_url).out)
     assert (again["rows_read"], again["imported"], again["duplicates"]) == (1, 0, 1)
 
 
 def _waiting(onhand: Call, url: str) -> dict[str, int]:
-    told = json.loads(onhand("inbox", "list", "--json", url=url).out)
-    return {row["what"]: row["waiting"] for row in told["counts"]}
+    inbox = json.loads(onhand("inbox", "list", "--json", url=url).out)
+    return {row["what"]: row["waiting"] for row in inbox["counts"]}
 
 
 def _company(onhand: Call, folder: Path, url: str) -> None:
@@ -252,16 +253,16 @@ def _company(onhand: Call, folder: Path, url: str) -> None:
     }
     for kind, text in files.items():
         (folder / f"{kind}.csv").write_text(text)
-        told = onhand("import", kind, folder / f"{kind}.csv", url=url)
-        assert (told.code, told.err) == (0, "")
+        ended = onhand("import", kind, folder / f"{kind}.csv", url=url)
+        assert (ended.code, ended.err) == (0, "")
 
 
 def test_a_row_put_aside_is_mended_and_retried(onhand: Call, store_url: str, tmp_path: Path) -> None:
     _company(onhand, tmp_path, store_url)
     assert _waiting(onhand, store_url) == {}
     (tmp_path / "listings.csv").write_text("channel_id,external_sku,sku\nshop,X-1,A-1\nshop,X-2,A-l\nshop,X-3,A-9\n")
-    told = onhand("import", "listings", tmp_path / "listings.csv", url=store_url)
-    assert told.out.endswith("`onhand inbox list` shows the rows that were put aside.\n")
+    ended = onhand("import", "listings", tmp_path / "listings.csv", url=store_url)
+    assert ended.out.endswith("`onhand inbox list` shows the rows that were put aside.\n")
     assert _waiting(onhand, store_url) == {"row": 2}
     assert "X-2" in onhand("inbox", "list", url=store_url).out
 
@@ -315,7 +316,7 @@ def test_ctrl_c_in_the_middle_of_making_a_demo_leaves_nothing_half_made(tmp_path
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard.cli", "demo"],
         env=environment,
-        cwd=Path(cli.__file__).parent.parent,
+        cwd=Path(cli.__file__).parents[2],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -354,4 +355,4 @@ def test_users_are_managed(onhand: Call, empty_url: str) -> None:
 
 
 def test_the_roles_of_the_command_are_the_store_s() -> None:
-    assert [role.value for role in cli.Role] == list(ROLES)
+    assert [role.value for role in Role] == list(ROLES)

@@ -11,10 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from queue import Empty, Queue
 
+import polars as pl
 import psutil
 import pytest
 
+from dashboard.jobs.run_job import STOPPED
 from dashboard.run import is_healthy
+from data_access.commands.jobs import SCHEDULE
+from data_access.forecasts.reading import Forecast
+from data_access.queries.forecasts import runs
+from data_access.queries.jobs import runs as job_runs
+from tests.conftest import opened
 
 STARTING = 60.0
 
@@ -63,9 +70,9 @@ class Running:
         """The child whose command line has `word`."""
         deadline = time.monotonic() + STARTING
         while time.monotonic() < deadline:
-            for found in psutil.Process(self.process.pid).children():
-                if word in found.cmdline():
-                    return found
+            for process in psutil.Process(self.process.pid).children():
+                if word in process.cmdline():
+                    return process
             time.sleep(0.1)
         raise AssertionError(f"no child with {word}")
 
@@ -129,6 +136,36 @@ def test_ctrl_c_ends_the_app_and_live_events(tmp_path: Path, demo_today_url: str
     assert run.end(signal.SIGINT) == 0
     assert not any(child.is_running() for child in children)
     assert not any("Traceback" in line for line in run.seen)
+
+
+def test_a_demo_s_first_forecast_is_made_without_being_asked_for(tmp_path: Path, demo_today_url: str, running: list[Running]) -> None:
+    run = Running(demo_today_url, tmp_path)
+    running.append(run)
+    run.line_with("OnHand is at")
+    with opened(demo_today_url) as engine:
+        deadline = time.monotonic() + 2 * STARTING
+        while (forecasts := runs(engine).filter(pl.col("state") == "finished")).is_empty():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        forecast = Forecast(tmp_path / "var" / "forecasts", forecasts["run_id"][0])  # what the Demand page shows
+        assert forecast.ahead(0).height == 56
+        assert forecasts["asked_by"].to_list() == [SCHEDULE]
+        while (jobs := job_runs(engine))["status"].to_list() != ["done"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert jobs.select("job", "asked_by", "scheduled_for").rows() == [("forecast", SCHEDULE, None)]
+    assert run.end(signal.SIGINT) == 0
+
+
+def test_a_job_that_runs_ends_with_the_app(tmp_path: Path, demo_today_url: str, running: list[Running]) -> None:
+    run = Running(demo_today_url, tmp_path)
+    running.append(run)
+    run.line_with("OnHand is at")
+    job = run.child("jobs")
+    assert run.end(signal.SIGTERM) == 0
+    assert not job.is_running()
+    with opened(demo_today_url) as engine:
+        assert job_runs(engine).select("job", "status", "message").rows() == [("forecast", "failed", STOPPED)]
 
 
 def test_a_busy_port_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -168,7 +168,7 @@ def test_an_older_demo_on_a_server_is_refused(postgres_url: str, tmp_path: Path)
         prepared(postgres_url, tmp_path)
 
 
-def test_a_demo_is_made_anew_when_told(demo_url: str, tmp_path: Path) -> None:
+def test_a_demo_is_replaced_only_with_the_option(demo_url: str, tmp_path: Path) -> None:
     settings = Settings(database_url=demo_url, var_dir=tmp_path / "var")
     with pytest.raises(InvalidInput, match="--replace"):
         stores.make_demo(settings, "tiny", 8, date(2026, 3, 1), False)

@@ -66,7 +66,7 @@ def row(order: str, line: str, sku: str, qty: object = 1, status: str = "Open", 
 
 
 def retail(
-    order: str, sku: str, qty: int, when: str = "2011-01-01 10:00:00", price: str = "2.5", customer: str = "17.0", title: str = "MUG"
+    order: str, sku: str, qty: int, when: str = "2011-01-01 10:00:00", *, price: str = "2.5", customer: str = "17.0", title: str = "MUG"
 ) -> str:
     """A row of the online-retail file."""
     return f"{order},{sku},{title},{qty},{when},{price},{customer},United Kingdom"
@@ -100,13 +100,13 @@ def figures(result: ImportResult) -> tuple[int, int, int, int, int]:
 def table(engine: Engine, query: str) -> list[tuple[Any, ...]]:
     """Rows of a query."""
     with engine.connect() as connection:
-        return [tuple(found) for found in connection.execute(sa.text(query))]
+        return [tuple(row) for row in connection.execute(sa.text(query))]
 
 
 def one(engine: Engine, query: str) -> Any:
     """The one value of a query."""
-    (found,) = table(engine, query)
-    return found[0]
+    (row,) = table(engine, query)
+    return row[0]
 
 
 def sound(engine: Engine) -> None:
@@ -125,11 +125,11 @@ _OWN = {"received_at", "first_seen_at", "id", "event_id", "order_id", "line_id",
 
 def contents(engine: Engine) -> dict[str, list[str]]:
     """All that the store holds but for row ids and times of receipt, to compare two stores."""
-    found = {}
+    by_table = {}
     with engine.connect() as connection:
         for name in TABLES:
             rows = connection.execute(sa.text(f"select * from {name}")).mappings()
             kept = _OWN - {"event_id"} if name == "event" else _OWN
             plain = [sorted((key, int(value) if isinstance(value, bool) else value) for key, value in row.items()) for row in rows]
-            found[name] = sorted(repr([pair for pair in row if pair[0] not in kept]) for row in plain)
-    return found
+            by_table[name] = sorted(repr([pair for pair in row if pair[0] not in kept]) for row in plain)
+    return by_table

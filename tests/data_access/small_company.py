@@ -1,4 +1,4 @@
-"""A company small enough to reckon by hand: two SKUs and a kit of both, two locations, a web shop and a marketplace."""
+"""A company small enough to work out by hand: two SKUs and a kit of both, two locations, a web shop and a marketplace."""
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -75,7 +75,7 @@ def make_company(engine: Engine) -> None:
 
 
 def forget_events(engine: Engine) -> None:
-    """Back to the company as it was made: everything that events brought is gone. Quicker than a new store for each example."""
+    """Delete everything that events brought, and leave the company. Quicker than a new store for each example."""
     facts = (
         "allocation shipment cancellation return_line order_charge stock_movement stock_count stock_level backorder_level order_line "
         "sales_order purchase_order_line purchase_order inbox_item channel_state change_log event"

@@ -1,4 +1,4 @@
-"""What a database refuses is told in a sentence, and nothing that was there is lost."""
+"""What a database refuses becomes a sentence, and nothing that was there is lost."""
 
 import sqlite3
 from pathlib import Path

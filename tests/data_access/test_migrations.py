@@ -34,8 +34,8 @@ def test_a_store_of_the_first_release_is_brought_up_to_date(empty_url: str) -> N
         require_current(engine)
     assert migrate(engine) == head_revision()
     with engine.begin() as connection:
-        found = connection.execute(sa.text("select topic, version from store_version order by topic")).all()
-        assert [tuple(row) for row in found] == [("buffers", 0), ("catalog", 3), ("scorecards", 0), ("stock", 41)]
+        version_rows = connection.execute(sa.text("select topic, version from store_version order by topic")).all()
+        assert [tuple(row) for row in version_rows] == [("buffers", 0), ("catalog", 3), ("jobs", 0), ("scorecards", 0), ("stock", 41)]
         assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
     with pytest.raises(sa.exc.IntegrityError), engine.begin() as connection:
         connection.execute(sa.text("insert into store_version values ('nonsense', 0)"))

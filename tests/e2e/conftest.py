@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
 from sqlalchemy.engine import Engine
 
 from dashboard.run import is_healthy
@@ -60,12 +60,27 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@contextmanager
+def policy_kept(context: BrowserContext) -> Iterator[None]:
+    """A context whose pages are refused nothing by the app's content security policy."""
+    refusals: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            refusals.append(message.text)
+
+    context.on("console", hear)
+    yield
+    assert refusals == []
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, 1440 px wide."""
     context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")  # type: ignore[arg-type]
     context.set_default_timeout(LONGEST_MS)
-    yield context.new_page()
+    with policy_kept(context):
+        yield context.new_page()
     context.close()
 
 
@@ -74,7 +89,8 @@ def phone(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, 390 px wide."""
     context = browser.new_context(viewport=PHONE, reduced_motion="reduce", has_touch=True)  # type: ignore[arg-type]
     context.set_default_timeout(LONGEST_MS)
-    yield context.new_page()
+    with policy_kept(context):
+        yield context.new_page()
     context.close()
 
 

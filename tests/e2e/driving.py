@@ -5,7 +5,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, WebSocket, expect
+from playwright.sync_api import Error, Locator, Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -68,6 +68,22 @@ def open_page(page: Page, address: str) -> None:
     settled(page)
 
 
+def wait_for(page: Page, expression: str, arg: object = None) -> Any:
+    """The value of a JavaScript expression or function once it is truthy. Playwright's own waiting evaluates text in the page, which
+    the app's content security policy refuses."""
+    for _ in range(LONGEST_MS // STEP_MS):
+        try:
+            value = page.evaluate(expression, arg)
+        except Error as error:
+            if "context was destroyed" not in str(error):  # the page is being left for another
+                raise
+            value = None
+        if value:
+            return value
+        page.wait_for_timeout(STEP_MS)
+    raise AssertionError(f"this did not come true: {expression}")
+
+
 def settled(page: Page) -> None:
     """Wait until the app is connected, runs the page for nobody's act any more, and nothing is a placeholder."""
     page.wait_for_selector("[data-testid=stApp][data-test-connection-state=CONNECTED]")
@@ -77,8 +93,8 @@ def settled(page: Page) -> None:
         page.wait_for_timeout(STEP_MS)  # the connection's messages are handed on meanwhile
         waited, quiet = waited + STEP_MS, 0 if runs.is_busy else quiet + STEP_MS
         assert waited < LONGEST_MS, "the page goes on being run"
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
-    page.wait_for_function("[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
+    wait_for(page, "!document.querySelector('[data-testid=stSkeleton]')")
+    wait_for(page, "[...document.querySelectorAll('.stPlotlyChart')].every(chart => chart.querySelector('.main-svg'))")
 
 
 def wait_until(page: Page, has_come: Callable[[], bool], what: str) -> None:
@@ -131,7 +147,8 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
     # the first: while a grid is drawn anew under another key, the old one may still be there
     page.locator(f".st-key-{key} [data-testid=stDataFrame]").first.scroll_into_view_if_needed()
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
-    rows: list[dict[str, str]] = page.wait_for_function(
+    rows: list[dict[str, str]] = wait_for(
+        page,
         """(key) => {
         const table = document.querySelector(`.st-key-${key} table`);
         if (!table || !table.querySelector('td')) return null;
@@ -141,7 +158,7 @@ def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
           [...row.querySelectorAll('td')].map(cell => [names[cell.getAttribute('aria-colindex')], cell.textContent])));
         }""",
         arg=key,
-    ).json_value()
+    )
     return rows
 
 
@@ -163,7 +180,7 @@ def skus(page: Page) -> list[str]:
 def expect_skus(page: Page, first: list[str]) -> None:
     """Wait until the grid begins with these SKUs."""
     cells = "[...document.querySelectorAll('.st-key-stock-grid tbody tr')].map(row => row.querySelector('td').textContent)"
-    page.wait_for_function(f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
+    wait_for(page, f"(first) => JSON.stringify({cells}.slice(0, first.length)) === JSON.stringify(first)", arg=first)
 
 
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:

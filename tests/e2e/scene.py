@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.domain.events import (
+from data_access.engine import now_us, writing
+from data_access.events.ingest import ingest, ingest_json
+from data_access.events.models import (
     Event,
     Opening,
     PurchaseOrder,
@@ -16,8 +18,6 @@ from data_access.domain.events import (
     Shipment,
     WriteOff,
 )
-from data_access.engine import now_us, writing
-from data_access.events.ingest import ingest, ingest_json
 from data_access.schema.catalog import kit_component, listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.purchasing import supplier, supplier_item

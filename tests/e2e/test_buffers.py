@@ -10,11 +10,12 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP
 from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, violations
@@ -108,10 +109,10 @@ def test_bad_input_is_said_and_nothing_is_saved(page: Page, address: str, store:
 
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/buffers")
-    expect(page.get_by_text("To change buffers, choose someone who is ops, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To change buffers, you need the role ops, manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="New rule")).to_have_count(0)
     be(page, "Vic · viewer")
-    expect(page.get_by_text("To change buffers, choose someone who is ops, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To change buffers, you need the role ops, manager or admin.")).to_be_visible()
     choose(page, "rule", "eBay")
     expect(page.get_by_role("button", name="Save")).to_have_count(0)
     expect(page.get_by_text("Changes of this rule")).to_be_visible()

@@ -9,10 +9,10 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.events.ingest import ingest
 from data_access.queries import buffers as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
 from tests.e2e.driving import click_row, grid, open_page, overflow, resting_place, settled, violations

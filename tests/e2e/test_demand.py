@@ -17,14 +17,14 @@ from sqlalchemy.engine import Engine
 from dashboard.jobs.forecast_start import next_draft
 from dashboard.shell import words
 from data_access.commands.forecasts import begin
-from data_access.commands.people import COMMAND_LINE
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.forecasts.reading import Forecast
 from data_access.queries import forecasts as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import at_rest, choose, grid, open_page, overflow, press, row_with, settled, violations
+from tests.e2e.driving import at_rest, choose, grid, open_page, overflow, press, row_with, settled, violations, wait_for
 
 PLANNER = "Demo planner · planner"
 SKU, CHANNEL = "LGT-0008", "retail"
@@ -66,14 +66,15 @@ def card(page: Page, label: str) -> Locator:
 
 def drawn(page: Page, trace: str) -> dict[str, list[object]]:
     """What the main chart draws as a trace: its days and units."""
-    answer: dict[str, list[object]] = page.wait_for_function(
+    answer: dict[str, list[object]] = wait_for(
+        page,
         """(name) => {
         const chart = document.querySelector('.js-plotly-plot');
         const trace = chart && chart.data && chart.data.find(one => one.name === name);
         return trace ? {x: Array.from(trace.x), y: Array.from(trace.y)} : null;
         }""",
         arg=trace,
-    ).json_value()
+    )
     return answer
 
 
@@ -140,9 +141,9 @@ def test_an_interrupted_forecast_says_so_and_goes_on(page: Page, address: str, s
 
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/demand")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     choose(page, "user-choice", "Demo viewer · viewer")
-    expect(page.get_by_text("To run forecasts, choose someone who is planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To run forecasts, you need the role planner, manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Start a forecast", exact=True)).to_be_disabled()
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
 from data_access.imports.order_import import import_orders
 from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow
 
@@ -90,11 +91,23 @@ def status_of(store: Engine, reference: str) -> str:
         return str(connection.execute(sa.select(inbox_item.c.status).where(inbox_item.c.reference == reference)).scalar_one())
 
 
+def test_behind_a_proxy_that_nobody_set_up_there_is_no_choice_and_the_header_is_named(browser: Browser, address: str) -> None:
+    context = browser.new_context(extra_http_headers={"X-Made-By": "a proxy"})
+    page = context.new_page()
+    open_page(page, f"{address}/inbox?tab=Listings+without+a+SKU")
+    sentence = (
+        "Everyone is a viewer here: there is no login yet, and the request carries the header x-made-by, which no browser sends by itself."
+    )
+    expect(page.get_by_text(sentence)).to_be_visible()
+    assert page.locator(".st-key-user-choice").count() == 0
+    context.close()
+
+
 def test_a_viewer_sees_everything_and_changes_nothing(page: Page, address: str) -> None:
     open_page(page, f"{address}/inbox?tab=Listings+without+a+SKU")
-    expect(page.get_by_text("To work the inbox, choose someone who is ops, planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To work the inbox, you need the role ops, planner, manager or admin.")).to_be_visible()
     be(page, "Vic · viewer")
-    expect(page.get_by_text("To work the inbox, choose someone who is ops, planner, manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To work the inbox, you need the role ops, planner, manager or admin.")).to_be_visible()
     expect(page.get_by_text("Likely: LAMP-050 · Lamp no. 50")).to_be_visible()
     expect(page.get_by_text("Waiting for it: 2 rows")).to_be_visible()
     allowed = {"Map to": 0, "Another SKU": 0, "Retry the": 0, "Dismiss": 0}

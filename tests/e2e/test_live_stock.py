@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
 from tests.e2e import scene
-from tests.e2e.driving import SCROLLER, choose, click_header, click_row, expect_skus, grid, open_page, overflow, skus
+from tests.e2e.driving import SCROLLER, choose, click_header, click_row, expect_skus, grid, open_page, overflow, skus, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +95,7 @@ def test_rows_reorder_under_a_selection_and_the_explanation_keeps_its_sku(page: 
     last = order[9]
     units = int(next(row for row in grid(page) if row["SKU"] == last)["Available (units)"])
     ingest(store, [scene.sale("web", last, units)])
-    page.wait_for_function(
-        "(sku) => [...document.querySelectorAll('.st-key-stock-grid td')].some(cell => cell.textContent === '✕ Out')", arg=last
-    )
+    wait_for(page, "(sku) => [...document.querySelectorAll('.st-key-stock-grid td')].some(cell => cell.textContent === '✕ Out')", arg=last)
     assert skus(page) == order
     expect(page.get_by_text(f"{chosen} · Shelf")).to_be_visible()
     selected = page.locator(".st-key-stock-grid tbody tr[aria-selected=true] td").first

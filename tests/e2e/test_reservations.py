@@ -10,12 +10,13 @@ from playwright.sync_api import Browser, Error, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.listings import MaximumChange, set_maximum
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.reservations import save
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import open_engine
 from data_access.queries import buffers as queries
 from data_access.schema.audit import audit_entry
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, row_with, settled, violations, wait_until

@@ -14,12 +14,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE
 from data_access.commands.scorecards import SettingDraft, set_metric
 from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
@@ -138,7 +138,7 @@ def test_the_second_of_two_managers_is_told_and_keeps_what_was_typed(page: Page,
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/scorecards?metric=ebay:ebay-transaction-defect")
     expect(page.get_by_text("There are no data for it here", exact=False)).to_be_visible()
-    expect(page.get_by_text("To set metrics, choose someone who is manager or admin.")).to_be_visible()
+    expect(page.get_by_text("To set metrics, you need the role manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_disabled()
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 

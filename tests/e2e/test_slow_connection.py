@@ -10,10 +10,10 @@ from sqlalchemy.engine import Engine
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
+from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, resting_place, wait_until
 

@@ -24,7 +24,7 @@ FILE_ROWS: Final = pl.Schema(
     {
         "line_number": pl.Int64,  # of its first line, the first line of the file being 1
         "text": pl.String,  # the row as written, at most 500 characters
-        "level": pl.String,  # this and the next eight: the fields of `RuleDraft`, null where they cannot be told
+        "level": pl.String,  # this and the next eight: the fields of `RuleDraft`, null where the file does not show them
         "channel_id": pl.String,
         "sku": pl.String,
         "category": pl.String,
@@ -66,7 +66,7 @@ _BASES: Final = {
 _MAX_TEXT: Final = 500
 _MAX_RECORD: Final = 10_000  # characters: a reason of quotes alone is not as long
 _MAX_LINES: Final = 20 * MAX_ROWS  # a reason may hold line breaks
-_MAX_TOLD: Final = 60  # characters of a cell in a sentence
+_MAX_QUOTED: Final = 60  # characters of a cell in a sentence
 _DAY: Final = 86_400_000_000
 _WORKBOOKS: Final = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 _NUMBER: Final = r"^-?([0-9]+\.?[0-9]*|\.[0-9]+)$"
@@ -79,42 +79,39 @@ _NEUTRALISED: Final = r"^'+[=+\-@\t\r\n]"  # as exports write a text that a spre
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    """One row as it stands in the file; `problem`: why it cannot be told apart into cells."""
+    """One row as it stands in the file; `problem`: why it cannot be split into cells."""
 
     line_number: int
     cells: list[str]
     problem: str | None = None
 
 
-def read_rules(
-    data: bytes,
-    file_name: str,
-    rules: pl.DataFrame,
-    channels: Mapping[str, str],
-    locations: Mapping[str, str],
-    categories: Collection[str],
-    skus: Collection[str],
-    kits: Collection[str],
-    now: int,
-) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownNames:
+    """What a rule may name. `channels` and `locations`: the id by each id and name; `kits`: those of `skus` that are kits."""
+
+    channels: Mapping[str, str]
+    locations: Mapping[str, str]
+    categories: Collection[str]
+    skus: Collection[str]
+    kits: Collection[str]
+
+
+def read_rules(data: bytes, file_name: str, rules: pl.DataFrame, known: KnownNames, now: int) -> pl.DataFrame:
     """The rows of a file by `FILE_ROWS`, in its order.
 
     Args:
         data: the file's bytes.
         file_name: for the sentences.
         rules: `domain.buffers.RULES` as they are.
-        channels: the id by each id and name.
-        locations: the same.
-        categories: those there are.
-        skus: those there are.
-        kits: those of `skus` that are kits.
+        known: what the store has.
         now: microseconds since 1970.
 
     Raises:
         InvalidInput: it is no such file: other columns, no rows or too many, too large, binary, or in an unknown encoding.
 
     """
-    rows = _values(_cells(_text(data, file_name), file_name), channels, locations).with_columns(_wrong(categories, skus, kits))
+    rows = _values(_cells(_text(data, file_name), file_name), known).with_columns(_wrong(known))
     rows = rows.with_columns(pl.coalesce(_covers_nothing(), _comes_again()).alias("wrong.scope"))
     rows = _beside(rows, rules).with_columns(_is_same().alias("is_same"))
     rows = rows.hstack(_said(rows, now)).with_columns(_problem().alias("problem"))
@@ -133,8 +130,8 @@ def write_rules(rules: pl.DataFrame) -> pl.DataFrame:
     reason = pl.col("reason")
     # An apostrophe that is the reason's own would be taken for one that neutralises, and be lost.
     kept = pl.when(reason.str.contains(_NEUTRALISED)).then(pl.concat_str(pl.lit("'"), reason)).otherwise(reason)
-    found = rules.with_columns(ends_at=day, reason=kept)
-    return found.select(pl.col(field).alias(name) for field, name in _FIELDS.items())
+    writable = rules.with_columns(ends_at=day, reason=kept)
+    return writable.select(pl.col(field).alias(name) for field, name in _FIELDS.items())
 
 
 # ---- bytes to cells ----------------------------------------------------------------------------------------------------
@@ -182,29 +179,29 @@ def _cells(text: str, file_name: str) -> pl.DataFrame:
     separator = max(",;\t", key=lambda one: len(set(COLUMNS).intersection(_names(next(_records(lines, one), nothing)))))
     records = _records(lines, separator)
     names = _header(next(records, nothing), file_name)
-    found = list(islice(records, MAX_ROWS + 1))
-    if len(found) > MAX_ROWS:
+    rows_read = list(islice(records, MAX_ROWS + 1))
+    if len(rows_read) > MAX_ROWS:
         raise InvalidInput(too_many)
-    if not found:
+    if not rows_read:
         raise InvalidInput(f"“{file_name}” has a header but no rows: write a row for each rule below it.")
     width = len(names)
-    wrong = [record.problem or _too_wide(record, width) for record in found]
-    told = [[] if problem else record.cells for problem, record in zip(wrong, found, strict=True)]
-    rows = [cells[:width] + [""] * (width - len(cells)) for cells in told]
+    wrong = [record.problem or _too_wide(record, width) for record in rows_read]
+    cells_by_row = [[] if problem else record.cells for problem, record in zip(wrong, rows_read, strict=True)]
+    rows = [cells[:width] + [""] * (width - len(cells)) for cells in cells_by_row]
     columns = {name: [row[place] for row in rows] for place, name in enumerate(names)}
     return pl.DataFrame(
         {
-            "line_number": [record.line_number for record in found],
-            "text": [separator.join(record.cells)[:_MAX_TEXT] for record in found],
+            "line_number": [record.line_number for record in rows_read],
+            "text": [separator.join(record.cells)[:_MAX_TEXT] for record in rows_read],
             "wrong.row": wrong,
-            **{name: columns.get(name, [None] * len(found)) for name in COLUMNS},
+            **{name: columns.get(name, [None] * len(rows_read)) for name in COLUMNS},
         },
         schema_overrides={"wrong.row": pl.String, **dict.fromkeys(COLUMNS, pl.String)},
     )
 
 
 def _records(lines: Sequence[str], separator: str) -> Iterator[_Record]:
-    """The records in which something is written. One whose quotes do not match is its first line alone: the others stand for themselves."""
+    """The records that are not blank. One whose quotes do not match is its first line alone; its other lines are read as records again."""
     at = 0
     while at < len(lines):
         reader = csv.reader(_within_a_record(lines, at), delimiter=separator, strict=True)
@@ -247,7 +244,8 @@ def _header(header: _Record, file_name: str) -> list[str]:
     missing = [name for name in _REQUIRED if name not in names]
     if not set(names) & set(_SCOPE):
         missing.append(f"one of {', '.join(_SCOPE)}")
-    wrong = [f"{what}: {', '.join(found)}" for what, found in (("unknown", unknown), ("twice", repeated), ("missing", missing)) if found]
+    by_fault = {"unknown": unknown, "twice": repeated, "missing": missing}
+    wrong = [f"{fault}: {', '.join(columns)}" for fault, columns in by_fault.items() if columns]
     if wrong:
         raise InvalidInput(
             f"The columns of “{file_name}” do not fit ({'; '.join(wrong)}): give amount, reason, at least one of channel, sku, "
@@ -258,7 +256,7 @@ def _header(header: _Record, file_name: str) -> list[str]:
 
 def _short(text: str) -> str:
     plain = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-    return plain if len(plain) <= _MAX_TOLD else f"{plain[:_MAX_TOLD]}…"
+    return plain if len(plain) <= _MAX_QUOTED else f"{plain[:_MAX_QUOTED]}…"
 
 
 def _too_wide(record: _Record, width: int) -> str | None:
@@ -271,8 +269,8 @@ def _too_wide(record: _Record, width: int) -> str | None:
 # ---- cells to rules ----------------------------------------------------------------------------------------------------
 
 
-def _values(rows: pl.DataFrame, channels: Mapping[str, str], locations: Mapping[str, str]) -> pl.DataFrame:
-    """With the fields of rules as far as they can be told, and the cells under `cell.` and their column, null where empty."""
+def _values(rows: pl.DataFrame, known: KnownNames) -> pl.DataFrame:
+    """With the fields of rules, null where a cell gives none, and the cells under `cell.` and their column, null where empty."""
     rows = rows.with_columns(pl.col(name).str.contains(r"^[\t\r]").alias(f"tab.{name}") for name in COLUMNS)
     rows = rows.with_columns(_is_formula(name).alias(f"formula.{name}") for name in COLUMNS)
     rows = rows.select(pl.exclude(COLUMNS), *(_cell(name).alias(f"cell.{name}") for name in COLUMNS))
@@ -280,10 +278,10 @@ def _values(rows: pl.DataFrame, channels: Mapping[str, str], locations: Mapping[
     is_plain = amount.str.contains(_NUMBER) & ~amount.str.contains(_THOUSANDS)
     is_day = day.str.contains(_IS_DAY) & (day < _TOO_LATE)
     return rows.with_columns(
-        *_found("channel", channels),
+        *_id_columns("channel", known.channels),
         pl.col("cell.sku").alias("sku"),
         pl.col("cell.category").alias("category"),
-        *_found("location", locations),
+        *_id_columns("location", known.locations),
         pl.col("cell.in").str.to_lowercase().fill_null("units").replace_strict(_BASES, default=None).alias("basis"),
         pl.when(is_plain).then(amount).cast(pl.Float64, strict=False).alias("amount"),
         pl.col("cell.reason").fill_null("").alias("reason"),
@@ -304,16 +302,16 @@ def _cell(name: str) -> pl.Expr:
     return pl.when(cell != "").then(cell)
 
 
-def _found(name: str, ids: Mapping[str, str]) -> list[pl.Expr]:
-    """The id by what is written exactly, else in any case if that means one thing alone; and whether it means several."""
+def _id_columns(name: str, ids: Mapping[str, str]) -> list[pl.Expr]:
+    """Two columns: the id whose id or name is written exactly, else the only one that matches in any case; and whether several do."""
     in_any_case: dict[str, set[str]] = {}
     for key, value in ids.items():
         in_any_case.setdefault(key.lower(), set()).add(value)
     alone = {key: next(iter(values)) for key, values in in_any_case.items() if len(values) == 1}
     cell, lower = pl.col(f"cell.{name}"), pl.col(f"cell.{name}").str.to_lowercase()
     exact = cell.replace_strict(dict(ids), default=None, return_dtype=pl.String)
-    found = pl.coalesce(exact, lower.replace_strict(alone, default=None, return_dtype=pl.String))
-    return [found.alias(f"{name}_id"), lower.is_in([key for key in in_any_case if key not in alone]).alias(f"ambiguous.{name}")]
+    matched_id = pl.coalesce(exact, lower.replace_strict(alone, default=None, return_dtype=pl.String))
+    return [matched_id.alias(f"{name}_id"), lower.is_in([key for key in in_any_case if key not in alone]).alias(f"ambiguous.{name}")]
 
 
 def _covers(fields: Collection[str]) -> pl.Expr:
@@ -322,7 +320,7 @@ def _covers(fields: Collection[str]) -> pl.Expr:
     return pl.all_horizontal(cell.is_not_null() if field in fields else cell.is_null() for field, cell in cells.items())
 
 
-def _wrong(categories: Collection[str], skus: Collection[str], kits: Collection[str]) -> list[pl.Expr]:
+def _wrong(known: KnownNames) -> list[pl.Expr]:
     """What is wrong with single cells, before it is a rule: a sentence or null under `wrong.` and the column."""
     sku, amount, day = pl.col("cell.sku"), pl.col("cell.amount"), pl.col("cell.last_day")
     is_number = pl.col("amount").is_not_null()
@@ -330,14 +328,17 @@ def _wrong(categories: Collection[str], skus: Collection[str], kits: Collection[
     checks: dict[str, list[tuple[pl.Expr, str]]] = {
         "channel": _id_checks("channel"),
         "sku": [
-            (~sku.is_in(list(skus)), "There is no SKU “{}” in this store: write one of your catalogue."),
+            (~sku.is_in(list(known.skus)), "There is no SKU “{}” in this store: write one of your catalogue."),
             (
-                (pl.col("level") == "location") & sku.is_in(list(kits)),
+                (pl.col("level") == "location") & sku.is_in(list(known.kits)),
                 "“{}” is a kit and lies nowhere itself: give each of its components a rule.",
             ),
         ],
         "category": [
-            (~pl.col("cell.category").is_in(list(categories)), "There is no category “{}” in this store: write one that products have.")
+            (
+                ~pl.col("cell.category").is_in(list(known.categories)),
+                "There is no category “{}” in this store: write one that products have.",
+            )
         ],
         "location": _id_checks("location"),
         "in": [(pl.col("basis").is_null(), "“{}” cannot be taken here: give units, percent or days.")],
@@ -351,7 +352,7 @@ def _wrong(categories: Collection[str], skus: Collection[str], kits: Collection[
             (pl.col("ends_at").is_null(), "“{}” is not a day: write it as YYYY-MM-DD."),
         ],
     }
-    return [_first(name, found).alias(f"wrong.{name}") for name, found in checks.items()]
+    return [_first(name, cell_checks).alias(f"wrong.{name}") for name, cell_checks in checks.items()]
 
 
 def _id_checks(name: str) -> list[tuple[pl.Expr, str]]:
@@ -365,7 +366,7 @@ def _id_checks(name: str) -> list[tuple[pl.Expr, str]]:
 def _first(name: str, checks: Sequence[tuple[pl.Expr, str]]) -> pl.Expr:
     """The sentence of the first check that a cell fails, with the cell in it; null if it is empty or fails none."""
     cell = pl.col(f"cell.{name}").str.replace_all(r"[\s\p{C}]+", " ")
-    short = pl.when(cell.str.len_chars() > _MAX_TOLD).then(cell.str.slice(0, _MAX_TOLD) + "…").otherwise(cell)
+    short = pl.when(cell.str.len_chars() > _MAX_QUOTED).then(cell.str.slice(0, _MAX_QUOTED) + "…").otherwise(cell)
     for_a_spreadsheet = (
         (pl.col(f"formula.{name}"), "“{}” is a formula: write the value itself."),
         (pl.col(f"tab.{name}"), "“{}” has a tab or a line break before it: write the value itself."),
@@ -388,11 +389,11 @@ def _covers_nothing() -> pl.Expr:
 
 
 def _comes_again() -> pl.Expr:
-    """The sentence for a row whose scope an earlier one has."""
-    is_told = pl.all_horizontal(pl.col("level").is_not_null(), *(pl.col(f"wrong.{name}").is_null() for name in _SCOPE))
-    first = pl.when(is_told).then("line_number").min().over(_KEY)
+    """The sentence for a row whose scope an earlier row has."""
+    has_scope = pl.all_horizontal(pl.col("level").is_not_null(), *(pl.col(f"wrong.{name}").is_null() for name in _SCOPE))
+    first = pl.when(has_scope).then("line_number").min().over(_KEY)
     names = pl.col("level").replace_strict({level: ", ".join(_FIELDS[field] for field in fields) for level, fields in SCOPE_FIELDS.items()})
-    return pl.when(is_told & (pl.col("line_number") > first)).then(
+    return pl.when(has_scope & (pl.col("line_number") > first)).then(
         pl.format("{}: line {} has a rule for exactly this already: keep one of them.", names, first)
     )
 
@@ -416,17 +417,17 @@ def _is_same() -> pl.Expr:
 
 
 def _said(rows: pl.DataFrame, now: int) -> pl.DataFrame:
-    """What the rules of drafts say of each, under `said.` and the column."""
-    found = [{} if row[0] is None else problems(RuleDraft(*row), now) for row in rows.select("level", *_FIELDS).rows()]
-    columns = {f"said.{name}": [sentences.get(field) for sentences in found] for field, name in _FIELDS.items()}
+    """What is wrong with each row as the draft of a rule: the sentences of `problems`, under `said.` and the column."""
+    sentences_by_row = [{} if row[0] is None else problems(RuleDraft(*row), now) for row in rows.select("level", *_FIELDS).rows()]
+    columns = {f"said.{name}": [sentences.get(field) for sentences in sentences_by_row] for field, name in _FIELDS.items()}
     return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
 
 
 def _problem() -> pl.Expr:
-    """All that is wrong with a row; of a rule that stays as it is, nothing: it may have ended."""
+    """All that is wrong with a row. A rule that stays as it is, is not checked as a draft: it may have ended."""
     said = {name: pl.when(~pl.col("is_same")).then(f"said.{name}") for name in COLUMNS}
-    told = [pl.concat_str(pl.lit(f"{name}: "), pl.coalesce(f"wrong.{name}", said[name])) for name in COLUMNS]
-    sentences = pl.concat_str("wrong.scope", *told, separator=" ", ignore_nulls=True)
+    by_column = [pl.concat_str(pl.lit(f"{name}: "), pl.coalesce(f"wrong.{name}", said[name])) for name in COLUMNS]
+    sentences = pl.concat_str("wrong.scope", *by_column, separator=" ", ignore_nulls=True)
     return pl.coalesce("wrong.row", pl.when(sentences != "").then(sentences))
 
 

@@ -144,7 +144,7 @@ class FormatsPart(_Part):
 
 
 class LinesPart(_Part):
-    """What the rows say without saying it."""
+    """What the rows mean where the file does not say."""
 
     identity: Annotated[list[IdentityColumn], Field(min_length=1)] | None = None
     without_status: Literal["placed", "shipped"] = "placed"

@@ -21,10 +21,10 @@ def cover_days(option: str) -> int:
         InvalidInput: it is written otherwise.
 
     """
-    found = re.fullmatch(r"cover:(\d{1,3})d", option)
-    if found is None or not 1 <= int(found[1]) <= 365:
+    match = re.fullmatch(r"cover:(\d{1,3})d", option)
+    if match is None or not 1 <= int(match[1]) <= 365:
         raise InvalidInput(f"--opening-stock {option!r} is not understood: write cover:30d for 30 days of demand (1 to 365).")
-    return int(found[1])
+    return int(match[1])
 
 
 def openings(rows: pl.DataFrame, cover: int, restocks: bool) -> pl.DataFrame:
@@ -35,7 +35,7 @@ def openings(rows: pl.DataFrame, cover: int, restocks: bool) -> pl.DataFrame:
     days, if they are fewer). Open lines need their units too. Demand: units ordered, without those that buyers cancelled.
 
     Args:
-        rows: good rows by `channels.orders.ROWS`, without charges.
+        rows: good rows by `files.orders.ROWS`, without charges.
         cover: days.
         restocks: whether returns are put back as sellable.
 

@@ -37,8 +37,8 @@ _TEXTS: Final = (
 # Some channels fill these on an order's first row only.
 _OF_ORDER: Final = ("placed", "currency", "status", "country", "region", "fulfilled_by", "customer")
 
-TOLD: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(_OF_ORDER, pl.String())}
-"""What a file says of a row beside its text: the number of its occurrence, and what the first row of its order says for it."""
+ROW_FACTS: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(_OF_ORDER, pl.String())}
+"""What a file says of a row beside its text: the number of its occurrence, and cells that the first row of its order fills for it."""
 
 ROWS: Final[dict[str, pl.DataType]] = {
     "position": pl.Int64(),
@@ -77,19 +77,19 @@ ROWS: Final[dict[str, pl.DataType]] = {
     "customer": pl.String(),
 }
 """Schema of `normalised`. `quantity`: units, positive but for charges; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
-since 1970 (UTC), null where it did not happen or is not told; `sku`: what the code becomes if it is not mapped by a listing;
+since 1970 (UTC), null where it did not happen or the file does not say; `sku`: what the code becomes if it is not mapped by a listing;
 `event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0."""
 
 
-def normalised(contents: Contents, mapping: Mapping, told: pl.DataFrame | None = None) -> pl.DataFrame:
+def normalised(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None = None) -> pl.DataFrame:
     """The rows of a file by the schema `ROWS`; bad records of the file included.
 
-    `told`, by the schema `TOLD`: what the file that rows were taken from said of them beside their own text.
+    `row_facts`, by the schema `ROW_FACTS`: what the file that rows were taken from said of them beside their own text.
     """
-    raw = _canonical(contents.frame, mapping, told)
+    raw = _canonical(contents.frame, mapping, row_facts)
     frame = pl.concat([_understood(part, mapping) for part in raw.iter_slices(SLICE_ROWS)]) if raw.height else _understood(raw, mapping)
     del raw
-    frame = _identified(frame, mapping, told)
+    frame = _identified(frame, mapping, row_facts)
     bad = pl.DataFrame(
         {
             "row_no": [record.row_no for record in contents.bad],
@@ -105,25 +105,25 @@ def normalised(contents: Contents, mapping: Mapping, told: pl.DataFrame | None =
 
 
 def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
-    """`TOLD` without occurrences: cells that rows leave to their order's first row, of rows that do."""
+    """`ROW_FACTS` without occurrences: the cells that rows take from their order's first row, for rows that take any."""
     named = mapping.columns.named
     raw = contents.frame.select("row_no", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
     gaps = [name for name in _OF_ORDER if name in named and _has_gaps(raw, pl.col(f"raw_{name}"))]
     cells = {name: pl.col(f"raw_{name}").drop_nulls().first().over("raw_order") for name in gaps}
     missing = [pl.when(pl.col(f"raw_{name}").is_null()).then(cell).alias(name) for name, cell in cells.items()]
-    found = raw.select("row_no", *missing)
-    found = found.filter(pl.any_horizontal(pl.col(gaps).is_not_null())) if gaps else found.clear()
-    return pl.concat([pl.DataFrame(schema=TOLD), found], how="diagonal")
+    from_order = raw.select("row_no", *missing)
+    from_order = from_order.filter(pl.any_horizontal(pl.col(gaps).is_not_null())) if gaps else from_order.clear()
+    return pl.concat([pl.DataFrame(schema=ROW_FACTS), from_order], how="diagonal")
 
 
-def _canonical(frame: pl.DataFrame, mapping: Mapping, told: pl.DataFrame | None) -> pl.DataFrame:
+def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None) -> pl.DataFrame:
     """The file's cells under our names, as `raw_...`, and what the rows of an order share; columns that are not mapped are null."""
     named = mapping.columns.named
     raw = frame.select("row_no", "line_number", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
-    if told is not None:
-        raw = raw.join(told, on="row_no", how="left", maintain_order="left")
+    if row_facts is not None:
+        raw = raw.join(row_facts, on="row_no", how="left", maintain_order="left")
         raw = raw.with_columns(pl.coalesce(f"raw_{name}", name).alias(f"raw_{name}") for name in _OF_ORDER if name in named)
-        raw = raw.drop(name for name in TOLD if name != "row_no")
+        raw = raw.drop(name for name in ROW_FACTS if name != "row_no")
     if "customer" in named:
         raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
     shared = [pl.col(f"raw_{name}") for name in _OF_ORDER if name in named]
@@ -307,22 +307,22 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         is_void=is_line & is_void,
         unit_price=per_unit if mapping.lines.price == "line" else pl.col("money"),
         cancelled_by=_word("cancelled_by", mapping.cancelled_by, "unknown"),
-        fulfilled_by=_word("fulfilled_by", mapping.fulfilled_by, "seller", is_told_only=True),
+        fulfilled_by=_word("fulfilled_by", mapping.fulfilled_by, "seller", only_if_filled=True),
     )
     shipped_only = ("carrier", "tracking_number", "tracking_uploaded_at", "first_scan_at", "delivered_at")
     return frame.with_columns(pl.when(pl.col("shipped_at").is_not_null()).then(pl.col(name)).alias(name) for name in shipped_only)
 
 
-def _word(column: str, words: TMapping[str, str], default: str, *, is_told_only: bool = False) -> pl.Expr:
-    """What the mapping says that the channel's word means; of an empty cell the default, or null if only what is told counts."""
+def _word(column: str, words: TMapping[str, str], default: str, *, only_if_filled: bool = False) -> pl.Expr:
+    """What the channel's word means by the mapping. An empty cell means the default, or null with `only_if_filled`."""
     meanings = {word.strip().lower(): meaning for word, meaning in words.items()}
     if not meanings:
         return pl.lit(default)
     word = pl.col(column).str.to_lowercase().replace_strict(meanings, default=default, return_dtype=pl.String)
-    return pl.when(pl.col(column).is_not_null()).then(word) if is_told_only else word
+    return pl.when(pl.col(column).is_not_null()).then(word) if only_if_filled else word
 
 
-def _identified(frame: pl.DataFrame, mapping: Mapping, told: pl.DataFrame | None) -> pl.DataFrame:
+def _identified(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None) -> pl.DataFrame:
     """Line reference and event id of each row.
 
     Without a line id, the line reference is a hash of the identity columns and the occurrence number of that content within the
@@ -331,8 +331,8 @@ def _identified(frame: pl.DataFrame, mapping: Mapping, told: pl.DataFrame | None
     """
     if "line" not in mapping.columns.named:
         frame = frame.with_columns(number=_occurrences(frame).cast(pl.Int64))
-        if told is not None:
-            frame = frame.join(told.select("row_no", "occurrence"), on="row_no", how="left", maintain_order="left")
+        if row_facts is not None:
+            frame = frame.join(row_facts.select("row_no", "occurrence"), on="row_no", how="left", maintain_order="left")
             frame = frame.with_columns(number=pl.coalesce("occurrence", "number")).drop("occurrence")
         frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", "number")).drop("number")
     identity = pl.format("{}|{}", "order_ref", "line_ref")

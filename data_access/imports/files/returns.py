@@ -35,7 +35,7 @@ def matched(returns: pl.DataFrame, purchases: pl.DataFrame) -> pl.DataFrame:
     candidates = purchases.join(wanted, on=keys, how="semi")
     stacks: dict[tuple[str, str], list[list[int]]] = {}
     refs: list[tuple[str, str]] = []
-    # not by position, which is another once a purchase is in the store: an import that is taken up again matches alike
+    # Not by position, which changes once a purchase is in the store: an import that goes on after an interruption matches the same.
     ordered = candidates.sort("placed_at", "order_ref", "line_ref")
     for customer, sku, order_ref, line_ref, placed_at, left, taken_in in ordered.select(list(PURCHASES)).iter_rows():
         stacks.setdefault((customer, sku), []).append([placed_at, taken_in, left, len(refs)])

@@ -160,11 +160,11 @@ def load_table_mapping(kind: str, path: str | None) -> tuple[LoadedTable, TableF
         InvalidInput: there is no such kind, or the mapping cannot be used.
 
     """
-    found = next((name for name in TABLES if name == kind), None)
-    if found is None:
+    known_kind = next((name for name in TABLES if name == kind), None)
+    if known_kind is None:
         raise InvalidInput(f"{kind!r} cannot be imported: choose one of {', '.join(KINDS)}.")
     text = read_toml(Path(path)) if path is not None else ""
-    return LoadedTable(Path(path).stem if path is not None else kind, text), parse_table(found, text, path or kind)
+    return LoadedTable(Path(path).stem if path is not None else kind, text), parse_table(known_kind, text, path or kind)
 
 
 def parse_table(kind: Kind, text: str, where: str) -> TableFile:

@@ -44,8 +44,8 @@ def micros(column: str, formats: Sequence[str], time_zone: str) -> pl.Expr:
     A time without an offset is in `time_zone`: the earlier one where clocks are set back, an hour later where it is left out. A
     day without a time is its midnight. Years before 1970 or after 2099 are mistakes.
     """
-    found = pl.coalesce([_one_format(column, pattern, time_zone) for pattern in formats])
-    return pl.when((found >= 0) & (found < _YEAR_2100)).then(found)
+    instant = pl.coalesce([_one_format(column, pattern, time_zone) for pattern in formats])
+    return pl.when((instant >= 0) & (instant < _YEAR_2100)).then(instant)
 
 
 def _one_format(column: str, pattern: str, time_zone: str) -> pl.Expr:

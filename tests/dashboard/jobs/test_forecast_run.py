@@ -16,14 +16,14 @@ from sqlalchemy.engine import Engine
 
 from dashboard.jobs import forecast_run
 from dashboard.jobs.forecast_run import make
-from data_access.commands.forecasts import RunDraft, RunTold, begin
-from data_access.commands.people import COMMAND_LINE
+from data_access.commands.forecasts import RunDraft, RunSummary, begin
 from data_access.engine import open_engine
 from data_access.errors import InvalidInput, OnHandError
 from data_access.forecasts.files import LEARNED, NODES, RunFolder, is_running, progress
 from data_access.forecasts.reading import Forecast
 from data_access.mirror.scan import open_mirror
 from data_access.queries.forecasts import runs
+from data_access.write.permissions import COMMAND_LINE
 from forecasting.rolling import LATE_PERIODS, Effort
 from tests.conftest import DEMO_AS_OF, ROOT
 
@@ -33,7 +33,7 @@ TODAY = DEMO_AS_OF
 LAST = TODAY - timedelta(days=9)
 
 
-def run(engine: Engine, place: Path, last: object = LAST) -> tuple[int, RunTold]:
+def run(engine: Engine, place: Path, last: object = LAST) -> tuple[int, RunSummary]:
     """Begin a run and make it."""
     run_id = begin(engine, RunDraft(last, HORIZON), TODAY, COMMAND_LINE)  # type: ignore[arg-type]
     return run_id, make(engine, place / "mirror", place / "forecasts", run_id, effort=EFFORT)
@@ -55,11 +55,11 @@ def engine(place: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="module")
-def first(engine: Engine, place: Path) -> tuple[int, RunTold]:
+def first(engine: Engine, place: Path) -> tuple[int, RunSummary]:
     return run(engine, place)
 
 
-def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: tuple[int, RunTold]) -> None:
+def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: tuple[int, RunSummary]) -> None:
     run_id, told = first
     found = Forecast(place / "forecasts", run_id)
     assert dict(found.nodes.schema) == dict(NODES)
@@ -68,7 +68,7 @@ def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: 
     assert counts["total"] == 1
     assert counts["series"] == told.series
     assert counts["sku"] == found.nodes.filter(pl.col("level") == "series")["sku"].n_unique()
-    assert told == RunTold(told.inputs_version, run_id, "nothing was trained before", told.series, 0)
+    assert told == RunSummary(told.inputs_version, run_id, "nothing was trained before", told.series, 0)
 
     def expected(nodes: pl.DataFrame) -> np.ndarray:
         return np.sum([found.ahead(node)["mean"].to_numpy() for node in nodes["node"]], axis=0)
@@ -86,7 +86,7 @@ def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: 
     assert np.isfinite(bands).all()
 
 
-def test_the_history_is_that_of_the_orders(engine: Engine, place: Path, first: tuple[int, RunTold]) -> None:
+def test_the_history_is_that_of_the_orders(engine: Engine, place: Path, first: tuple[int, RunSummary]) -> None:
     found = Forecast(place / "forecasts", first[0])
     total = found.history(0)
     mirror = open_mirror(place / "mirror")
@@ -110,7 +110,7 @@ def test_the_history_is_that_of_the_orders(engine: Engine, place: Path, first: t
 
 
 def test_the_next_day_uses_what_was_trained_and_a_week_later_it_is_trained_anew(
-    engine: Engine, place: Path, first: tuple[int, RunTold]
+    engine: Engine, place: Path, first: tuple[int, RunSummary]
 ) -> None:
     run_id, told = run(engine, place, LAST + timedelta(days=1))
     assert (told.learned_by, told.reason) == (first[0], f"trained on history up to {LAST.isoformat()}")
@@ -143,7 +143,9 @@ def test_what_another_store_s_run_of_the_same_id_left_is_not_taken_for_its_own(t
     assert sorted(path.name for path in folder.path.iterdir()) == ["asked.json", "run.log"]
 
 
-def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(demo_url: str, tmp_path: Path, place: Path, first: tuple[int, RunTold]) -> None:
+def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(
+    demo_url: str, tmp_path: Path, place: Path, first: tuple[int, RunSummary]
+) -> None:
     own = open_engine(demo_url)
     run_id = begin(own, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
     command = [sys.executable, "-m", "tests.dashboard.jobs.killed_run", demo_url, str(tmp_path), str(run_id)]
@@ -220,7 +222,7 @@ def test_the_command_line_tells_what_it_did(demo_url: str, tmp_path: Path) -> No
     assert told.stderr.strip() == "Forecast 7 is not one that is running: start a new one with `onhand forecast run`."
 
 
-def test_the_past_is_told_without_keeping_anything(engine: Engine, place: Path, first: tuple[int, RunTold]) -> None:
+def test_the_past_is_told_without_keeping_anything(engine: Engine, place: Path, first: tuple[int, RunSummary]) -> None:
     before = sorted(path.name for path in (place / "forecasts").iterdir())
     found = forecast_run.backtest(engine, place / "mirror", LAST, HORIZON, 0, lambda _done, _total: None, EFFORT)
     assert found.group_by("level").len()["len"].to_list() == [2] * 6

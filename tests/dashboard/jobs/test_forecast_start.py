@@ -12,10 +12,11 @@ from dashboard.jobs import forecast_start
 from dashboard.jobs.forecast_run import yesterday
 from dashboard.settings import Settings, settings
 from data_access.commands.forecasts import RunDraft
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.errors import Forbidden, OnHandError
 from data_access.forecasts import files
 from data_access.queries import forecasts as queries
+from data_access.write.permissions import COMMAND_LINE
 
 DRAFT = RunDraft(date(2026, 9, 1))
 

@@ -7,8 +7,8 @@ from polars.testing import assert_frame_equal
 
 from dashboard.inbox import forms as inbox
 from dashboard.overview import freshness
-from dashboard.shell import header, kpis
-from dashboard.stock import explain, filters, pictures, tables
+from dashboard.shell import header, kpis, options
+from dashboard.stock import explain, pictures, tables
 from data_access.domain.availability import AVAILABILITY
 from data_access.queries.catalog import CHANNELS
 from data_access.queries.freshness import FRESHNESS
@@ -25,7 +25,7 @@ AGES = pl.DataFrame(
     schema=FRESHNESS,
     orient="row",
 )
-OPTIONS = filters.Options(
+OPTIONS = options.Options(
     channel={"web": "Web shop"}, location={"LDN": "London"}, category={"Lamps": "Lamps"}, state={"out": "Out", "low": "Low"}
 )
 
@@ -146,11 +146,11 @@ def test_the_legend_names_what_is_drawn() -> None:
 
 def test_ids_in_a_link_become_the_labels_of_the_widgets() -> None:
     given = {"channel": "web", "state": ["out", "Low"], "sku": "L-1", "tab": "parked"}
-    assert filters.expanded(given, OPTIONS) == {"channel": ["Web shop"], "state": ["Out", "Low"], "sku": ["L-1"], "tab": ["Waiting events"]}
+    assert options.expanded(given, OPTIONS) == {"channel": ["Web shop"], "state": ["Out", "Low"], "sku": ["L-1"], "tab": ["parked"]}
 
 
 def test_unknown_values_of_a_link_are_named() -> None:
-    assert filters.unknown({"channel": ["Web shop"], "state": ["Out", "Lost"], "location": []}, OPTIONS) == [
+    assert options.unknown({"channel": ["Web shop"], "state": ["Out", "Lost"], "location": []}, OPTIONS) == [
         "The link asks for the state “Lost”, which this store does not have: it is left out."
     ]
 

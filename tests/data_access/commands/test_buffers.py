@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import MOST_AT_ONCE, Change, remove, save, undo
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.domain.buffer_rules import RuleDraft, amount_in_words, problems
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, Refused
 from data_access.queries import buffers as queries
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 from tests.data_access.small_company import make_company
 
@@ -128,18 +129,18 @@ def test_a_scope_has_one_rule(company: Engine) -> None:
     assert everything(company) == before
 
 
-def test_the_second_of_two_writers_is_told_what_changed(company: Engine) -> None:
+def test_the_second_of_two_writers_learns_what_changed(company: Engine) -> None:
     (rule_id,) = save(company, [Change(draft())], "olga")
     save(company, [Change(draft(8), rule_id, 1)], COMMAND_LINE)
     before = everything(company)
-    with pytest.raises(ChangedMeanwhile) as told:
+    with pytest.raises(ChangedMeanwhile) as conflict:
         save(company, [Change(draft(6), rule_id, 1)], "olga")
-    assert str(told.value) == "command line changed the rule meanwhile; nothing was saved."
-    assert (told.value.now["amount"], told.value.version, told.value.by) == (8.0, 2, COMMAND_LINE)
+    assert str(conflict.value) == "command line changed the rule meanwhile; nothing was saved."
+    assert (conflict.value.now["amount"], conflict.value.version, conflict.value.by) == (8.0, 2, COMMAND_LINE)
     with pytest.raises(ChangedMeanwhile):
         remove(company, rule_id, 1, "because", "olga")
     assert everything(company) == before
-    save(company, [Change(draft(6), rule_id, told.value.version)], "olga")  # knowingly
+    save(company, [Change(draft(6), rule_id, conflict.value.version)], "olga")  # knowingly
     remove(company, rule_id, 3, "because", "olga")
     with pytest.raises(ChangedMeanwhile, match="olga removed the rule meanwhile"):
         save(company, [Change(draft(6), rule_id, 3)], "olga")
@@ -167,22 +168,22 @@ def test_the_last_change_can_be_undone(company: Engine) -> None:
 
 
 def test_two_at_once_make_one_rule(company: Engine) -> None:
-    """Of eight people who add a rule for the same at once, one does; the others are told."""
-    told: list[str] = []
+    """Of eight people who add a rule for the same at once, one does; the others are refused."""
+    outcomes: list[str] = []
 
     def work() -> None:
         try:
             save(company, [Change(draft())], "olga")
-            told.append("saved")
+            outcomes.append("saved")
         except Refused:
-            told.append("refused")
+            outcomes.append("refused")
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == ["refused"] * 7 + ["saved"]
+    assert sorted(outcomes) == ["refused"] * 7 + ["saved"]
     assert len(rules(company)) == 1
     assert table(company, "select count(*) from audit_entry where entity = 'buffer_rule'") == [(1,)]
 
@@ -190,17 +191,17 @@ def test_two_at_once_make_one_rule(company: Engine) -> None:
 @given(amount=st.floats(allow_nan=True, allow_infinity=True), basis=st.sampled_from(["units", "percent", "days"]))
 @settings(max_examples=200)
 def test_any_number_is_saved_whole_or_refused(amount: float, basis: str) -> None:
-    told = problems(draft(amount, basis=basis), now_us())
+    by_field = problems(draft(amount, basis=basis), now_us())
     good = 0 <= amount <= {"units": 1_000_000, "percent": 100, "days": 365}[basis] and amount == round(amount, 0 if basis == "units" else 2)
-    assert (told == {}) == good
+    assert (by_field == {}) == good
     if good:
         assert amount_in_words(basis, amount)
 
 
 def test_amounts_in_words() -> None:
     cases = [("units", 1.0), ("units", 1_200.0), ("percent", 12.5), ("percent", 10.0), ("days", 1.0), ("days", 0.25)]
-    told = [amount_in_words(basis, amount) for basis, amount in cases]
-    assert told == ["1 unit", "1,200 units", "12.5 % of the pool", "10 % of the pool", "1 day of demand", "0.25 days of demand"]
+    words = [amount_in_words(basis, amount) for basis, amount in cases]
+    assert words == ["1 unit", "1,200 units", "12.5 % of the pool", "10 % of the pool", "1 day of demand", "0.25 days of demand"]
 
 
 def test_reservations_are_read_with_their_channels_and_locations(company: Engine) -> None:
@@ -219,7 +220,7 @@ def test_more_rules_than_are_saved_at_once_change_nothing(company: Engine) -> No
     assert everything(company) == before
 
 
-def test_many_problems_are_told_in_a_few_sentences(company: Engine) -> None:
+def test_many_problems_make_a_few_sentences(company: Engine) -> None:
     wrong = [Change(draft(5, sku=f"NO-{number}")) for number in range(9)]
     with pytest.raises(Refused) as refused:
         save(company, wrong, "olga")

@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inbox import dismiss, dismiss_parked, map_listing, mend, retry
-from data_access.commands.people import COMMAND_LINE, add_user
-from data_access.domain.events import Sale, SaleLine
+from data_access.commands.people import add_user
 from data_access.errors import Conflict, Forbidden, InvalidInput, OnHandError
 from data_access.events.ingest import ingest, ingest_json
+from data_access.events.models import Sale, SaleLine
 from data_access.imports.order_import import import_orders, import_table
 from data_access.queries import inbox
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import HEADER, SHOP, contents, figures, mapping, one, row, shop, sound, table, write
 
 WAITS = SHOP.replace('unknown = "create"', 'unknown = "quarantine"')
@@ -87,14 +88,14 @@ def test_mended_rows_arrive(store: Engine, tmp_path: Path) -> None:
     rows = [row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", "MUG", placed="never"), row("4", "a", "MUG") + ",x"]
     result = shop(store, tmp_path, *rows)
     assert figures(result) == (4, 1, 0, 0, 3)
-    found = inbox.items(store, inbox.InboxFilter(import_run_id=result.import_run_id)).sort("line_number")
-    assert dict(found.schema) == dict(inbox.ITEMS)
-    assert found.select("line_number", "reference", "reason_code", "content", "file_name", "version").rows() == [
+    waiting = inbox.items(store, inbox.InboxFilter(import_run_id=result.import_run_id)).sort("line_number")
+    assert dict(waiting.schema) == dict(inbox.ITEMS)
+    assert waiting.select("line_number", "reference", "reason_code", "content", "file_name", "version").rows() == [
         (3, "2", "bad_number", rows[1], "orders.csv", 1),
         (4, "3", "bad_date", rows[2], "orders.csv", 1),
         (5, "", "wrong_fields", rows[3], "orders.csv", 1),
     ]
-    number, date, wide = found["id"]
+    number, date, wide = waiting["id"]
     mend(store, number, row("2", "a", "MUG", 2), 1, "ann")
     mend(store, wide, row("4", "a", "MUG", "0"), 1, "ann", "one field too many")
     assert str(retry(store, [number, wide, date], "ann")) == "1 taken in, 2 still wait."

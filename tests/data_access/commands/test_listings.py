@@ -10,12 +10,14 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands.inbox import map_listing
 from data_access.commands.listings import MaximumChange, set_maximum, undo
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.engine import row_ids, writing
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, Refused
 from data_access.imports.order_import import import_table
 from data_access.queries import buffers as queries
 from data_access.queries import live_stock as live
+from data_access.write.kernel import SYSTEM
+from data_access.write.permissions import COMMAND_LINE
 from data_access.write.unit_of_work import Unit
 from tests.data_access.import_files import table, write
 from tests.data_access.small_company import T0, make_company
@@ -39,8 +41,8 @@ def everything(engine: Engine) -> list[list[tuple[Any, ...]]]:
 
 def maxima(engine: Engine) -> dict[int, tuple[int | None, int]]:
     """Maximum and version of the listings that were ever changed."""
-    found = table(engine, "select listing_id, maximum, version from listing")
-    return {key: (maximum, version) for key, maximum, version in found if version > 1}
+    rows = table(engine, "select listing_id, maximum, version from listing")
+    return {key: (maximum, version) for key, maximum, version in rows if version > 1}
 
 
 def audit_ids(engine: Engine, listing_id: int) -> list[int]:
@@ -79,9 +81,9 @@ def test_listings_are_read_with_their_maxima(company: Engine) -> None:
             row,
         )
     set_maximum(company, [MaximumChange(WEB_KIT, 1_000_000, 1)], "olga", "scarce")
-    found = queries.listings(company)
-    assert found.schema == queries.LISTING_MAXIMA
-    assert found.rows() == [  # not the one that sells nothing yet
+    rows = queries.listings(company)
+    assert rows.schema == queries.LISTING_MAXIMA
+    assert rows.rows() == [  # not the one that sells nothing yet
         (MARKET_A, "market", "market-A", "A", None, 1),
         (MARKET_A + 1, "market", "market-B", "B", None, 1),
         (MARKET_A + 2, "market", "market-KIT", "KIT", None, 1),
@@ -131,19 +133,19 @@ def test_who_may_not_changes_nothing(company: Engine, actor: str) -> None:
     assert everything(company) == before
 
 
-def test_the_second_of_two_writers_is_told_what_changed(company: Engine) -> None:
+def test_the_second_of_two_writers_learns_what_changed(company: Engine) -> None:
     set_maximum(company, [MaximumChange(WEB_A, 5, 1)], COMMAND_LINE, "scarce")
     before = everything(company)
-    with pytest.raises(ChangedMeanwhile) as told:
+    with pytest.raises(ChangedMeanwhile) as conflict:
         set_maximum(company, [MaximumChange(WEB_B, 4, 1), MaximumChange(WEB_A, 6, 1)], "olga", "scarce")
-    assert str(told.value) == "command line changed the listing web:web-A meanwhile; nothing was saved."
-    assert (told.value.now, told.value.version, told.value.by) == ({"maximum": 5}, 2, COMMAND_LINE)
+    assert str(conflict.value) == "command line changed the listing web:web-A meanwhile; nothing was saved."
+    assert (conflict.value.now, conflict.value.version, conflict.value.by) == ({"maximum": 5}, 2, COMMAND_LINE)
     with pytest.raises(ChangedMeanwhile) as unknown:
         set_maximum(company, [MaximumChange(WEB_B, 4, 1), MaximumChange(7, 6, 1)], "olga", "scarce")
     assert str(unknown.value) == "someone removed the listing 7 meanwhile; nothing was saved."
     assert (unknown.value.now, unknown.value.version) == ({}, None)
     assert everything(company) == before
-    set_maximum(company, [MaximumChange(WEB_A, 6, told.value.version or 0)], "olga", "scarce")  # knowingly
+    set_maximum(company, [MaximumChange(WEB_A, 6, conflict.value.version or 0)], "olga", "scarce")  # knowingly
     assert maxima(company) == {WEB_A: (6, 3)}
 
 
@@ -179,8 +181,8 @@ def test_the_last_change_can_be_undone(company: Engine) -> None:
     assert undo(company, changed, "olga") == WEB_A
     assert maxima(company) == {WEB_A: (5, 4), WEB_B: (5, 2)}
     history = queries.history(company, WEB_A, entity="listing_maximum").row(0, named=True)
-    told = [history[name] for name in ("actor", "action", "before", "after", "why")]
-    assert told == ["olga", "undo", '{"maximum": 8}', '{"maximum": 5}', f"undo of change {changed}"]
+    entry = [history[name] for name in ("actor", "action", "before", "after", "why")]
+    assert entry == ["olga", "undo", '{"maximum": 8}', '{"maximum": 5}', f"undo of change {changed}"]
     assert undo(company, audit_ids(company, WEB_B)[0], "olga") == WEB_B
     assert maxima(company) == {WEB_A: (5, 4), WEB_B: (None, 3)}
     logged = table(company, "select entity_id from change_log where topic = 'catalog' and entity = 'listing' order by version desc")
@@ -195,45 +197,45 @@ def test_mapping_a_listing_does_not_keep_its_maximum_from_being_undone(company: 
 
 
 def test_of_eight_at_once_one_sets_it(company: Engine) -> None:
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def work(maximum: int) -> None:
         changes = [MaximumChange(WEB_A, maximum, 1), MaximumChange(WEB_B, maximum, 1)]
         try:
             set_maximum(company, changes if maximum % 2 else changes[::-1], "olga", "scarce")
-            told.append("set")
+            outcomes.append("set")
         except ChangedMeanwhile:
-            told.append("told")
+            outcomes.append("conflict")
 
     threads = [threading.Thread(target=work, args=(maximum,)) for maximum in range(1, 9)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(told) == ["set"] + ["told"] * 7
+    assert sorted(outcomes) == ["conflict"] * 7 + ["set"]
     assert len(audit_ids(company, WEB_A)) == len(audit_ids(company, WEB_B)) == 1
     assert maxima(company)[WEB_A] == maxima(company)[WEB_B]
 
 
 def test_a_file_that_is_being_taken_in_is_waited_for(company: Engine) -> None:
-    """It would write back the maximum that it has read: who sets one meanwhile is told, and neither is lost."""
-    told: list[ChangedMeanwhile] = []
+    """It would write back the maximum that it has read: who sets one meanwhile gets a conflict, and neither is lost."""
+    conflicts: list[ChangedMeanwhile] = []
 
     def work() -> None:
         try:
             set_maximum(company, [MaximumChange(WEB_A, 5, 1)], "olga", "scarce")
         except ChangedMeanwhile as changed:
-            told.append(changed)
+            conflicts.append(changed)
 
     thread = threading.Thread(target=work)
     ids = row_ids(company)
     ids.reserve(10)
     with writing(company) as connection:
-        Unit(connection, ids).lock_parents(None)
+        Unit(connection, ids, SYSTEM).lock_parents(None)
         thread.start()
         thread.join(0.5)
         assert thread.is_alive()
         connection.execute(sa.text(f"update listing set maximum = 9, version = 2 where listing_id = {WEB_A}"))
     thread.join()
-    assert [(changed.now, changed.version) for changed in told] == [({"maximum": 9}, 2)]
+    assert [(changed.now, changed.version) for changed in conflicts] == [({"maximum": 9}, 2)]
     assert maxima(company) == {WEB_A: (9, 2)}

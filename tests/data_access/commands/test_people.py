@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user, remove_user, set_role
+from data_access.commands.people import add_user, remove_user, set_role
 from data_access.errors import Conflict, Forbidden, InvalidInput
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 
 USERS = "select name, role, version from app_user order by name"

@@ -9,16 +9,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.reservations import remove, save, undo
-from data_access.domain import events as ev
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, OnHandError, Refused
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries import buffers as queries
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND
+from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import opened
 from tests.data_access.import_files import table
 from tests.data_access.small_company import DAY, T0, make_company
@@ -45,9 +46,9 @@ def everything(engine: Engine) -> list[list[tuple[Any, ...]]]:
 
 
 def rows(engine: Engine) -> list[tuple[Any, ...]]:
-    found = queries.reservation_rows(engine)
-    assert found.schema == queries.RESERVATION_ROWS
-    return found.rows()
+    reservations = queries.reservation_rows(engine)
+    assert reservations.schema == queries.RESERVATION_ROWS
+    return reservations.rows()
 
 
 def audit_ids(engine: Engine, reservation_id: int) -> list[int]:
@@ -57,21 +58,21 @@ def audit_ids(engine: Engine, reservation_id: int) -> list[int]:
 
 def at_once(count: int, work: Callable[[], object]) -> list[str]:
     """What became of the same work in several threads at once: "done" or the name of the error."""
-    told: list[str] = []
+    outcomes: list[str] = []
 
     def run() -> None:
         try:
             work()
-            told.append("done")
+            outcomes.append("done")
         except OnHandError as error:
-            told.append(type(error).__name__)
+            outcomes.append(type(error).__name__)
 
     threads = [threading.Thread(target=run) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sorted(told)
+    return sorted(outcomes)
 
 
 def test_a_reservation_is_saved_changed_and_removed(company: Engine) -> None:
@@ -92,10 +93,10 @@ def test_a_reservation_is_saved_changed_and_removed(company: Engine) -> None:
         ("olga", "change_reservation", "press"),
         ("olga", "add_reservation", "launch"),
     ]
-    told = [[None if text is None else json.loads(text) for text in history[name]] for name in ("before", "after")]
+    states = [[None if text is None else json.loads(text) for text in history[name]] for name in ("before", "after")]
     first = {"sku": "A", "units": 5, "channel_ids": ["market", "web"], "location_ids": ["north", "south"], "reason": "launch"}
     second = {"sku": "B", "units": None, "channel_ids": ["web"], "location_ids": ["north"], "reason": "press", "ends_at": None}
-    assert told == [[second, {**first, "ends_at": end}, None], [None, second, {**first, "ends_at": end}]]
+    assert states == [[second, {**first, "ends_at": end}, None], [None, second, {**first, "ends_at": end}]]
     assert table(company, "select version from store_version where topic = 'buffers'") == [(3,)]
     logged = table(company, "select version, entity, entity_id from change_log where topic = 'buffers' order by version")
     assert logged == [(version, "reservation", str(key)) for version in (1, 2, 3)]
@@ -183,21 +184,21 @@ def test_a_scope_has_one_reservation_that_has_not_ended(company: Engine) -> None
     assert [row[:3] for row in rows(company) if row[0] in (key, after)] == [(key, "A", 7), (after, "A", 8)]
 
 
-def test_the_second_of_two_writers_is_told_what_changed(company: Engine) -> None:
+def test_the_second_of_two_writers_learns_what_changed(company: Engine) -> None:
     key = save(company, draft(), "olga")
     save(company, draft(8, location_ids=("north",)), COMMAND_LINE, key, 1)
     before = everything(company)
-    with pytest.raises(ChangedMeanwhile) as told:
+    with pytest.raises(ChangedMeanwhile) as conflict:
         save(company, draft(6), "olga", key, 1)
-    assert str(told.value) == "command line changed the reservation meanwhile; nothing was saved."
+    assert str(conflict.value) == "command line changed the reservation meanwhile; nothing was saved."
     now = {"sku": "A", "units": 8, "channel_ids": ["web"], "location_ids": ["north"], "reason": "launch", "ends_at": None}
-    assert (told.value.now, told.value.version, told.value.by) == (now, 2, COMMAND_LINE)
+    assert (conflict.value.now, conflict.value.version, conflict.value.by) == (now, 2, COMMAND_LINE)
     with pytest.raises(ChangedMeanwhile):
         remove(company, key, 1, "because", "olga")
     with pytest.raises(ChangedMeanwhile):
         save(company, draft(6), "olga", key)  # without a version
     assert everything(company) == before
-    save(company, draft(6), "olga", key, told.value.version)  # knowingly
+    save(company, draft(6), "olga", key, conflict.value.version)  # knowingly
     remove(company, key, 3, "because", "olga")
     before = everything(company)
     with pytest.raises(ChangedMeanwhile) as gone:
@@ -269,7 +270,7 @@ def test_the_last_change_is_the_last_in_time_whichever_process_wrote_it(company:
 
 
 def test_two_at_once_make_one_reservation(company: Engine) -> None:
-    """Of eight people who reserve the same at once, one does; the others are told."""
+    """Of eight people who reserve the same at once, one does; the others are refused."""
     assert at_once(8, lambda: save(company, draft(channel_ids=("web", "market")), "olga")) == ["Refused"] * 7 + ["done"]
     ((key, *_),) = rows(company)
     assert table(company, "select count(*) from audit_entry where entity = 'reservation'") == [(1,)]
@@ -297,17 +298,17 @@ def test_what_is_saved_is_withheld_until_it_ends_or_goes(company: Engine) -> Non
         ingest(company, [ev.Opening(**head, location_id=place, lines=lines)])
     now = now_us()
 
-    def told(at: int) -> list[tuple[str, int, int]]:
+    def sellable(at: int) -> list[tuple[str, int, int]]:
         figured = live.load(company, live.load_catalogue(company), live.load_withheld(company), DEMAND.to_frame(), at)
         own = figured.availability.filter(figured.availability["sku"] == "A").sort("channel_id")
         return own.select("channel_id", "reserved_elsewhere", "available_to_sell").rows()
 
     free = [("market", 0, 4), ("web", 0, 14)]
-    assert told(now) == free
+    assert sellable(now) == free
     key = save(company, draft(3, location_ids=("south",), ends_at=now + DAY), "olga")
-    assert told(now) == [("market", 3, 1), ("web", 0, 14)]
-    assert told(now + DAY) == free
+    assert sellable(now) == [("market", 3, 1), ("web", 0, 14)]
+    assert sellable(now + DAY) == free
     save(company, draft(None, channel_ids=("market",), ends_at=now + DAY), "olga", key, 1)
-    assert told(now) == [("market", 0, 4), ("web", 4, 10)]
+    assert sellable(now) == [("market", 0, 4), ("web", 4, 10)]
     remove(company, key, 2, "over", "olga")
-    assert told(now) == free
+    assert sellable(now) == free

@@ -9,11 +9,12 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.commands.people import COMMAND_LINE, add_user
+from data_access.commands.people import add_user
 from data_access.commands.scorecards import FigureDraft, SettingDraft, record_figure, set_metric, undo
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, Refused
 from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import table
 from tests.data_access.small_company import make_company
 
@@ -51,8 +52,8 @@ def test_a_target_of_one_s_own_is_set_changed_and_undone(company: Engine) -> Non
     assert before.target_is_assumed
     setting_id = set_metric(company, OWN, " we ship the same day ", "mara")
     assert settings(company) == [("web", "own-late-shipment-30d", True, "0.02", 1)]
-    found = {metric.id: metric for metric in queries.metrics(company)["web"]}[OWN.metric_id]
-    assert (found.target, found.target_is_assumed, found.on) == (Fraction(1, 50), False, True)
+    metric = {metric.id: metric for metric in queries.metrics(company)["web"]}[OWN.metric_id]
+    assert (metric.target, metric.target_is_assumed, metric.on) == (Fraction(1, 50), False, True)
     again = everything(company)
     assert set_metric(company, OWN, "the same", "mara", 1) == setting_id  # nothing new: no entry, no version
     assert everything(company) == again
@@ -79,8 +80,8 @@ def test_an_uncertain_metric_counts_once_it_is_confirmed(company: Engine) -> Non
     assert not before.on
     assert "confirm" in before.off_because
     set_metric(company, draft, "as the Seller Center has it", "mara")
-    found = {metric.id: metric for metric in queries.metrics(company)["market"]}[draft.metric_id]
-    assert (found.on, found.off_because, found.target) == (True, "", before.target)
+    metric = {metric.id: metric for metric in queries.metrics(company)["market"]}[draft.metric_id]
+    assert (metric.on, metric.off_because, metric.target) == (True, "", before.target)
     first = history(company, queries.settings(company)["setting_id"][0], entity="metric_setting")
     undo(company, "metric_setting", first["audit_id"][0], "mara")
     assert settings(company) == []
@@ -158,17 +159,17 @@ def test_only_who_may_sets_metrics(company: Engine) -> None:
     assert everything(company) == before
 
 
-def test_the_second_of_two_is_told_and_nothing_changes(company: Engine) -> None:
+def test_the_second_of_two_is_refused_and_nothing_changes(company: Engine) -> None:
     set_metric(company, OWN, "because", "mara")
     record_figure(company, LATE, TODAY, "mara")
     record_figure(company, FigureDraft("market", LATE.metric_id, LATE.day, "0.04"), TODAY, COMMAND_LINE, 1)
     before = everything(company)
-    with pytest.raises(ChangedMeanwhile, match="mara changed the metric meanwhile") as told:
+    with pytest.raises(ChangedMeanwhile, match="mara changed the metric meanwhile") as conflict:
         set_metric(company, SettingDraft("web", OWN.metric_id, is_on=False), "because", COMMAND_LINE)
-    assert (told.value.now["target"], told.value.version) == ("0.02", 1)
-    with pytest.raises(ChangedMeanwhile, match="changed the recorded figure meanwhile") as told:
+    assert (conflict.value.now["target"], conflict.value.version) == ("0.02", 1)
+    with pytest.raises(ChangedMeanwhile, match="changed the recorded figure meanwhile") as conflict:
         record_figure(company, LATE, TODAY, "mara", 1)
-    assert (told.value.now["value"], told.value.version) == ("0.04", 2)
+    assert (conflict.value.now["value"], conflict.value.version) == ("0.04", 2)
     assert everything(company) == before
     gone = history(company, queries.settings(company)["setting_id"][0], entity="metric_setting")["audit_id"][0]
     undo(company, "metric_setting", gone, "mara")

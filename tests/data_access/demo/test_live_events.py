@@ -10,15 +10,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.demo import build_demo, catch_up, days_missed
-from data_access.demo import live
+from data_access.demo import build_demo, catch_up, days_missed, live
 from data_access.demo.live_events import _begin, _step
 from data_access.demo.specs import DAY_US, HOUR_US
 from data_access.demo.world import SOURCE, open_world
-from data_access.domain.events import Event
 from data_access.engine import now_us, open_engine, reading
 from data_access.errors import InvalidInput
 from data_access.events.ingest import Outcome
+from data_access.events.models import Event
 from data_access.queries.verify import verify
 from data_access.schema.audit import inbox_item
 from data_access.schema.channels import channel_state

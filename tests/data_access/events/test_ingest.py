@@ -8,8 +8,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.engine import open_engine
+from data_access.events import models as ev
 from data_access.events.ingest import ingest, ingest_json
 from data_access.queries.verify import verify
 from data_access.schema import metadata

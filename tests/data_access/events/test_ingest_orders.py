@@ -13,8 +13,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.engine import open_engine
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries.verify import verify
 from data_access.schema.orders import order_line, sales_order, shipment

@@ -74,7 +74,10 @@ def long_file(path: Path) -> Path:
         if number % 9 == 0:
             rows.append(retail(f"C{number}", f"SKU{number % 37}", -2, when))
         if number % 50 == 0:
-            rows += [retail(str(number), "POST", 1, when, title="POSTAGE"), retail(str(number), "SKU1", -3, when, "0", "", "wet")]
+            rows += [
+                retail(str(number), "POST", 1, when, title="POSTAGE"),
+                retail(str(number), "SKU1", -3, when, price="0", customer="", title="wet"),
+            ]
             rows.append(retail(str(number), "SKU1", -3, when))
     return write(path, RETAIL_HEADER, *rows)
 
@@ -82,7 +85,7 @@ def long_file(path: Path) -> Path:
 CHILD = """
 import sys
 from pathlib import Path
-from data_access.commands.imports import import_orders
+from data_access.imports.order_import import import_orders
 from data_access.engine import open_engine
 import_orders(open_engine(sys.argv[1]), Path(sys.argv[2]), "online-retail", sys.argv[3] or None)
 """

@@ -1,4 +1,4 @@
-"""Order files that cross each other, events, counts and the inbox in ways that people do not plan."""
+"""Order files that meet other order files, events, counts and the inbox in ways that nobody plans."""
 
 import json
 from pathlib import Path
@@ -8,16 +8,20 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inbox import map_listing
-from data_access.commands.people import COMMAND_LINE
 from data_access.events.ingest import ingest_json
 from data_access.imports import import_run as runs
 from data_access.imports.order_import import import_orders, import_table
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import HEADER, SHOP, figures, mapping, one, row, shop, sound, table, write
 
 RETURNS = SHOP + '\n[returns]\norder = "^C"\n'
 RESTOCKS = RETURNS + 'disposition = "restock"\n'
 WAITS = SHOP.replace('unknown = "create"', 'unknown = "quarantine"')
 SHIPPED = {"status": "Shipped", "shipped": "2026-03-03 10:00:00"}
+
+
+class Killed(BaseException):
+    """The end of an import in the middle, as a signal would end it."""
 
 
 def count(engine: Engine, folder: Path, *lines: str) -> None:
@@ -76,7 +80,7 @@ def test_a_kit_that_is_inspected_is_its_components(store: Engine, tmp_path: Path
     sound(store)
 
 
-def test_what_was_said_before_changes_nothing_back(store: Engine, tmp_path: Path) -> None:
+def test_rows_taken_in_before_undo_no_later_change(store: Engine, tmp_path: Path) -> None:
     """Rows of the same line with another price, and one that adds nothing: the same file again is all duplicates."""
     rows = [row("1", "a", "MUG"), row("1", "a", "MUG", reason="note"), row("1", "a", "MUG", price="3"), row("1", "a", "MUG")]
     assert figures(shop(store, tmp_path, *rows)) == (4, 1, 1, 2, 0)
@@ -136,7 +140,7 @@ def test_no_more_comes_back_than_was_bought(store: Engine, tmp_path: Path, apart
     sound(store)
 
 
-def test_an_opening_counts_a_line_once_however_often_it_is_told(store: Engine, tmp_path: Path) -> None:
+def test_an_opening_counts_a_line_once_however_many_rows_it_has(store: Engine, tmp_path: Path) -> None:
     twice = [row("1", "a", "MUG", 5), row("1", "a", "MUG", 5, **SHIPPED), row("2", "a", "CUP", 5, **SHIPPED)]
     shop(store, tmp_path, *twice, opening_stock="cover:1d")
     levels = table(store, "select sku, on_hand from stock_level order by sku")
@@ -149,9 +153,6 @@ def test_an_import_that_is_taken_up_matches_returns_alike(store: Engine, tmp_pat
         monkeypatch.setattr(runs, name, 1)
     bought = [row("1", line, "MUG", customer="k", **SHIPPED) for line in ("b", "a")]
     path = write(tmp_path / "o.csv", HEADER, *bought, row("C1", "x", "MUG", -1, customer="k", placed="2026-03-09 10:00:00"))
-
-    class Killed(BaseException):
-        pass
 
     def kill(done: int, _: int) -> None:
         if done == 2:
@@ -176,7 +177,7 @@ def test_a_row_that_waits_keeps_what_its_order_s_first_row_said(store: Engine, t
 
 
 def test_rows_that_wait_keep_their_number_within_the_order(store: Engine, tmp_path: Path) -> None:
-    """Without line ids: a second file repeats a row that waits, and adds one that equals it. Two lines, not one and not three."""
+    """Without line ids: a second file repeats a row that waits, and adds an equal one. Two lines arise, not one and not three."""
     text = WAITS.replace('line = "line"\n', "") + '\n[lines]\nidentity = ["external_sku", "quantity", "customer"]\n'
     import_table(store, "products", write(tmp_path / "products.csv", "sku,name", "MUG,Mug", "CUP,Cup"))
     first = row("1", "", "NEW", customer="k")
@@ -197,9 +198,6 @@ def test_an_import_that_is_taken_up_puts_the_same_rows_aside(store: Engine, tmp_
     for name in ("FIRST_CHUNK", "SMALLEST_CHUNK", "LARGEST_CHUNK"):
         monkeypatch.setattr(runs, name, 1)
     path = write(tmp_path / "twice.csv", HEADER, bad, bad)
-
-    class Killed(BaseException):
-        pass
 
     def kill(done: int, _: int) -> None:
         raise Killed

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.domain.events import Receipt, SkuUnits
 from data_access.errors import InvalidInput
 from data_access.events.ingest import ingest
+from data_access.events.models import Receipt, SkuUnits
 from data_access.imports.order_import import ImportResult, import_table
 from tests.data_access.import_files import SHOP, figures, one, row, shop, sound, table, write
 

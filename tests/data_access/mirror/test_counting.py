@@ -12,9 +12,9 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.domain.scorecards.rates import TALLY
 from data_access.engine import open_engine
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.mirror import manifest as manifests
 from data_access.mirror.count_file import counted

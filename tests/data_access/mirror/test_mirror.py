@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
 from data_access.demo import build_demo
-from data_access.domain import events as ev
 from data_access.domain.facts import FACTS, KEYS
 from data_access.engine import open_engine, writing
 from data_access.errors import StoreUnavailable
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.imports.order_import import import_table
 from data_access.mirror import manifest as manifests

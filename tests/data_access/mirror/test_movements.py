@@ -7,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.engine import reading, writing
 from data_access.errors import StoreUnavailable
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.mirror import movements
 from data_access.mirror.movements import MOVES, moves

@@ -5,8 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.engine import writing
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.schema.purchasing import supplier_item
 from tests.data_access.small_company import HOUR, T0, make_company

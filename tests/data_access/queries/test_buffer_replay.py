@@ -8,16 +8,16 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.buffers import Change, remove, save
-from data_access.commands.people import COMMAND_LINE
-from data_access.domain import events as ev
 from data_access.domain.buffer_replay import BY_SKU, Demand, by_sku, moments
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import now_us, reading
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries import catalog
 from data_access.queries.buffer_replay import LONGEST_DELAY, back_test, demand, versions
 from data_access.queries.live_stock import Live, load, load_catalogue, load_withheld
 from data_access.queries.recent import DEMAND
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.queries.busy_company import opening
 from tests.data_access.small_company import DAY, HOUR, T0, make_company
 

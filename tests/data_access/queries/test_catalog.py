@@ -5,8 +5,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.engine import now_us, writing
+from data_access.events import models as ev
 from data_access.events.ingest import ingest, ingest_json
 from data_access.queries import catalog, freshness, overview
 from data_access.queries import live_stock as live

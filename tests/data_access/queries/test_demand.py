@@ -12,10 +12,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
 from data_access.domain import sellable
 from data_access.engine import reading, writing
 from data_access.errors import InvalidInput
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up

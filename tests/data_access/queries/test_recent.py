@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.domain import events as ev
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries import live_stock as live
 from data_access.queries import stock

@@ -11,18 +11,18 @@ from sqlalchemy.engine import Engine
 from data_access.commands import reservations
 from data_access.commands.buffers import Change, save
 from data_access.commands.listings import MaximumChange, set_maximum
-from data_access.commands.people import COMMAND_LINE
-from data_access.domain import events as ev
 from data_access.domain.availability import caps
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.domain.buffers import effect
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import now_us
+from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries import buffers as queries
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND
 from data_access.queries.withheld import BY_CHANNEL, RESERVATION_TABLE, RULE_TABLE, by_channel, reservation_table, rule_table
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.queries.busy_company import sale
 from tests.data_access.small_company import DAY, T0, make_company
 

@@ -14,7 +14,7 @@ from dashboard.exports import to_csv
 from data_access.domain.buffer_rules import LARGEST, SCOPE_FIELDS, RuleDraft, problems
 from data_access.domain.buffers import RULES
 from data_access.errors import InvalidInput
-from data_access.imports.files.buffer_file import COLUMNS, FILE_ROWS, MAX_BYTES, MAX_ROWS, drafts, read_rules, write_rules
+from data_access.imports.files.buffer_file import COLUMNS, FILE_ROWS, MAX_BYTES, MAX_ROWS, KnownNames, drafts, read_rules, write_rules
 
 CHANNELS = {"ebay": "ebay", "eBay": "ebay", "web": "web", "Web shop": "web", "till-1": "till-1", "Till": "till-1", "till-2": "till-2"}
 LOCATIONS = {"LDN": "LDN", "London": "LDN", "LEE": "LEE", "Leeds": "LEE"}
@@ -40,21 +40,22 @@ STORED = rules_of(
 
 def read(data: str | bytes, rules: pl.DataFrame = STORED, channels: dict[str, str] = CHANNELS) -> pl.DataFrame:
     raw = data.encode() if isinstance(data, str) else data
-    found = read_rules(raw, "rules.csv", rules, channels, LOCATIONS, CATEGORIES, SKUS, KITS, NOW)
-    assert dict(found.schema) == dict(FILE_ROWS)
-    return found
+    known = KnownNames(channels=channels, locations=LOCATIONS, categories=CATEGORIES, skus=SKUS, kits=KITS)
+    rows = read_rules(raw, "rules.csv", rules, known, NOW)
+    assert dict(rows.schema) == dict(FILE_ROWS)
+    return rows
 
 
 def row(text: str, header: str = HEADER, **more: Any) -> dict[str, Any]:
-    found = read(f"{header}\n{text}\n", **more)
-    assert found.height == 1
-    return found.row(0, named=True)
+    rows = read(f"{header}\n{text}\n", **more)
+    assert rows.height == 1
+    return rows.row(0, named=True)
 
 
 def problem(text: str, header: str = HEADER, **more: Any) -> str:
-    found = row(text, header, **more)
-    assert found["outcome"] == "refused"
-    return str(found["problem"])
+    refused_row = row(text, header, **more)
+    assert refused_row["outcome"] == "refused"
+    return str(refused_row["problem"])
 
 
 def refused(data: str | bytes) -> str:
@@ -64,15 +65,15 @@ def refused(data: str | bytes) -> str:
 
 
 def test_rows_are_new_changed_or_the_same() -> None:
-    found = read(f"{HEADER}\nebay,,,,,2,slow sync,\nweb,,Toys,,percent,15,more returns,2026-12-31\n,A,,LDN,units,3,shelf,\n")
-    told = found.select("line_number", "text", "rule_id", "version", "before", "outcome", "problem").rows()
-    assert told == [
+    rows = read(f"{HEADER}\nebay,,,,,2,slow sync,\nweb,,Toys,,percent,15,more returns,2026-12-31\n,A,,LDN,units,3,shelf,\n")
+    preview = rows.select("line_number", "text", "rule_id", "version", "before", "outcome", "problem").rows()
+    assert preview == [
         (2, "ebay,,,,,2,slow sync,", 7, 3, "2 units", "same", None),
         (3, "web,,Toys,,percent,15,more returns,2026-12-31", 8, 1, "12.5 % of the pool", "change", None),
         (4, ",A,,LDN,units,3,shelf,", None, None, None, "new", None),
     ]
     end = int(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
-    assert drafts(found) == [
+    assert drafts(rows) == [
         (RuleDraft("channel_category", "web", None, "Toys", None, "percent", 15.0, "more returns", end), 8, 1),
         (RuleDraft("location", None, "A", None, "LDN", "units", 3.0, "shelf"), None, None),
     ]
@@ -90,9 +91,9 @@ def test_rows_are_new_changed_or_the_same() -> None:
     ],
 )
 def test_what_is_filled_says_the_scope(cells: str, level: str) -> None:
-    found = row(f"{cells},units,3,why,")
-    assert (found["level"], found["problem"]) == (level, None)
-    scope = {field for field in ("channel_id", "sku", "category", "location_id") if found[field] is not None}
+    one_row = row(f"{cells},units,3,why,")
+    assert (one_row["level"], one_row["problem"]) == (level, None)
+    scope = {field for field in ("channel_id", "sku", "category", "location_id") if one_row[field] is not None}
     assert scope == set(SCOPE_FIELDS[level])
 
 
@@ -222,16 +223,16 @@ def test_other_cells_that_cannot_be() -> None:
 
 def test_reasons_that_look_like_formulas() -> None:
     for text in ("=1+1", "+1", "@home", "- slow", "=a\nb"):
-        told = text.replace("\n", " ")
-        assert problem(f'ebay,,,,,1,"{text}",') == f"reason: “{told}” is a formula: write the value itself."
+        quoted = text.replace("\n", " ")
+        assert problem(f'ebay,,,,,1,"{text}",') == f"reason: “{quoted}” is a formula: write the value itself."
         assert row(f'ebay,,,,,1,"\'{text}",')["reason"] == text
     assert row("ebay,,,,,1,-5,")["reason"] == "-5"
     assert [row(f"ebay,,,,,1,{text},")["reason"] for text in ("'-5", "'tis slow", "''=1", "'")] == ["-5", "'tis slow", "'=1", "'"]
 
 
 def test_the_second_row_of_a_scope_is_refused() -> None:
-    found = read(f"{HEADER}\nebay,,,,,x,why,\nweb,A,,,,1,why,\n\nEBAY,,,,,1,why,\nweb,A,,,,1,why,\nmoon,,,,,1,why,\nmoon,,,,,1,why,\n")
-    assert found.select("line_number", "problem").rows() == [
+    rows = read(f"{HEADER}\nebay,,,,,x,why,\nweb,A,,,,1,why,\n\nEBAY,,,,,1,why,\nweb,A,,,,1,why,\nmoon,,,,,1,why,\nmoon,,,,,1,why,\n")
+    assert rows.select("line_number", "problem").rows() == [
         (2, "amount: “x” is not a number: write one like 5 or 2.5."),
         (3, None),
         (5, "channel: line 2 has a rule for exactly this already: keep one of them."),
@@ -243,9 +244,9 @@ def test_the_second_row_of_a_scope_is_refused() -> None:
 
 def test_rows_that_are_no_rows() -> None:
     lines = [HEADER, '"ebay"x,,,,,1,why,', "ebay,,,,,1,why,,,9", 'web,,,,,1,"why,', ',A,,,,1,"two\r\nlines"', ",,,,,,,", " ", "x" * 10_001]
-    found = read("\n".join([*lines, ",B,,,,1,why", "web,,,,,1,why,,,"]))
+    rows = read("\n".join([*lines, ",B,,,,1,why", "web,,,,,1,why,,,"]))
     quotes = "row: its quotes do not match: mend them, or double a quote that is part of the text."
-    assert found.select("line_number", "text", "reason", "problem").rows() == [
+    assert rows.select("line_number", "text", "reason", "problem").rows() == [
         (2, '"ebay"x,,,,,1,why,', "", quotes),
         (3, "ebay,,,,,1,why,,,9", "", "row: it has 10 cells where the header has 8: put a cell that holds the separator in quotes."),
         (4, 'web,,,,,1,"why,', "", quotes),
@@ -262,12 +263,12 @@ def test_rows_that_are_no_rows() -> None:
 def test_encodings_separators_and_line_breaks(separator: str, encoding: str, newline: str) -> None:
     lines = ["Amount;Reason;Category;Last Day;", '5;"naïve; ""so""";Café;2026-12-31;', "", "6;why;Toys"]
     text = newline.join(lines).replace(";", separator)
-    found = read(text.encode(encoding))
-    assert found.select("line_number", "category", "amount", "reason", "outcome").rows() == [
+    rows = read(text.encode(encoding))
+    assert rows.select("line_number", "category", "amount", "reason", "outcome").rows() == [
         (2, "Café", 5.0, f'naïve{separator} "so"', "new"),
         (4, "Toys", 6.0, "why", "new"),
     ]
-    assert found["text"][1] == separator.join(["6", "why", "Toys"])
+    assert rows["text"][1] == separator.join(["6", "why", "Toys"])
 
 
 GIVE = "give amount, reason, at least one of channel, sku, category and location, and perhaps in and last_day."
@@ -290,9 +291,9 @@ def test_columns_that_do_not_fit(header: str, wrong: str) -> None:
 
 
 def test_the_columns_may_come_in_any_order_and_writing() -> None:
-    found = row("2026-12-31,why,5,%,web", " LAST day , Reason,AMOUNT,In,Channel")
-    assert (found["channel_id"], found["basis"], found["amount"], found["reason"]) == ("web", "percent", 5.0, "why")
-    assert found["ends_at"] == int(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
+    one_row = row("2026-12-31,why,5,%,web", " LAST day , Reason,AMOUNT,In,Channel")
+    assert (one_row["channel_id"], one_row["basis"], one_row["amount"], one_row["reason"]) == ("web", "percent", 5.0, "why")
+    assert one_row["ends_at"] == int(datetime(2027, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 @pytest.mark.parametrize(
@@ -385,11 +386,11 @@ def stores(draw: st.DrawFn) -> tuple[pl.DataFrame, dict[str, list[str]]]:
 
 
 @given(stores())
-def test_what_is_written_is_read_as_it_was(found: tuple[pl.DataFrame, dict[str, list[str]]]) -> None:
-    rules, named = found
+def test_what_is_written_is_read_as_it_was(store: tuple[pl.DataFrame, dict[str, list[str]]]) -> None:
+    rules, named = store
     channels, locations = ({one: one for one in named[field]} for field in ("channel_id", "location_id"))
-    data = to_csv(write_rules(rules))
-    rows = read_rules(data, "rules.csv", rules, channels, locations, named["category"], named["sku"], [], NOW)
+    known = KnownNames(channels=channels, locations=locations, categories=named["category"], skus=named["sku"], kits=())
+    rows = read_rules(to_csv(write_rules(rules)), "rules.csv", rules, known, NOW)
     assert rows["outcome"].to_list() == ["same"] * rules.height, rows["problem"].to_list()
     assert rows.select(RULES.names()).equals(rules)
     assert drafts(rows) == []
@@ -433,16 +434,16 @@ FILES = st.one_of(
 @given(FILES)
 def test_any_bytes_give_rows_or_a_sentence(data: bytes) -> None:
     try:
-        found = read(data)
+        rows = read(data)
     except InvalidInput:
         return
-    assert found.height > 0
-    assert found["line_number"].is_sorted()
-    for one in found.iter_rows(named=True):
+    assert rows.height > 0
+    assert rows["line_number"].is_sorted()
+    for one in rows.iter_rows(named=True):
         assert (one["outcome"] == "refused") == (one["problem"] is not None)
         if one["problem"]:
             assert re.match(f"(row|({'|'.join(COLUMNS)})(, ({'|'.join(COLUMNS)}))*): ", one["problem"])
-    to_save = drafts(found)
+    to_save = drafts(rows)
     assert all(problems(draft, NOW) == {} for draft, _, _ in to_save)
     assert len({draft.scope for draft, _, _ in to_save}) == len(to_save)
     assert all(rule_id is None or STORED.filter(rule_id=rule_id).height == 1 for _, rule_id, _ in to_save)

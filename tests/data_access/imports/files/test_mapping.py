@@ -16,11 +16,11 @@ GUIDE = Path(__file__).resolve().parents[4] / "docs" / "importing.md"
 
 
 def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
-    found = []
+    names = []
     for name, field in model.model_fields.items():
         inner = [part for part in (field.annotation, *get_args(field.annotation)) if isinstance(part, type) and issubclass(part, BaseModel)]
-        found += keys(inner[0], f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
-    return found
+        names += keys(inner[0], f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
+    return names
 
 
 def test_every_key_and_column_is_explained() -> None:

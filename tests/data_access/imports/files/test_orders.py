@@ -20,10 +20,10 @@ DAY = 86_400_000_000
 def understood(folder: Path, *rows: str, text: str = SHOP, header: str = HEADER) -> pl.DataFrame:
     mapping = parse_mapping(text, "test")
     contents = read_records(write(folder / "f.csv", header, *rows), mapping.file, set(mapping.columns.named.values()))
-    found = normalised(contents, mapping)
-    assert dict(found.schema) == ROWS
-    assert found["position"].to_list() == list(range(found.height))
-    return found
+    rows_read = normalised(contents, mapping)
+    assert dict(rows_read.schema) == ROWS
+    assert rows_read["position"].to_list() == list(range(rows_read.height))
+    return rows_read
 
 
 @pytest.mark.parametrize(
@@ -53,28 +53,28 @@ def understood(folder: Path, *rows: str, text: str = SHOP, header: str = HEADER)
 )
 def test_what_is_wrong_with_a_row(tmp_path: Path, cells: dict[str, str], code: str, reason: str) -> None:
     good: dict[str, Any] = {"order": "1", "line": "a", "sku": "MUG"}
-    found = understood(tmp_path, row(**{**good, **cells}), row("2", "a", "MUG"))
-    bad = found.filter(pl.col("code").is_not_null())
+    frame = understood(tmp_path, row(**{**good, **cells}), row("2", "a", "MUG"))
+    bad = frame.filter(pl.col("code").is_not_null())
     assert bad.select("line_number", "code").rows() == [(2, code)]
     assert str(bad["reason"][0]).startswith(reason)
     assert str(bad["reason"][0]).count(".") >= 1
 
 
 def test_an_order_has_one_currency(tmp_path: Path) -> None:
-    found = understood(tmp_path, row("1", "a", "MUG", currency="eur"), row("1", "b", "MUG", currency="usd"), row("2", "a", "MUG"))
-    assert found.select("currency", "code").rows() == [("EUR", None), ("USD", "other_currency"), ("EUR", None)]
+    frame = understood(tmp_path, row("1", "a", "MUG", currency="eur"), row("1", "b", "MUG", currency="usd"), row("2", "a", "MUG"))
+    assert frame.select("currency", "code").rows() == [("EUR", None), ("USD", "other_currency"), ("EUR", None)]
 
 
 def test_order_cells_on_the_first_row_hold_for_the_order(tmp_path: Path) -> None:
-    found = understood(
+    frame = understood(
         tmp_path, row("1", "a", "MUG", customer="9", country="DE", status="Shipped"), row("1", "b", "CUP", placed="", status="")
     )
-    assert found.select("customer", "country", "placed_at", "shipped_at").n_unique() == 1
-    assert found["code"].null_count() == 2
+    assert frame.select("customer", "country", "placed_at", "shipped_at").n_unique() == 1
+    assert frame["code"].null_count() == 2
 
 
 def test_states(tmp_path: Path) -> None:
-    found = understood(
+    frame = understood(
         tmp_path,
         row("1", "a", "MUG", status="open"),
         row("2", "a", "MUG", status="Shipped", shipped="2026-03-02 10:00:00"),
@@ -82,8 +82,8 @@ def test_states(tmp_path: Path) -> None:
         row("4", "a", "MUG", status="Cancelled", by="customer"),
         row("5", "a", "MUG", delivered="2026-03-05 10:00:00"),
     )
-    at = found["placed_at"][0]
-    wanted = found.select(pl.col("shipped_at", "delivered_at", "cancelled_at", "returned_at") - at, "cancelled_by")
+    at = frame["placed_at"][0]
+    wanted = frame.select(pl.col("shipped_at", "delivered_at", "cancelled_at", "returned_at") - at, "cancelled_by")
     assert wanted.rows() == [
         (None, None, None, None, "unknown"),
         (DAY, None, None, None, "unknown"),
@@ -95,8 +95,8 @@ def test_states(tmp_path: Path) -> None:
 
 def test_line_totals_and_void_rows(tmp_path: Path) -> None:
     text = SHOP + '\n[lines]\nprice = "line"\nzero_quantity = "cancelled"\n'
-    found = understood(tmp_path, row("1", "a", "MUG", 4, price="10"), row("2", "a", "MUG", 0, status="Shipped", price="10"), text=text)
-    assert found.select("quantity", "unit_price", "is_void", pl.col("shipped_at", "cancelled_at").is_not_null()).rows() == [
+    frame = understood(tmp_path, row("1", "a", "MUG", 4, price="10"), row("2", "a", "MUG", 0, status="Shipped", price="10"), text=text)
+    assert frame.select("quantity", "unit_price", "is_void", pl.col("shipped_at", "cancelled_at").is_not_null()).rows() == [
         (4, 25_000, False, False, False),
         (1, 100_000, True, False, True),
     ]
@@ -111,14 +111,14 @@ def test_the_identity_is_the_content_and_its_occurrence(tmp_path: Path) -> None:
         row("2", "", "MUG"),
         row("1", "", "CUP"),
     ]
-    found = understood(tmp_path, *rows, text=text).sort("row_no")
-    content, occurrence = found["line_ref"].str.split(".").to_list()[0]
-    assert found["line_ref"].to_list()[:2] == [f"{content}.{occurrence}", f"{content}.2"]
-    assert found["line_ref"][3].endswith(".1")
-    assert found["code"].to_list() == [None, None, "negative_quantity", None, None]
-    assert found["event_ref"].n_unique() == 5
+    frame = understood(tmp_path, *rows, text=text).sort("row_no")
+    content, occurrence = frame["line_ref"].str.split(".").to_list()[0]
+    assert frame["line_ref"].to_list()[:2] == [f"{content}.{occurrence}", f"{content}.2"]
+    assert frame["line_ref"][3].endswith(".1")
+    assert frame["code"].to_list() == [None, None, "negative_quantity", None, None]
+    assert frame["event_ref"].n_unique() == 5
     again = understood(tmp_path, *rows, text=text).sort("row_no")
-    assert again["event_ref"].equals(found["event_ref"])
+    assert again["event_ref"].equals(frame["event_ref"])
 
 
 def test_a_return_takes_from_the_newest_earlier_purchases() -> None:
@@ -146,11 +146,11 @@ def test_a_return_takes_from_the_newest_earlier_purchases() -> None:
 
 def test_openings_never_let_the_balance_fall_below_0(tmp_path: Path) -> None:
     rows = [row(str(day), "a", "MUG", 1 + day % 3, "Shipped", f"2026-01-{day:02} 10:00:00") for day in range(1, 29)]
-    found = understood(tmp_path, *rows, row("99", "a", "CUP", 2, placed="2026-01-02 10:00:00"))
-    cup, mug = openings(found, 30, restocks=True).sort("sku").iter_rows(named=True)
+    frame = understood(tmp_path, *rows, row("99", "a", "CUP", 2, placed="2026-01-02 10:00:00"))
+    cup, mug = openings(frame, 30, restocks=True).sort("sku").iter_rows(named=True)
     assert (cup["quantity"], mug["quantity"]) == (2 + 3, 56 + 63)  # 2 and 56 units in 27 days: 30 days of them, rounded up
-    assert mug["occurred_at"] == found["placed_at"][0] - 1
-    assert openings(found.clear(), 30, restocks=True).is_empty()
+    assert mug["occurred_at"] == frame["placed_at"][0] - 1
+    assert openings(frame.clear(), 30, restocks=True).is_empty()
 
 
 def test_the_cover_option() -> None:

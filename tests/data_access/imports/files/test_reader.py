@@ -8,7 +8,8 @@ import pytest
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.mapping import FilePart
-from data_access.imports.files.reader import MAX_RECORD_BYTES, Contents, read_records, read_text
+from data_access.imports.files.reader import Contents, read_records, read_text
+from data_access.imports.files.records import MAX_RECORD_BYTES
 
 PART = FilePart()
 
@@ -27,37 +28,37 @@ def bad(contents: Contents) -> list[tuple[int, str, str]]:
 
 
 def test_cells_are_stripped_and_empty_ones_are_null(tmp_path: Path) -> None:
-    found = read(tmp_path / "f.csv", b'\xef\xbb\xbfb , x,a\r\n 1 ,y, \r\n\r\n"2",y,"  p""q "\r\n')
-    assert rows(found) == [(2, None, "1"), (4, 'p"q', "2")]
-    assert found.texts(0) == " 1 ,y, "
-    assert found.bad == ()
+    contents = read(tmp_path / "f.csv", b'\xef\xbb\xbfb , x,a\r\n 1 ,y, \r\n\r\n"2",y,"  p""q "\r\n')
+    assert rows(contents) == [(2, None, "1"), (4, 'p"q', "2")]
+    assert contents.texts(0) == " 1 ,y, "
+    assert contents.bad == ()
 
 
 def test_quoted_line_breaks_keep_the_line_numbers(tmp_path: Path) -> None:
-    found = read(tmp_path / "f.csv", b'a,b\n"one\ntwo\n",1\nx,2\n"three\n\nfour",3\ny,4')
-    assert rows(found) == [(2, "one\ntwo", "1"), (5, "x", "2"), (6, "three\n\nfour", "3"), (9, "y", "4")]
-    assert found.texts(0) == '"one\ntwo\n",1'
+    contents = read(tmp_path / "f.csv", b'a,b\n"one\ntwo\n",1\nx,2\n"three\n\nfour",3\ny,4')
+    assert rows(contents) == [(2, "one\ntwo", "1"), (5, "x", "2"), (6, "three\n\nfour", "3"), (9, "y", "4")]
+    assert contents.texts(0) == '"one\ntwo\n",1'
 
 
 def test_a_stray_quote_costs_its_own_row_alone(tmp_path: Path) -> None:
-    found = read(tmp_path / "f.csv", b'a,b\n1,2\n3",4\n5,6\n"7\n8",9\n10,"11\n12,13\n')
-    assert rows(found) == [(2, "1", "2"), (4, "5", "6"), (5, "7\n8", "9"), (8, "12", "13")]
-    assert bad(found) == [(3, "unbalanced_quotes", '3",4'), (7, "unbalanced_quotes", '10,"11')]
-    found = read(tmp_path / "f.csv", b'a,b\nx"y"z,1\n"p"q,2\n')
-    assert bad(found) == [(3, "unbalanced_quotes", '"p"q,2')]
+    contents = read(tmp_path / "f.csv", b'a,b\n1,2\n3",4\n5,6\n"7\n8",9\n10,"11\n12,13\n')
+    assert rows(contents) == [(2, "1", "2"), (4, "5", "6"), (5, "7\n8", "9"), (8, "12", "13")]
+    assert bad(contents) == [(3, "unbalanced_quotes", '3",4'), (7, "unbalanced_quotes", '10,"11')]
+    contents = read(tmp_path / "f.csv", b'a,b\nx"y"z,1\n"p"q,2\n')
+    assert bad(contents) == [(3, "unbalanced_quotes", '"p"q,2')]
 
 
 def test_rows_of_another_width_are_kept(tmp_path: Path) -> None:
-    found = read(tmp_path / "f.csv", b"a,b\n1\n1,2\n1,2,3\n")
-    assert rows(found) == [(3, "1", "2")]
-    assert bad(found) == [(2, "wrong_fields", "1"), (4, "wrong_fields", "1,2,3")]
-    assert found.bad[0].reason.startswith("The row has 1 fields where the header has 2")
+    contents = read(tmp_path / "f.csv", b"a,b\n1\n1,2\n1,2,3\n")
+    assert rows(contents) == [(3, "1", "2")]
+    assert bad(contents) == [(2, "wrong_fields", "1"), (4, "wrong_fields", "1,2,3")]
+    assert contents.bad[0].reason.startswith("The row has 1 fields where the header has 2")
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
-    found = read(tmp_path / "f.csv", b"a,b\nok,1\ncaf\xe9,2\nok,3\nz\x00,4\nok,5\n")
-    assert [row[0] for row in rows(found)] == [2, 4, 6]
-    assert bad(found) == [(3, "undecodable", "caf\\xe9,2"), (5, "undecodable", "z\\x00,4")]
+    contents = read(tmp_path / "f.csv", b"a,b\nok,1\ncaf\xe9,2\nok,3\nz\x00,4\nok,5\n")
+    assert [row[0] for row in rows(contents)] == [2, 4, 6]
+    assert bad(contents) == [(3, "undecodable", "caf\\xe9,2"), (5, "undecodable", "z\\x00,4")]
     assert rows(read(tmp_path / "f.csv", b"a,b\ncaf\xe9,2\n", FilePart(encoding="cp1252"))) == [(2, "caf\xe9", "2")]
 
 
@@ -96,7 +97,7 @@ def test_other_encodings_delimiters_preambles_and_footers(tmp_path: Path) -> Non
     assert rows(read(tmp_path / "f.csv", raw, part)) == [(4, "ü", "1"), (5, "z", "2")]
 
 
-def test_gzip_is_told_by_its_bytes(tmp_path: Path) -> None:
+def test_gzip_is_recognised_by_its_bytes(tmp_path: Path) -> None:
     assert rows(read(tmp_path / "f.csv", gzip.compress(b"a,b\n1,2\n"))) == [(2, "1", "2")]
 
 
@@ -108,14 +109,14 @@ def test_a_line_of_a_gigabyte_is_one_bad_row(tmp_path: Path) -> None:
             handle.write(b"x" * 1_000_000)
         handle.write(b"\n3,4\n")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    found = read_records(path, PART, ("a", "b"))
-    assert rows(found) == [(2, "1", "2"), (4, "3", "4")]
-    assert [(record.line_number, record.code, len(record.text)) for record in found.bad] == [(3, "too_long", 10_000)]
+    contents = read_records(path, PART, ("a", "b"))
+    assert rows(contents) == [(2, "1", "2"), (4, "3", "4")]
+    assert [(record.line_number, record.code, len(record.text)) for record in contents.bad] == [(3, "too_long", 10_000)]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
 
 
 def test_single_records(tmp_path: Path) -> None:
-    found = read_text("b, a", [(0, 7, '"x\ny",1'), (2, 9, "1,2,3"), (3, 10, 'p"')], PART, ("a", "b"))
-    assert rows(found) == [(7, "1", "x\ny")]
-    assert bad(found) == [(9, "wrong_fields", "1,2,3"), (10, "wrong_fields", 'p"')]
-    assert found.texts(2) == "1,2,3"
+    contents = read_text("b, a", [(0, 7, '"x\ny",1'), (2, 9, "1,2,3"), (3, 10, 'p"')], PART, ("a", "b"))
+    assert rows(contents) == [(7, "1", "x\ny")]
+    assert bad(contents) == [(9, "wrong_fields", "1,2,3"), (10, "wrong_fields", 'p"')]
+    assert contents.texts(2) == "1,2,3"

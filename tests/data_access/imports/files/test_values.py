@@ -9,8 +9,8 @@ from data_access.imports.files import values
 
 
 def micros(text: str, *formats: str, zone: str = "Europe/London") -> datetime | None:
-    found = pl.DataFrame({"x": [text]}).select(values.micros("x", formats, zone)).item()
-    return None if found is None else datetime.fromtimestamp(found / 1e6, UTC)
+    instant = pl.DataFrame({"x": [text]}).select(values.micros("x", formats, zone)).item()
+    return None if instant is None else datetime.fromtimestamp(instant / 1e6, UTC)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,8 @@ import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 from sqlalchemy.engine import Engine
 
-from dashboard.shell.poller import LiveStock
+from dashboard.shell.data.poller import LiveStock
 from data_access.commands.buffers import Change, save
-from data_access.commands.people import COMMAND_LINE
 from data_access.domain.buffer_rules import RuleDraft
 from data_access.engine import now_us, open_engine, writing
 from data_access.errors import StoreUnavailable
@@ -21,6 +20,7 @@ from data_access.events.ingest import ingest
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND
 from data_access.schema.catalog import product
+from data_access.write.permissions import COMMAND_LINE
 from data_access.write.unit_of_work import raise_versions
 from tests.data_access.queries.busy_company import make_busy_company, sale
 from tests.data_access.small_company import T0, make_company
@@ -86,7 +86,7 @@ def test_a_saved_rule_is_worked_in_and_leaves_when_it_ends(polled: tuple[LiveSto
     before = hub.snapshot
     hub.poll()
     assert hub.snapshot is before
-    monkeypatch.setattr("dashboard.shell.poller.now_us", lambda: ends_at)
+    monkeypatch.setattr("dashboard.shell.data.poller.now_us", lambda: ends_at)
     hub.poll()
     assert may_sell() == 7
     after = hub.snapshot
@@ -97,7 +97,7 @@ def test_a_saved_rule_is_worked_in_and_leaves_when_it_ends(polled: tuple[LiveSto
 def test_many_changes_and_bulk_changes_are_loaded_whole(polled: tuple[LiveStock, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
     hub, store = polled
     hub.poll()
-    monkeypatch.setattr("dashboard.shell.poller.PATCH_SKUS", 1)
+    monkeypatch.setattr("dashboard.shell.data.poller.PATCH_SKUS", 1)
     ingest(store, [sale(50, "web", "KIT", 1, 10)])
     hub.poll()
     assert (pool(hub, "A", "web"), pool(hub, "B", "web")) == (7, 3)

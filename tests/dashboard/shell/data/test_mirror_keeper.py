@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
-from dashboard.shell import mirror_keeper as history
-from dashboard.shell.mirror_keeper import HistoryKeeper
+from dashboard.shell.data import mirror_keeper as history
+from dashboard.shell.data.mirror_keeper import HistoryKeeper
 from data_access.events.ingest import ingest
 from data_access.mirror.scan import Mirror
 from data_access.store.versions import versions
-from tests.dashboard.shell.test_poller import until
+from tests.dashboard.shell.data.test_poller import until
 from tests.data_access.queries.busy_company import make_busy_company, sale
 
 

@@ -1,0 +1,68 @@
+"""`onhand import`: files of orders and of master data."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from dashboard.cli.terminal import Json, bar, current_store, emit
+
+if TYPE_CHECKING:
+    from data_access.imports.import_run import ImportResult
+
+KINDS_IMPORTED: Final = ("products", "kits", "listings", "locations", "channels", "suppliers", "counts")
+HELPS: Final = {
+    "counts": "Stock counts: each becomes the adjustment that makes the ledger equal it.",
+    "suppliers": "Suppliers with lead times.",
+}
+
+app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
+
+File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
+
+
+@app.command("orders")
+def import_orders(
+    file: File,
+    mapping: Annotated[str, typer.Option(help="online-retail, amazon-in-sale-report, or a TOML file of your own.", show_default=False)],
+    opening_stock: Annotated[
+        str | None, typer.Option(metavar="cover:DAYSd", help="Assume an opening stock that ends at so many days of demand: cover:30d.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Orders and their lines, by a mapping of columns."""
+    from data_access.imports.order_import import import_orders as take_in
+
+    with current_store() as engine, bar(f"Importing {file.name}") as progress:
+        result = take_in(engine, file, mapping, opening_stock, progress)
+    emit(result.as_dict(), _result_lines(result), as_json)
+
+
+def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> None:
+    from data_access.imports.table_import import import_table as take_in
+
+    with current_store() as engine, bar(f"Importing {file.name}") as progress:
+        result = take_in(engine, kind, file, mapping, progress)
+    emit(result.as_dict(), _result_lines(result), as_json)
+
+
+def _add_table_command(kind: str) -> None:
+    def command(
+        file: File,
+        mapping: Annotated[str | None, typer.Option(help="A TOML file, where the columns have other names.")] = None,
+        as_json: Json = False,
+    ) -> None:
+        _import_table(kind, file, mapping, as_json)
+
+    app.command(kind, help=HELPS.get(kind, f"The {kind} of a table; see docs/importing.md for its columns."))(command)
+
+
+for _kind in KINDS_IMPORTED:
+    _add_table_command(_kind)
+
+
+def _result_lines(result: "ImportResult") -> Iterator[str]:
+    yield ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.as_dict().items() if value is not None)
+    if result.quarantined:
+        yield "`onhand inbox list` shows the rows that were put aside."

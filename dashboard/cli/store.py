@@ -1,0 +1,89 @@
+"""`onhand demo`, `migrate` and `verify`: making a store, bringing it to this release, and checking it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dashboard.cli.terminal import Json, bar, current_store, emit, say, today
+from data_access.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from data_access.mirror.verify import MirrorReport
+    from data_access.queries.verify import VerifyReport
+
+
+class DemoSize(StrEnum):
+    """How big a demo company is made."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+def _day(text: str) -> date:
+    if text == "today":
+        return today()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidInput(f"The day {text} cannot be read: write it as YYYY-MM-DD.") from error
+
+
+def demo(
+    size: Annotated[
+        DemoSize, typer.Option(help="About 300 SKUs and 250,000 order lines, 3,000 and 1 million, or 20,000 and 10 million.")
+    ] = DemoSize.SMALL,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed and day make the same company.")] = 7,
+    as_of: Annotated[str, typer.Option(metavar="DATE", help="Last day of its two years, YYYY-MM-DD.")] = "today",
+    replace: Annotated[bool, typer.Option("--replace", help="Replace a demo store that is there; its events are lost.")] = False,
+) -> None:
+    """Make the demo company's store: two years of history."""
+    from dashboard.settings import settings
+    from dashboard.stores import make_demo
+
+    with bar("Making the demo company") as progress:
+        summary = make_demo(settings(), size.value, seed, _day(as_of), replace, progress)
+    say(summary)
+
+
+def migrate() -> None:
+    """Bring the store to this release's schema; an empty database becomes an empty store."""
+    from dashboard.settings import settings
+    from dashboard.stores import shown
+    from data_access.engine import open_engine
+    from data_access.store.lifecycle import migrate as bring
+
+    engine = open_engine(settings().database_url)
+    try:
+        revision = bring(engine)
+    finally:
+        engine.dispose()
+    say(f"{shown(settings().database_url)} is at revision {revision}.")
+
+
+def verify(as_json: Json = False) -> None:
+    """Rebuild every projection and the mirror from the facts and print the differences; the exit code is 1 if there are any."""
+    from dashboard.settings import settings
+    from data_access.mirror.verify import verify_mirror
+    from data_access.queries.verify import verify as rebuild
+
+    with current_store() as engine, bar("Verifying") as progress:
+        report = rebuild(engine)
+        mirrored = verify_mirror(engine, settings().mirror_dir, progress)
+    differences = report.differences + (0 if mirrored is None else mirrored.differences)
+    facts = {**asdict(report), "differences": differences, "mirror": None if mirrored is None else asdict(mirrored)}
+    emit(facts, _report_lines(report, mirrored, differences), as_json)
+    raise typer.Exit(0 if differences == 0 else 1)
+
+
+def _report_lines(report: "VerifyReport", mirrored: "MirrorReport | None", differences: int) -> Iterator[str]:
+    for row in [*report.rows, *([] if mirrored is None else mirrored.found)]:
+        yield ", ".join(f"{name} {value}" for name, value in row.items())
+    counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows, "day cells": mirrored.day_cells}
+    for name in report.incomplete_imports:
+        yield f"The import of {name} was stopped before its end: run it again to go on."
+    yield f"{differences} differences; checked {', '.join(f'{count} {name}' for name, count in counts.items())}."

@@ -1,0 +1,1 @@
+"""One module per job that runs by itself; `dashboard.jobs.registry` discovers them."""

@@ -1,0 +1,164 @@
+"""What the events of one unit of work refer to, looked up set-based."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from data_access.domain.ledger import Line
+from data_access.errors import OnHandError
+from data_access.events.needs import Needs
+from data_access.prepared import Prepared, in_list
+from data_access.schema.catalog import product
+from data_access.schema.orders import order_line, sales_order, shipment
+from data_access.schema.purchasing import purchase_order, purchase_order_line
+from data_access.schema.returns import return_line
+from data_access.write.unit_of_work import Unit
+
+_ORDERS: Final = Prepared(
+    sa.select(sales_order.c.id, sales_order.c.order_ref).where(
+        sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs")
+    )
+)
+_SHIPMENTS: Final = Prepared(
+    sa.select(shipment, sales_order.c.order_ref, sales_order.c.id.label("order_id"))
+    .join(order_line, order_line.c.id == shipment.c.line_id)
+    .join(sales_order, sales_order.c.id == order_line.c.order_id)
+    .where(sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs"))
+)
+_RETURNS: Final = Prepared(
+    # a kit that came back without its order line is taken for what the kit is made of now
+    sa.select(return_line, sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"))
+    .join(product, product.c.sku == return_line.c.sku)
+    .join(order_line, order_line.c.id == return_line.c.line_id, isouter=True)
+    .where(return_line.c.channel_id == sa.bindparam("channel"), in_list(return_line.c.return_ref, "refs"))
+)
+_PURCHASES: Final = Prepared(
+    sa.select(purchase_order_line, purchase_order.c.po_ref)
+    .join(purchase_order, purchase_order.c.id == purchase_order_line.c.po_id)
+    .where(in_list(purchase_order.c.po_ref, "refs"))
+)
+
+
+class NotYet(Exception):
+    """The event's parent is missing; `key` names it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class Contradiction(OnHandError):
+    """The event contradicts what is known; the sentence says how."""
+
+
+@dataclass(slots=True)
+class KnownOrder:
+    """A known order and its lines by their reference."""
+
+    order_id: int
+    lines: dict[str, Line] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class EventContext:
+    """What the events of one unit of work refer to. None: looked up, and not there."""
+
+    unit: Unit
+    orders: dict[tuple[str, str], KnownOrder | None] = field(default_factory=dict)
+    packages: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
+    sent: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    returns: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    purchases: dict[str, dict[str, dict[str, Any]] | None] = field(default_factory=dict)
+
+    def load(self, needs: Sequence[Needs]) -> None:
+        """Look up, set-based, what is not known yet."""
+        unit = self.unit
+        unit.catalogue.load(
+            unit.connection, {sku for need in needs for sku in need.skus}, {pair for need in needs for pair in need.listings}
+        )
+        self._load_orders({need.order for need in needs if need.order is not None})
+        self._load_packages({need.packages for need in needs if need.packages is not None})
+        self._load_returns({need.returns for need in needs if need.returns is not None})
+        self._load_purchases({need.purchase for need in needs if need.purchase is not None})
+        self._load_stock(needs)
+
+    def _load_orders(self, keys: set[tuple[str, str]]) -> None:
+        orders: dict[int, KnownOrder] = {}
+        for channel_id, refs in _by_channel(keys - self.orders.keys()):
+            self.orders.update({(channel_id, ref): None for ref in refs})
+            for row in _ORDERS.all(self.unit.connection, channel=channel_id, refs=refs):
+                self.orders[(channel_id, row.order_ref)] = orders[row.id] = KnownOrder(row.id)
+        for line_ref, line in self.unit.load_lines(list(orders)):
+            orders[line.order_id].lines[line_ref] = line
+
+    def _load_packages(self, keys: set[tuple[str, str]]) -> None:
+        for channel_id, refs in _by_channel(keys - self.packages.keys()):
+            self.packages.update({(channel_id, ref): {} for ref in refs})
+            for row in _SHIPMENTS.all(self.unit.connection, channel=channel_id, refs=refs):
+                self.packages[(channel_id, row.order_ref)].setdefault(row.shipment_ref, []).append(row._asdict())
+            for ref in refs:
+                for sent in self.sent.get((channel_id, ref), ()):
+                    self.packages[(channel_id, ref)].setdefault(sent["shipment_ref"], []).append(sent)
+
+    def _load_returns(self, keys: set[tuple[str, str]]) -> None:
+        for channel_id, refs in _by_channel(keys - self.returns.keys()):
+            self.returns.update({(channel_id, ref): [] for ref in refs})
+            for row in _RETURNS.all(self.unit.connection, channel=channel_id, refs=refs):
+                components = self.unit.catalogue.components(row.sku, row.kit_version)
+                self.returns[(channel_id, row.return_ref)].append({**row._asdict(), "components": components})
+
+    def _load_purchases(self, refs: set[str]) -> None:
+        missing = sorted(refs - self.purchases.keys())
+        self.purchases.update(dict.fromkeys(missing))
+        for row in _PURCHASES.all(self.unit.connection, refs=missing) if missing else ():
+            lines = self.purchases[row.po_ref] or {}
+            lines[row.sku] = row._asdict()
+            self.purchases[row.po_ref] = lines
+
+    def _load_stock(self, needs: Sequence[Needs]) -> None:
+        catalogue = self.unit.catalogue
+        skus = {sku for need in needs for sku in need.skus}
+        skus |= {sku for need in needs for pair in need.listings if (sku := catalogue.listed(*pair)[1]) is not None}
+        parts = {
+            part for sku in skus if (version := catalogue.kit_version(sku)) is not None for part, _ in catalogue.components(sku, version)
+        }
+        for need in needs:
+            if need.returns is not None:
+                parts |= {part for row in self.returns[need.returns] for part, _ in row["components"]}
+            if need.purchase is not None:
+                parts |= set(self.purchases[need.purchase] or ())
+        self.unit.load_skus(parts)
+
+    def order(self, channel_id: str, order_ref: str, line_refs: Iterable[str]) -> KnownOrder:
+        """A known order, with all of these lines."""
+        order = self.orders[(channel_id, order_ref)]
+        if order is None:
+            raise NotYet(f"order:{channel_id}:{order_ref}")
+        for line_ref in line_refs:
+            if line_ref not in order.lines:
+                raise NotYet(f"line:{channel_id}:{order_ref}:{line_ref}")
+        return order
+
+    def need_location(self, *location_ids: str | None) -> None:
+        """All of these locations must be known."""
+        for location_id in location_ids:
+            if location_id is not None and not self.unit.catalogue.has_location(location_id):
+                raise NotYet(f"location:{location_id}")
+
+    def need_stocked(self, skus: Iterable[str]) -> None:
+        """All of these SKUs must be known, and none a kit."""
+        for sku in skus:
+            version = self.unit.catalogue.kit_version(sku)
+            if version is None:
+                raise NotYet(f"sku:{sku}")
+            if version:
+                raise Contradiction(f"{sku} is a kit, and kits hold no stock: send the event for its components.")
+
+
+def _by_channel(keys: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    grouped: dict[str, list[str]] = {}
+    for channel_id, ref in sorted(keys):
+        grouped.setdefault(channel_id, []).append(ref)
+    return list(grouped.items())

@@ -1,0 +1,52 @@
+"""What became of a return."""
+
+from typing import Literal
+
+from data_access.domain.events import Event, Text
+from data_access.events.context import Contradiction, EventContext, NotYet
+from data_access.events.kind import EventKind
+from data_access.events.needs import Needs
+from data_access.schema.returns import return_line
+from data_access.write.ledger_reader import disposition_effects
+
+
+class Inspection(Event):
+    """What became of a return: restock makes it sellable, refurbish leaves it unsellable, discard takes it out."""
+
+    kind: Literal["inspection"] = "inspection"
+    channel_id: Text
+    return_ref: Text
+    disposition: Literal["restock", "refurbish", "discard"]
+
+
+def _handle(context: EventContext, event: Inspection, row_id: int) -> list[str]:
+    rows = context.returns[(event.channel_id, event.return_ref)]
+    if not rows:
+        raise NotYet(f"return:{event.channel_id}:{event.return_ref}")
+    if any(row["inspected_at"] is not None for row in rows):
+        raise Contradiction(
+            f"Return {event.return_ref} on {event.channel_id} was inspected already: its units can be put back only once; "
+            "correct the stock with an adjustment."
+        )
+    unit = context.unit
+    values = {"inspected_at": event.occurred_at, "disposition": event.disposition}
+    for row in rows:
+        row.update(values)
+        if "new" in row:
+            row["new"].update(values)
+        else:
+            unit.change(return_line, row["id"], values)
+        unit.touch("returns", "return", row["id"])
+        for effect in disposition_effects(row["quantity"], event.disposition, event.occurred_at):
+            for sku, per in row["components"]:
+                unit.ledger.move(row_id, event.occurred_at, sku, row["location_id"], effect.state, effect.kind, effect.quantity * per)
+    return []
+
+
+def _needs(event: Inspection) -> Needs:
+    return Needs(returns=(event.channel_id, event.return_ref))
+
+
+KIND = EventKind(
+    model=Inspection, label="Inspection", rank=140, movement_kinds=("restock", "refurbish", "discard"), needs=_needs, handle=_handle
+)
