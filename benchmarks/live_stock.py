@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from sqlalchemy.engine import Engine
 
 from dashboard.shell.data.poller import LiveStock
 from data_access.domain.buffer_rules import RuleDraft
@@ -48,10 +49,22 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
     engine.dispose()
     rng = np.random.default_rng(1)
     names = [f"SKU-{number:06d}" for number in range(skus)]
-    kits = [f"KIT-{number:05d}" for number in range(skus // 40)]
     places = [f"L{number}" for number in range(LOCATIONS)]
     channels = [f"C{number}" for number in range(CHANNELS)]
     store = sqlite3.connect(path)
+    insert_master_data(store, names, places, channels, now)
+    holding = insert_levels(store, rng, names, places, channels, now)
+    insert_lines(store, rng, lines, holding, names, places, now)
+    store.execute("update store_version set version = 1")
+    store.commit()
+    store.execute("analyze")
+    store.commit()
+    store.close()
+
+
+def insert_master_data(store: sqlite3.Connection, names: list[str], places: list[str], channels: list[str], now: int) -> None:
+    """Locations, channels, products, kits of three components, and listings on all channels but the last."""
+    kits = [f"KIT-{number:05d}" for number in range(len(names) // 40)]
     insert(store, "location", "location_id, name, kind", ((place, f"Location {place}", "warehouse") for place in places))
     insert(
         store,
@@ -66,7 +79,7 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
     insert(store, "channel_location", "channel_id, location_id, priority", serving)
     products = [(sku, f"Product {sku}", f"Category {number % 12}", 0) for number, sku in enumerate(names)]
     insert(store, "product", "sku, name, category, kit_version", products + [(kit, f"Kit {kit}", "Kits", 1) for kit in kits])
-    parts = ((kit, 1, names[(number * 7 + part) % skus], 1 + part) for number, kit in enumerate(kits) for part in range(3))
+    parts = ((kit, 1, names[(number * 7 + part) % len(names)], 1 + part) for number, kit in enumerate(kits) for part in range(3))
     insert(store, "kit_component", "kit_sku, kit_version, component_sku, quantity", parts)
     listed = [(one, f"{one}-{sku}", sku) for one in channels[:-1] for sku in [*names, *kits]]
     insert(
@@ -75,6 +88,13 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
         "listing_id, channel_id, external_sku, sku, first_seen_at",
         ((10_000_000 + number, *row, now) for number, row in enumerate(listed)),
     )
+
+
+def insert_levels(
+    store: sqlite3.Connection, rng: np.random.Generator, names: list[str], places: list[str], channels: list[str], now: int
+) -> list[int]:
+    """Levels of all SKUs everywhere, some backordered; the places in them, SKU by SKU, at which one unit is allocated."""
+    skus = len(names)
     on_hand = rng.integers(0, 40, skus * LOCATIONS)
     allocated = np.zeros(skus * LOCATIONS, dtype=int)
     open_at = rng.choice(skus * LOCATIONS, size=skus, replace=False)
@@ -87,6 +107,14 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
         ((sku, place, units, 0, tied, 0, now, 0) for sku, place, units, tied in levels),
     )
     insert(store, "backorder_level", "sku, channel_id, backordered", ((sku, channels[0], 2) for sku in names[::50]))
+    return [int(at) for at in open_at if allocated[at]]
+
+
+def insert_lines(
+    store: sqlite3.Connection, rng: np.random.Generator, lines: int, holding: list[int], names: list[str], places: list[str], now: int
+) -> None:
+    """One order with all lines: one open line for each allocated unit of `holding`, and `lines` sold and shipped in the last 90 days."""
+    skus, channels = len(names), [f"C{number}" for number in range(CHANNELS)]
     insert(
         store,
         "event",
@@ -94,7 +122,6 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
         [(1, "bench", "1", "sale", now, now, "", "applied")],
     )
     insert(store, "sales_order", "id, channel_id, order_ref, placed_at, currency", [(1, channels[0], "1", now, "EUR")])
-    holding = [int(at) for at in open_at if allocated[at]]
     open_lines = [(number, names[at // LOCATIONS], now - DAY, 0, 1) for number, at in enumerate(holding, start=1)]
     sold = rng.integers(0, skus, lines).tolist()
     at = (now - rng.integers(0, 90 * DAY, lines)).tolist()
@@ -120,11 +147,6 @@ def build(path: Path, skus: int, lines: int, now: int) -> None:
         "id, event_id, line_no, sku, location_id, state, kind, quantity, occurred_at",
         ((row[0], 1, row[0], row[1], places[place], "sellable", "shipment", -1, row[2]) for row, place in moves),
     )
-    store.execute("update store_version set version = 1")
-    store.commit()
-    store.execute("analyze")
-    store.commit()
-    store.close()
 
 
 def sell(path: Path, sku: str, version: int) -> None:
@@ -149,9 +171,56 @@ def timed(label: str, action: Callable[[], object], times: int) -> None:
 
 def drafts(channels: list[str], categories: list[str]) -> pl.DataFrame:
     """Buffer rules of each basis."""
-    found = [RuleDraft("channel", channel_id=one, basis="percent", amount=12.5, reason="bench") for one in channels]
-    found += [RuleDraft("category", category=one, amount=2.0, reason="bench") for one in categories]
-    return pl.DataFrame([{**draft.values(), "rule_id": number, "version": 1} for number, draft in enumerate(found)], schema=RULES)
+    rules = [RuleDraft("channel", channel_id=one, basis="percent", amount=12.5, reason="bench") for one in channels]
+    rules += [RuleDraft("category", category=one, amount=2.0, reason="bench") for one in categories]
+    return pl.DataFrame([{**draft.values(), "rule_id": number, "version": 1} for number, draft in enumerate(rules)], schema=RULES)
+
+
+def measure_reading(hub: LiveStock, engine: Engine, now: int) -> None:
+    """Print how long filters, figures and previews take."""
+    snapshot = hub.snapshot
+    catalogue, live = snapshot.catalogue, snapshot.live
+    assert catalogue is not None
+    assert live is not None
+    ages = aged(snapshot.synced, now)
+
+    def table(where: StockFilter) -> pl.DataFrame:
+        return matching(rows(live, snapshot.recent, ages, where.channel_id, where.location_ids), where)
+
+    for label, where in [
+        ("filter change: all", StockFilter(sort="available", descending=True)),
+        ("filter change: channel", StockFilter("C1", sort="available_to_sell")),
+        ("filter change: two locations", StockFilter(location_ids=("L1", "L2"))),
+        ("filter change: channel, category, text, state", StockFilter("C2", (), ("Category 3",), "product", ("low", "out"))),
+    ]:
+        timed(f"{label}: table", lambda where=where: table(where), 7)
+    everything, whole = table(StockFilter()), StockFilter()
+    timed("KPIs with history", lambda: kpis(live, snapshot.recent, everything, whole), 7)
+    timed("picture", lambda: picture(live, everything, whole), 7)
+    timed("overview", lambda: overview.attention(everything, ages, snapshot.waiting), 7)
+    buffers = drafts(["C1", "C2"], ["Category 3"])
+    timed("preview of other buffers: every SKU of 2 channels, 1 category", lambda: previewed(live, now, buffers), 7)
+    saved = load_withheld(engine)
+    timed(
+        "all figures after such a save",
+        lambda: figured(
+            catalogue, live.levels, live.backorders, live.allocated, replace(saved, rules=buffers), snapshot.recent.demand, now
+        ),
+        3,
+    )
+
+
+def measure_patches(hub: LiveStock, path: Path, skus: int) -> None:
+    """Print how long the poller takes after a sale, and when there is nothing new."""
+    seconds = []
+    for version in range(2, 22):
+        sell(path, f"SKU-{random.randrange(skus):06d}", version)
+        start = time.perf_counter()
+        hub.poll()
+        seconds.append(time.perf_counter() - start)
+    label = "patch after an event, poll to published"
+    print(f"{label:<58} median {statistics.median(seconds) * 1000:8.1f} ms   worst {max(seconds) * 1000:8.1f} ms")
+    timed("a poll that finds nothing", hub.poll, 20)
 
 
 def main() -> None:
@@ -178,52 +247,8 @@ def main() -> None:
         assert catalogue is not None
         timed("last 90 days (in the background)", lambda: hub.read_recent(catalogue, now), 1)
         hub.publish(recent=hub.read_recent(catalogue, now))
-        snapshot = hub.snapshot
-        live = snapshot.live
-        assert live is not None
-        ages = aged(snapshot.synced, now)
-
-        def table(where: StockFilter) -> pl.DataFrame:
-            return matching(rows(live, snapshot.recent, ages, where.channel_id, where.location_ids), where)
-
-        for label, where in [
-            ("filter change: all", StockFilter(sort="available", descending=True)),
-            ("filter change: channel", StockFilter("C1", sort="available_to_sell")),
-            ("filter change: two locations", StockFilter(location_ids=("L1", "L2"))),
-            ("filter change: channel, category, text, state", StockFilter("C2", (), ("Category 3",), "product", ("low", "out"))),
-        ]:
-            timed(f"{label}: table", lambda where=where: table(where), 7)
-        everything = table(StockFilter())
-        whole = StockFilter()
-        timed("KPIs with history", lambda: kpis(live, snapshot.recent, everything, whole), 7)
-        timed("picture", lambda: picture(live, everything, whole), 7)
-        timed("overview", lambda: overview.attention(everything, ages, snapshot.waiting), 7)
-        buffers = drafts(["C1", "C2"], ["Category 3"])
-        timed("preview of other buffers: every SKU of 2 channels, 1 category", lambda: previewed(live, now, buffers), 7)
-        saved = load_withheld(engine)
-        timed(
-            "all figures after such a save",
-            lambda: figured(
-                catalogue, live.levels, live.backorders, live.allocated, replace(saved, rules=buffers), snapshot.recent.demand, now
-            ),
-            3,
-        )
-        version = 1
-
-        def event() -> None:
-            nonlocal version
-            version += 1
-            sell(path, f"SKU-{random.randrange(given.skus):06d}", version)
-
-        seconds = []
-        for _ in range(20):
-            event()
-            start = time.perf_counter()
-            hub.poll()
-            seconds.append(time.perf_counter() - start)
-        label = "patch after an event, poll to published"
-        print(f"{label:<58} median {statistics.median(seconds) * 1000:8.1f} ms   worst {max(seconds) * 1000:8.1f} ms")
-        timed("a poll that finds nothing", hub.poll, 20)
+        measure_reading(hub, engine, now)
+        measure_patches(hub, path, given.skus)
         engine.dispose()
 
 

@@ -66,12 +66,12 @@ def made_up(lines: int, days: int = 90) -> Facts:
         "cancellation": pl.DataFrame({**head, "cancelled_at": placed[of] + DAY // 24, "cancelled_by": "buyer"}).filter(cancelled),
         "return": pl.DataFrame({**head, "received_at": left + 10 * DAY}).filter(sent & (rng.random(lines) < 0.06)),
     }
-    found = []
+    facts = []
     for name, schema in FACTS.items():
         have = [pl.col(column).cast(kind) for column, kind in schema.items() if column in frames[name].columns]
         none = [pl.lit(None, kind).alias(column) for column, kind in schema.items() if column not in frames[name].columns]
-        found.append(frames[name].select(*have, *none).lazy())
-    return Facts(*found)
+        facts.append(frames[name].select(*have, *none).lazy())
+    return Facts(*facts)
 
 
 def main() -> None:
@@ -88,8 +88,8 @@ def main() -> None:
         clock, processor = time.perf_counter(), time.process_time()
         cells = cells_at(tally(subjects(facts, channels), asked, zone_of), now)
         runs.append((time.process_time() - processor, time.perf_counter() - clock))
-    told = {"lines": given.lines, "threads": pl.thread_pool_size(), "kinds": asked.height, "cells": cells.height}
-    print(json.dumps({**told, "processor_seconds": round(min(runs)[0], 2), "seconds": round(min(run[1] for run in runs), 2)}))
+    sizes = {"lines": given.lines, "threads": pl.thread_pool_size(), "kinds": asked.height, "cells": cells.height}
+    print(json.dumps({**sizes, "processor_seconds": round(min(runs)[0], 2), "seconds": round(min(run[1] for run in runs), 2)}))
 
 
 if __name__ == "__main__":

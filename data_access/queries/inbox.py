@@ -3,7 +3,7 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -70,24 +70,6 @@ PARKED: Final = pl.Schema(
 
 COUNTS: Final = pl.Schema({"what": pl.String, "waiting": pl.Int64})
 """`what`: row, event, conflict, parked or listing."""
-
-IMPORTS: Final = pl.Schema(
-    {
-        "id": pl.Int64,
-        "kind": pl.String,
-        "file_name": pl.String,
-        "mapping": pl.String,
-        "status": pl.String,
-        "started_at": MICROS,
-        "finished_at": MICROS,
-        "rows_read": pl.Int64,
-        "imported": pl.Int64,
-        "updated": pl.Int64,
-        "duplicates": pl.Int64,
-        "quarantined": pl.Int64,
-    }
-)
-"""One row an import, the newest first. `status`: running also after a kill; run it again to go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +145,6 @@ def counts(bind: Engine | Connection) -> pl.DataFrame:
     waiting = sa.select(sa.literal("parked"), sa.func.count()).where(event.c.status == sa.literal_column("'parked'"))
     unmapped = sa.select(sa.literal("listing"), sa.func.count()).where(listing.c.sku.is_(None))
     return read(bind, sa.union_all(open_items, waiting, unmapped), COUNTS).filter(pl.col("waiting") > 0).sort("what")
-
-
-def imports(engine: Engine, limit: int = 100) -> pl.DataFrame:
-    """Imports by `IMPORTS`."""
-    columns: list[Any] = [import_run.c[name] for name in IMPORTS]
-    return read(engine, sa.select(*columns).order_by(import_run.c.id.desc()).limit(limit), IMPORTS)
 
 
 def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 from sqlalchemy.engine import Engine
 
 from dashboard.run import is_healthy
+from tests.e2e.driving import LONGEST_MS
 from tests.e2e.install_browser import find_chromium
 
 LAUNCH = (
@@ -77,7 +78,7 @@ def policy_kept(context: BrowserContext) -> Iterator[None]:
 def page(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, 1440 px wide."""
     context = browser.new_context(viewport=DESKTOP, reduced_motion="reduce")  # type: ignore[arg-type]
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_MS)
     with policy_kept(context):
         yield context.new_page()
     context.close()
@@ -87,7 +88,7 @@ def page(browser: Browser) -> Iterator[Page]:
 def phone(browser: Browser) -> Iterator[Page]:
     """A page of a fresh context, 390 px wide."""
     context = browser.new_context(viewport=PHONE, reduced_motion="reduce", has_touch=True)  # type: ignore[arg-type]
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(LONGEST_MS)
     with policy_kept(context):
         yield context.new_page()
     context.close()

@@ -9,17 +9,17 @@ from playwright.sync_api import Error, Locator, Page, WebSocket, expect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-expect.set_options(timeout=30_000)
-
 SERIOUS = ("serious", "critical")
 SCROLLER = "[data-testid=stMain]"
 
 
 STEP_MS: Final = 25
 QUIET_MS: Final = 200  # a grid tells of a click only after a while
-LONGEST_MS: Final = 30_000
+LONGEST_MS: Final = 60_000  # on a busy machine
 REST_MS: Final = 150
 PULSES: Final = 3
+
+expect.set_options(timeout=LONGEST_MS)
 
 
 def is_an_act(message: BackMsg) -> bool:

@@ -113,7 +113,6 @@ class Records:
     def __init__(self, lines: Iterator[bytes | LongLine], part: FilePart) -> None:
         self._lines = lines
         self._part = part
-        self._delimiter = part.delimiter.encode()
         self.line_number = 0
         self.texts: list[bytes] = []
         self.line_numbers = array("q")

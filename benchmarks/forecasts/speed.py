@@ -1,9 +1,9 @@
 """How long forecasts take and how much memory, by size, beside a Prophet of each series.
 
-    python -m benchmarks.forecast_speed [--skus 20000] [--channels 6]
+    python -m benchmarks.forecasts.speed [--skus 20000] [--channels 6]
 
 First 2,000 daily series of 730 days, 56 days ahead, by `forecasting.forecast`'s engine. Then whole runs of the job, everything but reading
-the history (see `forecast_history`): the first, which tries itself on the past and trains, and the next day's. Histories are drawn: levels
+the history (see `forecasts.history`): the first, which tries itself on the past and trains, and the next day's. Histories are drawn: levels
 log-normal, seasons, weekdays, promotions, a twentieth of the days out of stock. Prophet is timed on a few series in two processes and
 extrapolated, which is said. Imports are not counted. Prints one JSON object a step, and fails above a limit: 45 s; 10 minutes and 6 GB; for
 the next day a fifth of the 10 minutes.
@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.forecast_baselines import _one_prophet
+from benchmarks.forecasts.baselines import _one_prophet
 from dashboard.jobs.forecast_run import DAYS, make
 from data_access.commands.forecasts import RunDraft, begin
 from data_access.engine import open_engine
@@ -45,7 +45,7 @@ SAMPLE = 60
 MOST_ALONE, MOST_FIRST, MOST_MEMORY = 45.0, 600.0, 6_000.0  # seconds, seconds, megabytes
 
 
-def told(limit: float, seconds: float, **values: object) -> None:
+def report(limit: float, seconds: float, **values: object) -> None:
     """Print a step, with the peak memory up to now; end if it took too long or too much."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(json.dumps({**values, "seconds": round(seconds, 1), "limit": round(limit, 1), "peak_mb": round(peak)}) + "\n")
@@ -92,8 +92,8 @@ def engine_alone() -> None:
     pooled.library()
     start = time.perf_counter()
     context = Context.of(panel)
-    found = forecast_panel(panel, fit(panel, HORIZON, 0, context=context), context, HORIZON, QUANTILES)
-    told(MOST_ALONE, time.perf_counter() - start, step="2,000 series x 730 days x 56 ahead", rows=found.height)
+    forecast = forecast_panel(panel, fit(panel, HORIZON, 0, context=context), context, HORIZON, QUANTILES)
+    report(MOST_ALONE, time.perf_counter() - start, step="2,000 series x 730 days x 56 ahead", rows=forecast.height)
     jobs: list[tuple[np.ndarray, list[date], dict[str, np.ndarray], int]] = [
         (y[row], [panel.day(day) for day in range(DAYS + HORIZON)], {}, HORIZON) for row in range(SAMPLE + 2)
     ]
@@ -136,7 +136,7 @@ def runs(skus: int, channels: int) -> None:
             made = make(engine, Path(place) / "mirror", root, run_id)
             seconds = time.perf_counter() - began
             size = sum(path.stat().st_size for path in folder.path.glob("forecast*")) / 1e6
-            told(
+            report(
                 MOST_FIRST if day == 0 else MOST_FIRST / 5,
                 seconds,
                 step=name,
