@@ -7,7 +7,7 @@ from dashboard.demand import node as demand
 from dashboard.demand import runs as demand_runs
 from dashboard.jobs import forecast_start
 from dashboard.settings import settings
-from dashboard.shell import empty, errors, header, said, user
+from dashboard.shell import empty, errors, header, said, user, words
 from data_access.errors import OnHandError, StoreUnavailable
 
 PAGE = "demand"
@@ -27,7 +27,7 @@ if run is not None:
 said.show(PAGE)
 demand_runs.standing(runs)
 if problem:
-    st.error(problem, icon=":material/folder_off:")
+    st.error(words.plain(problem), icon=":material/folder_off:")
 elif run is None:
     demand_runs.first()
 else:

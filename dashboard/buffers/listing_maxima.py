@@ -296,7 +296,7 @@ def _reasoned(typed: dict[int, _Typed], changed: dict[int, dict[str, Any]], chan
         for place, sentences in problems.items() if tried == wanted else ():
             for name, sentence in sentences.items():
                 of = "" if name == "why" else f" of {words.plain(_called(typed[wanted.maxima[place][0]].seen, channels))}"
-                st.error(f"**{FIELDS[name]}{of}:** {sentence}", icon=":material/error:")
+                st.error(f"**{FIELDS[name]}{of}:** {words.plain(sentence)}", icon=":material/error:")
     return wanted
 
 

@@ -206,7 +206,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edite
     own = f"{key}.rule.{chosen}"  # what all keys of this rule's fields begin with
     seen: dict[str, Any] = st.session_state.setdefault(f"{own}.seen", {} if stored is None else dict(stored))
     title = "A new rule" if stored is None else f"{covers(seen, records.names())}: what is withheld, and what would change?"
-    st.subheader(title, anchor=False)
+    st.subheader(words.plain(title), anchor=False)
     form, result = st.columns([1, 1], gap="medium")
     with form:
         draft, readable = _fields(seen, own, not can_change)
@@ -216,7 +216,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edite
         is_stale = stored is not None and stored["version"] != seen["version"]
         with st.container():
             for name, sentence in refused.items() if tried == draft and readable else ():
-                st.error(f"**{FIELDS.get(name, name)}:** {sentence}", icon=":material/error:")
+                st.error(f"**{FIELDS.get(name, name)}:** {words.plain(sentence)}", icon=":material/error:")
             if stored is not None and is_stale:
                 changed_meanwhile("this rule", seen, dict(stored), draft, f"{own}.differ")
         decided = _buttons(chosen, seen, stored, draft, is_stale, own) if can_change else None
@@ -336,7 +336,7 @@ def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str,
     st.markdown("**Effect of saving this now**")
     if told.keys() - {"reason"}:
         sentence = next((told[name] for name in FIELDS if told.get(name)), "")
-        st.caption(f"It shows here what would change, once the fields are filled. {sentence}")
+        st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
         return
     rule_id = _PLACEHOLDER if stored is None else int(chosen)
     mine = pl.DataFrame([{**draft.values(), "rule_id": rule_id, "version": 0}], schema=RULES)

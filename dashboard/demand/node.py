@@ -60,7 +60,7 @@ def arrive(run: Forecast) -> None:
             st.session_state[parameter] = one
         else:
             called = "SKU" if parameter == "sku" else parameter
-            unknown.append(f"The link asks for the {called} “{words.plain(asked)}”, of which there is no forecast: it is left out.")
+            unknown.append(f"The link asks for the {called} “{asked}”, of which there is no forecast: it is left out.")
     if unknown:
         said.keep(PAGE, " ".join(unknown), is_warning=True)
 

@@ -139,7 +139,8 @@ def _mending(item: dict[str, Any], key: str) -> Decision | None:
         st.markdown(f"**Mend:** {words.plain(item['reason'])}")
         text = st.text_area("Text", item["mended"] or item["content"], key=f"{key}.text.{item['id']}", height=140)
         if version != item["version"]:
-            st.warning(f"Someone changed it meanwhile to: {item['mended'] or item['content']}. Saving again replaces that.", icon="✍")
+            there = words.plain(item["mended"] or item["content"])
+            st.warning(f"Someone changed it meanwhile to: {there}. Saving again replaces that.", icon="✍")
             st.session_state[seen] = item["version"]
         if st.form_submit_button("Save and retry", type="primary"):
             return Decision("mend", (int(item["id"]),), text=text, version=version)

@@ -64,7 +64,7 @@ def progress() -> None:
     """Say what is missing of history, if anything is, and as of when it is."""
     state = cache.ready_history()
     if state.problem:
-        st.warning(f"{state.problem} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
+        st.warning(f"{words.plain(state.problem)} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
     if state.counted is not None:
         st.caption(f"From the orders as of {words.moment(state.at)} UTC. Days are those of each channel's time zone.")
     elif not state.problem:

@@ -62,10 +62,10 @@ _PACKAGE_COLUMNS: Final[dict[str, Any]] = {
 def show(channel_id: str, metric: Metric, cards: pl.DataFrame) -> None:
     """Draw it."""
     names = records.names()["channel_id"]
-    st.subheader(f"{names.get(channel_id, channel_id)}: {metric.name}", anchor=False)
-    st.caption(_meaning(metric))
+    st.subheader(words.plain(f"{names.get(channel_id, channel_id)}: {metric.name}"), anchor=False)
+    st.caption(words.plain(_meaning(metric)))
     if not metric.on:
-        st.info(f"Not judged: {metric.off_because} A manager can switch it on below.", icon=":material/help:")
+        st.info(f"Not judged: {words.plain(metric.off_because)} A manager can switch it on below.", icon=":material/help:")
     depth = cache.depth(channel_id, metric.id)
     if depth is None:
         card = cards.filter((pl.col("channel_id") == channel_id) & (pl.col("metric_id") == metric.id))
@@ -120,10 +120,10 @@ def _standing(depth: Depth) -> None:
     waiting = [f"{now.open:,} not judged yet"] if now.open else []
     left_out = [f"{count:,} {reason}" for reason, count in now.excluded.items()]
     if waiting or left_out:
-        st.caption("In its window but not in the fraction: " + "; ".join(waiting + left_out) + ".")
+        st.caption(words.plain("In its window but not in the fraction: " + "; ".join(waiting + left_out) + "."))
     if not depth.remarks.is_empty():
         odd = (f"{count:,} {remark}" for remark, count in depth.remarks.select("remark", "orders").iter_rows())
-        st.caption("Orders that are odd, settled by the rules: " + "; ".join(odd) + ".")
+        st.caption(words.plain("Orders that are odd, settled by the rules: " + "; ".join(odd) + "."))
 
 
 def _outlook(depth: Depth) -> None:
@@ -231,7 +231,8 @@ def _order(found: pl.DataFrame) -> None:
     for row in found.iter_rows(named=True):
         package = f", package {row['shipment_ref']}" if row["shipment_ref"] else ""
         reason = f": {row['reason']}" if row["reason"] else ""
-        st.markdown(f"**{words.plain(row['order_ref'])}**{package}: {SIDES[row['outcome']].lower()}{reason}, counts on {row['day']}.")
+        rest = f"{package}: {SIDES[row['outcome']].lower()}{reason}, counts on {row['day']}."
+        st.markdown(f"**{words.plain(row['order_ref'])}**{words.plain(rest)}")
     _facts(lines, _LINE_COLUMNS, "Lines of the order")
     _facts(
         shipments.with_columns(location=pl.col("location_id").replace(records.names()["location_id"])),

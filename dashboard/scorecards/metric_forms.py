@@ -12,7 +12,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.shell import errors, records, said, user
+from dashboard.shell import errors, records, said, user, words
 from data_access.commands import scorecards as commands
 from data_access.commands.scorecards import FigureDraft, SettingDraft
 from data_access.domain.scorecards.days import zones
@@ -150,7 +150,7 @@ def _carry_out(place: _Place, form: str, command: Callable[[], object], thing: s
 
 def _refusals(place: _Place, form: str) -> None:
     for sentence in st.session_state.get(place.key(f"{form}.refused"), []):
-        st.error(sentence, icon=":material/error:")
+        st.error(words.plain(sentence), icon=":material/error:")
 
 
 def _changes(place: _Place, entity: str, thing_id: object, can_change: bool) -> None:

@@ -53,7 +53,9 @@ def _pulse(watches: tuple[str, ...]) -> None:
     st.html(head_html(cache.freshness(), is_demo=cache.store_info().kind == "demo"))
     if not health.is_ok:
         since = f" These figures are as of {words.moment(health.since)} UTC." if health.since else ""
-        st.warning(f"{health.sentence}{since} The page goes on by itself when the database is back.", icon=":material/cloud_off:")
+        st.warning(
+            f"{words.plain(health.sentence)}{since} The page goes on by itself when the database is back.", icon=":material/cloud_off:"
+        )
     if _snapshot(watches) != st.session_state.get(_SEEN):
         st.rerun()
 

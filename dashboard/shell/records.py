@@ -73,7 +73,7 @@ def _clicked(ids: list[str], choice: str, key: str) -> None:
 
 def differing(sentence: str, told: dict[str, tuple[str, str, str]], what: str, key: str) -> None:
     """Say that something was changed meanwhile. `told`: by `what` each line is about, what was seen, what is so now, what is typed."""
-    st.warning(sentence, icon=":material/sync_problem:")
+    st.warning(words.plain(sentence), icon=":material/sync_problem:")
     st.container(key=key).dataframe(
         pl.DataFrame([{what: name, "When you opened it": seen, "Now": now, "Yours": typed} for name, (seen, now, typed) in told.items()]),
         hide_index=True,

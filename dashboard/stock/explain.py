@@ -84,7 +84,9 @@ def show(typed: str, channel_id: str | None) -> None:
         return
     product = _product(typed)
     if product is None:
-        st.warning(f"There is no SKU “{typed}” in this store: check the code, or click a row above.", icon=":material/search_off:")
+        st.warning(
+            f"There is no SKU “{words.plain(typed)}” in this store: check the code, or click a row above.", icon=":material/search_off:"
+        )
         return
     _explain(product, channel_id)
     if st.session_state.get(_LAST) != typed:  # chosen just now: bring it into view; live redraws leave the page where it is
@@ -108,7 +110,7 @@ def _product(typed: str) -> dict[str, Any] | None:
 
 def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     sku = product["sku"]
-    st.subheader(f"{sku} · {product['name']}: what may each channel sell, and why?", anchor=False)
+    st.subheader(f"{words.plain(sku)} · {words.plain(product['name'])}: what may each channel sell, and why?", anchor=False)
     st.page_link(
         links.DEMAND.path,
         label=f"Demand forecast of {words.plain(sku)}",
@@ -179,14 +181,15 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
         "Channel",
         sold_on,
         default=next(one for one in (asked, *owed, *sold_on) if one in sold_on),
-        format_func=lambda one: channels[one]["name"],
+        format_func=lambda one: words.plain(channels[one]["name"]),
         key=f"explain.channel.{sku}.{asked}",
         required=True,
     )
     frame = cache.waterfall(sku).filter(pl.col("channel_id") == chosen)
     figures = rows.row(by_predicate=pl.col("channel_id") == chosen, named=True)
     name, left = channels[chosen]["name"], figures["available_to_sell"]
-    st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**: {words.rule(figures['binding_rule'], figures['binding_component'])}.")
+    rule = words.plain(words.rule(figures["binding_rule"], figures["binding_component"]))
+    st.markdown(f"**{words.plain(name)} may sell {words.counted(left, 'unit')}**: {rule}.")
     _winning_rule(figures["buffer_rule_id"])
     if not (frame["running"] != 0).any():
         st.caption("There are no units at its locations.")

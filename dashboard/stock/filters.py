@@ -140,7 +140,7 @@ def _show_notes(where: StockFilter) -> None:
         return
     st.session_state[_NOTES] = (sentences, where)
     for sentence in sentences:
-        st.warning(sentence, icon=":material/link_off:")
+        st.warning(words.plain(sentence), icon=":material/link_off:")
 
 
 def sort_by(column: str) -> None:
