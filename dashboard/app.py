@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.shell import errors, late, links, style
+from dashboard.shell import errors, filters, late, links, style
 
 shown = st.navigation(
     [st.Page(info.path, title=info.title, url_path=info.url, default=info is links.PAGES[0]) for info in links.PAGES],
@@ -18,4 +18,5 @@ st.set_page_config(
 style.load()
 with errors.caught():
     shown.run()
+filters.finish()
 late.remember(links.PARAMETERS)

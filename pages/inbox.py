@@ -8,6 +8,8 @@ import streamlit as st
 from dashboard import cache
 from dashboard.inbox import forms as inbox
 from dashboard.shell import empty, errors, header, said, user, words
+from dashboard.shell import filters as held
+from dashboard.shell.filters import Filter
 from dashboard.stock import filters
 from data_access.commands import inbox as commands
 from data_access.errors import OnHandError
@@ -77,7 +79,8 @@ elif tab == "listings":
     if mapping:
         done(partial(mapped, mapping))
 elif tab == "rows":
-    text = st.text_input("Order, reason or text", key="find", bind="query-params", placeholder="Search", width=320)
+    held.hold(Filter("find", default=""))
+    text = st.text_input("Order, reason or text", key="find", placeholder="Search", width=320)
     rows = inbox.together([queries.items(cache.engine(), InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
     st.caption(f"{words.units(rows.height)} of {words.units(counts[tab])} shown, the oldest first.")
     decision = inbox.items(rows, "rows", can_change, can_retry=True)

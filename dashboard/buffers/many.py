@@ -10,7 +10,8 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.buffers import rules as buffers
-from dashboard.shell import records, words
+from dashboard.shell import filters, records, words
+from dashboard.shell.filters import Filter
 from data_access.commands.buffers import MOST_AT_ONCE, Change
 from data_access.domain.buffer_bulk import planned, with_plan
 from data_access.domain.buffer_rules import RuleDraft, amount_in_words
@@ -57,8 +58,9 @@ def show(rows: pl.DataFrame, can_change: bool) -> Asked | None:
 def _filters() -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         channel_id = records.ask_channel()
-        categories = st.multiselect("Category", cache.categories(), key="category", bind="query-params", placeholder="All", width=280)
-        text = st.text_input("SKU or name", key="q", bind="query-params", placeholder="Search", width=220)
+        filters.hold(Filter("category", {one: one for one in cache.categories()}, is_several=True), Filter("q", default=""))
+        categories = st.multiselect("Category", cache.categories(), key="category", placeholder="All", width=280)
+        text = st.text_input("SKU or name", key="q", placeholder="Search", width=220)
     return {"channel_id": channel_id, "categories": tuple(categories), "text": text.strip().lower()}
 
 

@@ -11,7 +11,8 @@ import streamlit as st
 from dashboard import cache
 from dashboard.buffers import rules as buffers
 from dashboard.buffers.rules import NEW, RESERVATION
-from dashboard.shell import downloads, records, said, words
+from dashboard.shell import downloads, filters, records, said, words
+from dashboard.shell.filters import Filter
 from data_access.domain.buffers import RESERVATIONS
 from data_access.domain.reservation_rules import ReservationDraft, in_words, problems
 from data_access.engine import now_us
@@ -157,6 +158,7 @@ def _ask(rows: pl.DataFrame, can_change: bool) -> str | None:
         st.session_state[RESERVATION] = None
     if not options:
         return None
+    filters.hold(Filter(RESERVATION, {**labels, NEW: _NEW_LABEL} if can_change else labels))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen: str | None = st.selectbox(
             "Reservation",
@@ -165,7 +167,6 @@ def _ask(rows: pl.DataFrame, can_change: bool) -> str | None:
             placeholder="Click a row, or choose",
             format_func=lambda one: _NEW_LABEL if one == NEW else labels[one],
             key=RESERVATION,
-            bind="query-params",
             width=360,
         )
         if can_change:

@@ -9,7 +9,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.shell import downloads, records, said, words
+from dashboard.shell import downloads, filters, records, said, words
+from dashboard.shell.filters import Filter
 from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, problems
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
@@ -104,14 +105,13 @@ def end_of(day: object) -> int | None:
 
 def choose_view() -> str:
     """Draw the choice of what to look at: one of `VIEWS`. It is in the address."""
+    filters.hold(Filter("view", VIEWS, default="rules"))
     chosen = st.segmented_control(
         "Show",
         list(VIEWS),
-        default="rules",
         required=True,
         format_func=VIEWS.__getitem__,
         key="view",
-        bind="query-params",
         label_visibility="collapsed",
     )
     return str(chosen)
@@ -157,6 +157,7 @@ def ask(rows: pl.DataFrame, can_change: bool) -> str | None:
         st.session_state[RULE] = None
     if not options:
         return None
+    filters.hold(Filter(RULE, {**labels, NEW: _NEW_LABEL} if can_change else labels))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen: str | None = st.selectbox(
             "Rule",
@@ -165,7 +166,6 @@ def ask(rows: pl.DataFrame, can_change: bool) -> str | None:
             placeholder="Click a row, or choose",
             format_func=lambda one: _NEW_LABEL if one == NEW else labels[one],
             key=RULE,
-            bind="query-params",
             width=360,
         )
         if can_change:

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import downloads, late, words
+from dashboard.shell import downloads, filters, late, words
+from dashboard.shell.filters import Filter
 from data_access.domain.matching import suggestions
 
 LISTINGS_SHOWN: Final = 20
@@ -50,14 +51,13 @@ class Decision:
 def choose_tab(labels: dict[str, str], counts: dict[str, int], first: str) -> str:
     """Draw the choice of what to look at, with how much waits of each; the chosen one's name."""
     tabs = list(labels)
+    filters.hold(Filter("tab", labels, default=first))
     chosen = st.segmented_control(
         "Show",
         tabs,
-        default=first,
         required=True,
         format_func=lambda tab: labels[tab],
         key="tab",
-        bind="query-params",
         label_visibility="collapsed",
     )
     st.caption(" · ".join(f"{labels[tab]}: {words.units(counts[tab])}" for tab in tabs))

@@ -6,7 +6,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.shell import downloads, records, said, words
+from dashboard.shell import downloads, filters, records, said, words
+from dashboard.shell.filters import Filter
 from data_access.domain.scorecards.card import CARD_STATES
 from data_access.domain.scorecards.registry import Metric
 
@@ -118,6 +119,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     called = labels()
     if st.session_state.get(METRIC) not in (None, *called):
         st.session_state[METRIC] = None
+    filters.hold(Filter(METRIC, called))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox(
             "Metric in depth",
@@ -125,7 +127,6 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
             index=None,
             format_func=called.__getitem__,
             key=METRIC,
-            bind="query-params",
             placeholder="Click a row, or choose",
             width=520,
         )

@@ -8,7 +8,8 @@ import streamlit as st
 from dashboard import cache
 from dashboard.cache import Depth
 from dashboard.scorecards import charts
-from dashboard.shell import downloads, records, words
+from dashboard.shell import downloads, filters, records, words
+from dashboard.shell.filters import Filter
 from data_access.domain.scorecards.headroom import headroom
 from data_access.domain.scorecards.registry import Metric
 from data_access.mirror.depth import by_cause
@@ -154,14 +155,13 @@ def _leaving(depth: Depth) -> None:
 
 def _causes(depth: Depth) -> None:
     st.markdown("**Where the misses come from**")
+    filters.hold(Filter("cause", CAUSES, default="location"))
     cause = st.segmented_control(
         "Cause",
         list(CAUSES),
-        default="location",
         required=True,
         format_func=CAUSES.__getitem__,
         key="cause",
-        bind="query-params",
         label_visibility="collapsed",
     )
     found = by_cause(_named(depth.sides), str(cause))
@@ -184,14 +184,13 @@ def _causes(depth: Depth) -> None:
 
 def _orders(depth: Depth) -> None:
     st.markdown("**The orders on either side of the fraction**")
+    filters.hold(Filter("side", SIDES, default="miss"))
     side = st.segmented_control(
         "Side",
         list(SIDES),
-        default="miss",
         required=True,
         format_func=SIDES.__getitem__,
         key="side",
-        bind="query-params",
         label_visibility="collapsed",
     )
     rows = _named(depth.sides).filter(pl.col("outcome") == side)
@@ -213,7 +212,8 @@ def _orders(depth: Depth) -> None:
     if shown.height > SHOWN:
         st.caption(f"The newest {SHOWN} of {shown.height:,}; the download has them all.")
     downloads.buttons(shown, f"{depth.metric.id}-{side}", "metric-orders")
-    chosen = st.text_input("Order", key=_ORDER, bind="query-params", placeholder="Click a row, or type its number", width=320).strip()
+    filters.hold(Filter(_ORDER, default=""))
+    chosen = st.text_input("Order", key=_ORDER, placeholder="Click a row, or type its number", width=320).strip()
     found = depth.sides.filter(pl.col("order_ref") == chosen)
     if chosen and found.is_empty():
         st.caption(f"No order “{words.plain(chosen)}” is in the window of this metric.")

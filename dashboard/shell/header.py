@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.shell import empty, errors, late, links, style, words
+from dashboard.shell import empty, errors, filters, late, links, style, words
 
 PULSE_SECONDS: Final = 0.5  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
 _SEEN: Final = "header.seen"
@@ -33,11 +33,11 @@ def show(question: str, watches: tuple[str, ...]) -> None:
 
 def _arrive(question: str) -> None:
     """On coming from another page, let the address alone say what is chosen: Streamlit would keep what was chosen here before."""
-    if st.session_state.get(_PAGE) != question:
+    is_other = st.session_state.get(_PAGE) != question
+    if is_other:
         st.session_state[_PAGE] = question
         late.forget()
-        for key in links.PARAMETERS:
-            st.session_state.pop(key, None)
+    filters.begin(is_other_page=is_other, names=links.PARAMETERS)
 
 
 def _snapshot(watches: tuple[str, ...]) -> Snapshot:

@@ -7,7 +7,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.shell import late, words
+from dashboard.shell import filters, late, words
+from dashboard.shell.filters import Filter
 
 ACTIONS: Final = {
     "add": "added",
@@ -30,13 +31,13 @@ def names() -> dict[str, dict[str, str]]:
 def ask_channel(placeholder: str = "All channels", key: str = "channel", width: int | Literal["stretch"] = 220) -> str | None:
     """Draw the choice of a channel, which is in the address; None for none."""
     named = names()["channel_id"]
+    filters.hold(Filter(key, named))
     chosen: str | None = st.selectbox(
         "Channel",
         list(named),
         index=None,
         format_func=named.__getitem__,
         key=key,
-        bind="query-params",
         placeholder=placeholder,
         width=width,
     )

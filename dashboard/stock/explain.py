@@ -8,7 +8,8 @@ import streamlit as st
 
 from dashboard import cache
 from dashboard.buffers import rules as buffers
-from dashboard.shell import links, records, words
+from dashboard.shell import filters, links, records, words
+from dashboard.shell.filters import Filter
 from dashboard.stock import charts, tables
 from data_access.domain.buffer_rules import amount_in_words
 from data_access.queries.stock import StockFilter
@@ -70,7 +71,8 @@ if (where && where.getBoundingClientRect().top > window.innerHeight - 260)
 def ask() -> str:
     """Draw the field of the SKU to explain, which a click on a row fills; what is in it."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="explain"):
-        typed = st.text_input("SKU explained", key="sku", bind="query-params", placeholder="Click a row, or type a SKU", width=280).strip()
+        filters.hold(Filter("sku", default=""))
+        typed = st.text_input("SKU explained", key="sku", placeholder="Click a row, or type a SKU", width=280).strip()
         if typed:
             st.button("Close", on_click=tables.choose, args=("",), icon=":material/close:", key="explain.close")
     return typed

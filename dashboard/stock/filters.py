@@ -1,7 +1,7 @@
-"""The filters of live stock, each bound to the address: any view is a link.
+"""The filters of live stock, each in the address: any view is a link.
 
 The key of a widget is the name of its parameter in the address, so these keys have no page prefix. The address holds what
-people read (`?channel=Web+shop&state=Out`); ids are taken too, by `expanded`.
+people read (`?channel=Web+shop&state=Out`); ids are taken too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cache
-from dashboard.shell import words
+from dashboard.shell import filters, words
+from dashboard.shell.filters import Filter
 from data_access.queries.stock import STATES, StockFilter
 
 KEYS: Final = ("channel", "location", "category", "q", "state")
@@ -31,7 +32,6 @@ SORTS: Final = {
 }
 TABS: Final = {"listings": "Listings without a SKU", "rows": "Rows", "conflicts": "Conflicts", "parked": "Waiting events"}
 ORDERS: Final = ("Highest first", "Lowest first")
-_NOTES: Final = "filters.notes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def _labels(frame: pl.DataFrame, key: str) -> dict[str, str]:
 
 
 def expanded(query: Mapping[str, str | Sequence[str]], offered: Options) -> dict[str, list[str]]:
-    """A link's parameters with ids turned into the labels that the widgets bind to; what is unknown stays as it is."""
+    """A link's parameters with ids turned into the labels that the address holds; what is unknown stays as it is."""
     known = {"channel": offered.channel, "location": offered.location, "category": offered.category, "state": offered.state, "tab": TABS}
     return {
         name: [known.get(name, {}).get(value, value) for value in ([values] if isinstance(values, str) else values)]
@@ -70,21 +70,12 @@ def expanded(query: Mapping[str, str | Sequence[str]], offered: Options) -> dict
     }
 
 
-def unknown(query: Mapping[str, Sequence[str]], offered: Options) -> list[str]:
-    """One sentence for each value of the address that this store does not have."""
-    known = {"channel": offered.channel, "location": offered.location, "category": offered.category, "state": offered.state}
-    return [
-        f"The link asks for the {name} “{value}”, which this store does not have: it is left out."
-        for name, labels in known.items()
-        for value in query.get(name, [])
-        if value and value not in labels.values()
-    ]
-
-
 def stock() -> StockFilter:
     """Draw the filters of live stock and give what is chosen."""
     offered = options()
-    _note_unknown(offered)
+    channels = Filter("channel", offered.channel)
+    several = [Filter(name, getattr(offered, name), is_several=True) for name in ("location", "category", "state")]
+    filters.hold(channels, *several, Filter("q", default=""))
     with st.grid(5, min_column_width=150, gap="small"):
         channel = st.selectbox(
             "Channel",
@@ -93,16 +84,17 @@ def stock() -> StockFilter:
             placeholder="All channels",
             format_func=lambda one: offered.channel[one],
             key="channel",
-            bind="query-params",
             filter_mode="contains",
         )
         locations = _several("Location", "location", offered.location)
         categories = _several("Category", "category", offered.category)
-        text = st.text_input("SKU or name", placeholder="Search", key="q", bind="query-params")
+        text = st.text_input("SKU or name", placeholder="Search", key="q")
         states = _several("State", "state", offered.state)
-    where = StockFilter(channel, tuple(sorted(locations)), tuple(sorted(categories)), text.strip(), tuple(sorted(states)))
-    _show_notes(where)
-    return where
+    for one in (channels, *several):
+        for value in filters.unknown(one):
+            sentence = f"The link asks for the {one.name} “{value}”, which this store does not have: it is left out."
+            st.warning(words.plain(sentence), icon=":material/link_off:")
+    return StockFilter(channel, tuple(sorted(locations)), tuple(sorted(categories)), text.strip(), tuple(sorted(states)))
 
 
 def _several(label: str, key: str, labels: dict[str, str]) -> list[str]:
@@ -112,7 +104,6 @@ def _several(label: str, key: str, labels: dict[str, str]) -> list[str]:
         format_func=lambda one: labels[one],
         placeholder="All",
         key=key,
-        bind="query-params",
         filter_mode="contains",
         select_all=False,
     )
@@ -120,27 +111,8 @@ def _several(label: str, key: str, labels: dict[str, str]) -> list[str]:
 
 def reset() -> None:
     """Drop all filters. A callback: it runs before the widgets are drawn."""
-    st.session_state.update({"channel": None, "location": [], "category": [], "q": "", "state": [], "page": 1})
-
-
-def _note_unknown(offered: Options) -> None:
-    query = {name: st.query_params.get_all(name) for name in KEYS}
-    found = unknown(query, offered)
-    if found:
-        st.session_state[_NOTES] = (found, None)
-
-
-def _show_notes(where: StockFilter) -> None:
-    """Keep the sentences until the filters are changed: Streamlit drops unknown values from the address at once."""
-    if _NOTES not in st.session_state:
-        return
-    sentences, seen = st.session_state[_NOTES]
-    if seen not in (None, where):
-        del st.session_state[_NOTES]
-        return
-    st.session_state[_NOTES] = (sentences, where)
-    for sentence in sentences:
-        st.warning(words.plain(sentence), icon=":material/link_off:")
+    filters.reset(KEYS)
+    st.session_state["page"] = 1
 
 
 def sort_by(column: str) -> None:
