@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard.shell import errors, late, links, style
+from dashboard.shell import errors, filters, late, links, style
 
 shown = st.navigation(
     [st.Page(info.path, title=info.title, url_path=info.url, default=info is links.PAGES[0]) for info in links.PAGES],
@@ -19,4 +19,5 @@ style.load()
 late.resend()
 with errors.caught():
     shown.run()
+filters.finish()
 late.remember(links.PARAMETERS)

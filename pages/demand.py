@@ -9,7 +9,7 @@ from dashboard.demand import reads
 from dashboard.demand import runs as demand_runs
 from dashboard.jobs import forecast_start
 from dashboard.settings import settings
-from dashboard.shell import empty, errors, header, said, user
+from dashboard.shell import empty, errors, header, said, user, words
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
 from data_access.commands.forecasts import RunDraft
@@ -39,7 +39,7 @@ if run is not None:
 said.show(PAGE)
 demand_runs.standing(runs)
 if problem:
-    st.error(problem, icon=":material/folder_off:")
+    st.error(words.plain(problem), icon=":material/folder_off:")
 elif run is None:
     demand_runs.first()
 else:

@@ -7,8 +7,10 @@ import streamlit as st
 from dashboard.inbox import forms as inbox
 from dashboard.inbox import reads
 from dashboard.shell import empty, header, said, user, words
+from dashboard.shell import filters as held
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
+from dashboard.shell.filters import Filter
 from data_access.commands import inbox as commands
 from data_access.queries.inbox import InboxFilter
 from data_access.queries.stock import StockFilter
@@ -65,7 +67,8 @@ elif tab == "listings":
     if mapping:
         act(PAGE, partial(mapped, mapping))
 elif tab == "rows":
-    text = st.text_input("Order, reason or text", key="find", bind="query-params", placeholder="Search", width=320)
+    held.hold(Filter("find", default=""))
+    text = st.text_input("Order, reason or text", key="find", placeholder="Search", width=320)
     rows = inbox.together([reads.items(InboxFilter(kind=kind, text=text, limit=SHOWN)) for kind in ("event", "row")])
     st.caption(f"{words.units(rows.height)} of {words.units(counts[tab])} shown, the oldest first.")
     decision = inbox.items(rows, "rows", can_change, can_retry=True)

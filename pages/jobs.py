@@ -7,9 +7,10 @@ import streamlit as st
 from dashboard.jobs import job_start
 from dashboard.jobs_page import reads, tables
 from dashboard.settings import settings
-from dashboard.shell import header, said, user
+from dashboard.shell import filters, header, said, user
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
+from dashboard.shell.filters import Filter
 
 PAGE = "jobs"
 
@@ -32,6 +33,7 @@ st.caption(f"Jobs run by themselves while OnHand is started with `onhand run`. T
 st.subheader("Runs", anchor=False)
 with st.container():  # one place, whether it says more or less
     may = user.choose("run jobs")
+filters.hold(Filter("job", titles))
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     job: str | None = st.selectbox(
         "Job",
@@ -39,7 +41,6 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         index=None,
         format_func=titles.__getitem__,
         key="job",
-        bind="query-params",
         placeholder="All jobs",
         width=280,
     )

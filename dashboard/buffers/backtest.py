@@ -8,8 +8,9 @@ import streamlit as st
 
 from dashboard.buffers import charts, reads
 from dashboard.buffers import rules as buffers
-from dashboard.shell import downloads, late, records, words
+from dashboard.shell import downloads, filters, late, records, words
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from data_access.domain.buffer_replay import by_sku, total
 from data_access.domain.buffers_in_force import OBSERVED_FROM
 from data_access.queries.buffer_replay import BackTest
@@ -46,15 +47,18 @@ def show(can_change: bool, key: str) -> None:
     names = records.names()["channel_id"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         channel_id = records.ask_channel("Choose")
-        sku = st.text_input("SKU", key="sku", bind="query-params", placeholder="All SKUs of the channel", width=220).strip() or None
-        days = st.selectbox("Last days", DAYS, index=DAYS.index(90), key="days", bind="query-params", width=110)
+        filters.hold(
+            Filter("sku", default=""),
+            Filter("days", {count: str(count) for count in DAYS}, default=90),
+            Filter("target", TARGETS, default="0.01"),
+        )
+        sku = st.text_input("SKU", key="sku", placeholder="All SKUs of the channel", width=220).strip() or None
+        days = st.selectbox("Last days", DAYS, key="days", width=110)
         target = st.selectbox(
             "Oversell at most",
             list(TARGETS),
-            index=list(TARGETS).index("0.01"),
             format_func=TARGETS.__getitem__,
             key="target",
-            bind="query-params",
             help="Share of the units sold that may be beyond the stock.",
             width=140,
         )

@@ -12,7 +12,9 @@ import streamlit as st
 from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
 from dashboard.shell import downloads, empty, options, records, said, words
+from dashboard.shell import filters as held
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from data_access.domain.availability import caps
 from data_access.domain.buffer_rules import LARGEST, amount_in_words
 
@@ -122,7 +124,8 @@ def _called(row: Mapping[str, Any], channels: Mapping[str, str]) -> str:
 def _ask() -> tuple[str | None, str]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         channel = records.ask_channel(key=CHANNEL, width=200)
-        text = st.text_input("SKU or listing id", placeholder="Search", key=TEXT, bind="query-params", width=280)
+        held.hold(Filter(TEXT, default=""))
+        text = st.text_input("SKU or listing id", placeholder="Search", key=TEXT, width=280)
     return channel, text
 
 
@@ -296,7 +299,7 @@ def _reasoned(typed: dict[int, _Typed], changed: dict[int, dict[str, Any]], chan
         for place, sentences in problems.items() if tried == wanted else ():
             for name, sentence in sentences.items():
                 of = "" if name == "why" else f" of {words.plain(_called(typed[wanted.maxima[place][0]].seen, channels))}"
-                st.error(f"**{FIELDS[name]}{of}:** {sentence}", icon=":material/error:")
+                st.error(f"**{FIELDS[name]}{of}:** {words.plain(sentence)}", icon=":material/error:")
     return wanted
 
 
@@ -312,6 +315,7 @@ def _one(everything: pl.DataFrame, shown: pl.DataFrame, channels: dict[str, str]
     labels = {row["listing_id"]: _called(row, channels) for row in offered.iter_rows(named=True)}
     if not labels:
         return None
+    held.hold(Filter(LISTING, labels))
     chosen = st.selectbox(
         "Listing",
         list(labels),
@@ -319,7 +323,6 @@ def _one(everything: pl.DataFrame, shown: pl.DataFrame, channels: dict[str, str]
         placeholder="Choose one, to see who changed its maximum",
         format_func=labels.__getitem__,
         key=LISTING,
-        bind="query-params",
         width=360,
     )
     if chosen is None:

@@ -10,8 +10,9 @@ import streamlit as st
 
 from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
+from dashboard.shell import filters, records, words
 from dashboard.shell import reads as shared
-from dashboard.shell import records, words
+from dashboard.shell.filters import Filter
 from data_access.commands.buffers import MOST_AT_ONCE, Change
 from data_access.domain.buffer_bulk import planned, with_plan
 from data_access.domain.buffer_rules import RuleDraft, amount_in_words, covers
@@ -58,8 +59,9 @@ def show(rows: pl.DataFrame, can_change: bool) -> Asked | None:
 def _filters() -> dict[str, Any]:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         channel_id = records.ask_channel()
-        categories = st.multiselect("Category", shared.categories(), key="category", bind="query-params", placeholder="All", width=280)
-        text = st.text_input("SKU or name", key="q", bind="query-params", placeholder="Search", width=220)
+        filters.hold(Filter("category", {one: one for one in shared.categories()}, is_several=True), Filter("q", default=""))
+        categories = st.multiselect("Category", shared.categories(), key="category", placeholder="All", width=280)
+        text = st.text_input("SKU or name", key="q", placeholder="Search", width=220)
     return {"channel_id": channel_id, "categories": tuple(categories), "text": text.strip().lower()}
 
 
@@ -155,7 +157,8 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
     with st.container():
         problems(changes, wrong or refused(tuple(changes)))
         for change in gone:
-            st.warning(f"{_name(change.draft)}: someone removed this rule meanwhile; it is not saved.", icon=":material/sync_problem:")
+            sentence = f"{_name(change.draft)}: someone removed this rule meanwhile; it is not saved."
+            st.warning(words.plain(sentence), icon=":material/sync_problem:")
         for change in stale:
             there, was = now[change.rule_id], opened[change.rule_id]
             buffers.changed_meanwhile(
@@ -189,7 +192,8 @@ def problems(changes: Sequence[Change], wrong: Mapping[int, Mapping[str, str]]) 
     """Draw what is wrong with rules, by the place of each and field; the first of them."""
     for place, told in list(wrong.items())[:20]:
         for name, sentence in told.items():
-            st.error(f"**{_name(changes[place].draft)}, {buffers.FIELDS.get(name, name)}:** {sentence}", icon=":material/error:")
+            of = f"{_name(changes[place].draft)}, {buffers.FIELDS.get(name, name)}:"
+            st.error(f"**{words.plain(of)}** {words.plain(sentence)}", icon=":material/error:")
 
 
 def _name(draft: RuleDraft) -> str:
@@ -221,9 +225,9 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Ask
     draft = RuleDraft("channel_sku", where["channel_id"], pairs["sku"][0], basis=basis, amount=amount, reason=reason, ends_at=ends_at)
     told = problems_of(draft, now_us())
     if amount is None:
-        told = {"amount": f"“{words.plain(text)}” is not a number: write one like 5 or 2.5."}
+        told = {"amount": f"“{text}” is not a number: write one like 5 or 2.5."}
     for name in told.keys() - {"reason"}:
-        st.error(f"**{buffers.FIELDS.get(name, name)}:** {told[name]}", icon=":material/error:")
+        st.error(f"**{buffers.FIELDS.get(name, name)}:** {words.plain(told[name])}", icon=":material/error:")
     if amount is None or told.keys() - {"reason"}:
         return None
     counting = rows.filter(pl.col("state") != "ended").select(RULES.names())
@@ -284,7 +288,7 @@ def _planned(
     )
     with st.container():
         if reason_problem:
-            st.caption(f"**Reason:** {reason_problem}")
+            st.caption(f"**Reason:** {words.plain(reason_problem)}")
         if len(changes) > MOST_AT_ONCE:
             st.error(
                 f"{len(changes):,} rules are more than are saved at once ({MOST_AT_ONCE:,}): narrow the filter, or make one rule for the "

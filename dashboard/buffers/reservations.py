@@ -11,8 +11,9 @@ import streamlit as st
 from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
 from dashboard.buffers.rules import NEW, RESERVATION
-from dashboard.shell import downloads, records, said, words
+from dashboard.shell import downloads, filters, records, said, words
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from data_access.domain.buffers import RESERVATIONS
 from data_access.domain.reservation_rules import ReservationDraft, in_words, problems
 from data_access.engine import now_us
@@ -158,6 +159,7 @@ def _ask(rows: pl.DataFrame, can_change: bool) -> str | None:
         st.session_state[RESERVATION] = None
     if not options:
         return None
+    filters.hold(Filter(RESERVATION, {**labels, NEW: _NEW_LABEL} if can_change else labels))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen: str | None = st.selectbox(
             "Reservation",
@@ -166,7 +168,6 @@ def _ask(rows: pl.DataFrame, can_change: bool) -> str | None:
             placeholder="Click a row, or choose",
             format_func=lambda one: _NEW_LABEL if one == NEW else labels[one],
             key=RESERVATION,
-            bind="query-params",
             width=360,
         )
         if can_change:
@@ -188,7 +189,7 @@ def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edit
     own = f"{key}.reservation.{chosen}"  # what all keys of this reservation's fields begin with
     seen: dict[str, Any] = st.session_state.setdefault(f"{own}.seen", {} if stored is None else dict(stored))
     title = f"{_covers(seen, records.names())}: what is kept, and what would change?" if seen else _NEW_LABEL
-    st.subheader(title, anchor=False)
+    st.subheader(words.plain(title), anchor=False)
     form, result = st.columns([1, 1], gap="medium")
     with form:
         # by version: fields of the same key would go on showing what was typed, when theirs is taken
@@ -197,10 +198,10 @@ def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edit
         told = problems(draft, now_us())
         refused = problems_by_place.get(0, {}) if tried == draft else {}
         if unreadable:
-            refused = {"units": f"“{words.plain(unreadable)}” is not a whole number of units: write one like 5."}
+            refused = {"units": f"“{unreadable}” is not a whole number of units: write one like 5."}
         with st.container():
             for name in [name for name in FIELDS if name in refused]:
-                st.error(f"**{FIELDS[name]}:** {refused[name]}", icon=":material/error:")
+                st.error(f"**{FIELDS[name]}:** {words.plain(refused[name])}", icon=":material/error:")
             _changed_meanwhile(seen, stored, draft, f"{own}.differ")
         edited = _buttons(chosen, seen, stored, draft, own) if can_change else None
     with result:
@@ -312,7 +313,7 @@ def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, to
     st.markdown("**Effect of saving this now**")
     if told.keys() - {"reason"}:
         sentence = next((told[name] for name in FIELDS if told.get(name)), "")
-        st.caption(f"It shows here what would change, once the fields are filled. {sentence}")
+        st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
         return
     if shared.levels(draft.sku or "").is_empty():
         st.info(f"Nothing changes now: “{words.plain(draft.sku or '')}” lies at no location.", icon=":material/info:")

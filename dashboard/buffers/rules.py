@@ -9,8 +9,9 @@ import polars as pl
 import streamlit as st
 
 from dashboard.buffers import reads
-from dashboard.shell import downloads, records, said, words
+from dashboard.shell import downloads, filters, records, said, words
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, covers, problems
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
@@ -94,14 +95,13 @@ def end_of(day: object) -> int | None:
 
 def choose_view() -> str:
     """Draw the choice of what to look at: one of `VIEWS`. It is in the address."""
+    filters.hold(Filter("view", VIEWS, default="rules"))
     chosen = st.segmented_control(
         "Show",
         list(VIEWS),
-        default="rules",
         required=True,
         format_func=VIEWS.__getitem__,
         key="view",
-        bind="query-params",
         label_visibility="collapsed",
     )
     return str(chosen)
@@ -147,6 +147,7 @@ def ask(rows: pl.DataFrame, can_change: bool) -> str | None:
         st.session_state[RULE] = None
     if not options:
         return None
+    filters.hold(Filter(RULE, {**labels, NEW: _NEW_LABEL} if can_change else labels))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen: str | None = st.selectbox(
             "Rule",
@@ -155,7 +156,6 @@ def ask(rows: pl.DataFrame, can_change: bool) -> str | None:
             placeholder="Click a row, or choose",
             format_func=lambda one: _NEW_LABEL if one == NEW else labels[one],
             key=RULE,
-            bind="query-params",
             width=360,
         )
         if can_change:
@@ -196,7 +196,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edite
     own = f"{key}.rule.{chosen}"  # what all keys of this rule's fields begin with
     seen: dict[str, Any] = st.session_state.setdefault(f"{own}.seen", {} if stored is None else dict(stored))
     title = "A new rule" if stored is None else f"{covers(seen, records.names())}: what is withheld, and what would change?"
-    st.subheader(title, anchor=False)
+    st.subheader(words.plain(title), anchor=False)
     form, result = st.columns([1, 1], gap="medium")
     with form:
         draft, readable = _fields(seen, own, not can_change)
@@ -206,7 +206,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edite
         is_stale = stored is not None and stored["version"] != seen["version"]
         with st.container():
             for name, sentence in refused.items() if tried == draft and readable else ():
-                st.error(f"**{FIELDS.get(name, name)}:** {sentence}", icon=":material/error:")
+                st.error(f"**{FIELDS.get(name, name)}:** {words.plain(sentence)}", icon=":material/error:")
             if stored is not None and is_stale:
                 changed_meanwhile("this rule", seen, dict(stored), draft, f"{own}.differ")
         decided = _buttons(chosen, seen, stored, draft, is_stale, own) if can_change else None
@@ -326,7 +326,7 @@ def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str,
     st.markdown("**Effect of saving this now**")
     if told.keys() - {"reason"}:
         sentence = next((told[name] for name in FIELDS if told.get(name)), "")
-        st.caption(f"It shows here what would change, once the fields are filled. {sentence}")
+        st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
         return
     rule_id = _PLACEHOLDER if stored is None else int(chosen)
     mine = pl.DataFrame([{**draft.values(), "rule_id": rule_id, "version": 0}], schema=RULES)

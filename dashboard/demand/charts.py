@@ -8,6 +8,7 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from dashboard.charts import colours, layout
+from dashboard.shell import words
 
 LEAST_AVAILABLE: Final = 0.5
 """The share of a day below which it is taken for a stock-out, as the forecast takes it."""
@@ -28,9 +29,10 @@ def stock_outs(history: pl.DataFrame) -> list[tuple[date, date]]:
 
 
 def promoted_days(promotions: pl.DataFrame, names: dict[str, str]) -> pl.DataFrame:
-    """`ds`, `discount`, `where`: each day of `demand.PROMOTIONS` once, its greatest discount, and the channels by their names."""
+    """`ds`, `discount`, `where`: each day of `demand.PROMOTIONS` once, its greatest discount, and the channels by name."""
+    escaped = {channel_id: words.in_chart(name) for channel_id, name in names.items()}
     return (
-        promotions.select("discount", where=pl.col("channel_id").replace(names), ds=pl.date_ranges("starts_on", "ends_on"))
+        promotions.select("discount", where=pl.col("channel_id").replace(escaped), ds=pl.date_ranges("starts_on", "ends_on"))
         .explode("ds")
         .group_by("ds")
         .agg(pl.col("discount").max(), where=pl.col("where").unique().sort().str.join(", "))

@@ -10,8 +10,9 @@ from dashboard.charts import colours
 from dashboard.demand import charts, figures, reads
 from dashboard.demand.figures import Choice
 from dashboard.demand.reads import NodeForecast
-from dashboard.shell import downloads, kpis, links, records, said, words
+from dashboard.shell import downloads, filters, kpis, links, records, said, words
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from data_access.forecasts.reading import FORECAST, Forecast
 
 PAGE: Final = "demand"
@@ -60,7 +61,7 @@ def arrive(run: Forecast) -> None:
             st.session_state[parameter] = one
         else:
             called = "SKU" if parameter == "sku" else parameter
-            unknown.append(f"The link asks for the {called} “{words.plain(asked)}”, of which there is no forecast: it is left out.")
+            unknown.append(f"The link asks for the {called} “{asked}”, of which there is no forecast: it is left out.")
     if unknown:
         said.keep(PAGE, " ".join(unknown), is_warning=True)
 
@@ -73,6 +74,7 @@ def _categories(run: Forecast) -> dict[str, str]:
 def choose(run: Forecast) -> Choice:
     """Draw the choice of a channel, a category and a SKU, each of which is in the address."""
     skus, categories = reads.forecast_skus(run), _categories(run)
+    filters.hold(Filter("sku", skus), Filter("category", categories))
     with st.grid(3, min_column_width=200, gap="small"):
         channel = records.ask_channel(width="stretch")
         place = st.container()  # drawn after the SKU, which sets it aside
@@ -82,7 +84,6 @@ def choose(run: Forecast) -> Choice:
             index=None,
             format_func=skus.__getitem__,
             key="sku",
-            bind="query-params",
             placeholder="All SKUs: type to search",
             filter_mode="contains",
         )
@@ -92,7 +93,6 @@ def choose(run: Forecast) -> Choice:
             index=None,
             format_func=categories.__getitem__,
             key="category",
-            bind="query-params",
             placeholder="All categories" if sku is None else "Set aside: a SKU is chosen",
             disabled=sku is not None,
             filter_mode="contains",
@@ -170,14 +170,13 @@ def _picture(found: NodeForecast, choice: Choice, called: str) -> None:
     finding = figures.finding(called, figures.period(found.history, found.ahead, min(28, found.ahead.height)))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.markdown(f"**{words.plain(finding)}**", width="stretch")
+        filters.hold(Filter("span", SPANS, default=180))
         span = st.segmented_control(
             "Days of history",
             list(SPANS),
-            default=180,
             required=True,
             format_func=SPANS.__getitem__,
             key="span",
-            bind="query-params",
             label_visibility="collapsed",
         )
     history = found.history.tail(int(str(span)))

@@ -95,7 +95,8 @@ def _progress(run_id: int, was_on: bool) -> None:
     if on != was_on:
         st.rerun()
     if on:
-        st.progress(share, f"Forecast {run_id} is being made, {share:.0%}: {STAGES.get(stage, stage)}. You may leave this page.")
+        doing = words.plain(STAGES.get(stage, stage))
+        st.progress(share, f"Forecast {run_id} is being made, {share:.0%}: {doing}. You may leave this page.")
         return
     words_left = forecast_start.last_words(settings().forecasts_dir, run_id)
     ended = f" Its last words: “{words.plain(words_left)}”" if words_left else ""

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import chosen, downloads, late, words
+from dashboard.shell import chosen, downloads, filters, late, words
+from dashboard.shell.filters import Filter
 from data_access.domain.matching import suggestions
 
 LISTINGS_SHOWN: Final = 20
@@ -51,14 +52,13 @@ class Decision:
 def choose_tab(labels: dict[str, str], counts: dict[str, int], first: str) -> str:
     """Draw the choice of what to look at, with how much waits of each; the chosen one's name."""
     tabs = list(labels)
+    filters.hold(Filter("tab", labels, default=first))
     chosen = st.segmented_control(
         "Show",
         tabs,
-        default=first,
         required=True,
         format_func=lambda tab: labels[tab],
         key="tab",
-        bind="query-params",
         label_visibility="collapsed",
     )
     st.caption(" · ".join(f"{labels[tab]}: {words.units(counts[tab])}" for tab in tabs))
@@ -140,7 +140,8 @@ def _mending(item: dict[str, Any], key: str) -> Decision | None:
         st.markdown(f"**Mend:** {words.plain(item['reason'])}")
         text = st.text_area("Text", item["mended"] or item["content"], key=f"{key}.text.{item['id']}", height=140)
         if version != item["version"]:
-            st.warning(f"Someone changed it meanwhile to: {item['mended'] or item['content']}. Saving again replaces that.", icon="✍")
+            there = words.plain(item["mended"] or item["content"])
+            st.warning(f"Someone changed it meanwhile to: {there}. Saving again replaces that.", icon="✍")
             st.session_state[seen] = item["version"]
         if st.form_submit_button("Save and retry", type="primary"):
             return Decision("mend", (int(item["id"]),), text=text, version=version)

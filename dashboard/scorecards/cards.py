@@ -6,7 +6,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard.scorecards import names
-from dashboard.shell import downloads, reads, records, said, words
+from dashboard.shell import downloads, filters, reads, records, said, words
+from dashboard.shell.filters import Filter
 from data_access.domain.scorecards.card import CARD_STATES
 from data_access.domain.scorecards.registry import Metric
 
@@ -49,7 +50,7 @@ def progress() -> None:
     """Say what is missing of history, if anything is, and as of when it is."""
     state = reads.ready_history()
     if state.problem:
-        st.warning(f"{state.problem} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
+        st.warning(f"{words.plain(state.problem)} These figures are as of {words.moment(state.at)} UTC.", icon=":material/sync_problem:")
     if state.counted is not None:
         st.caption(f"From the orders as of {words.moment(state.at)} UTC. Days are those of each channel's time zone.")
     elif not state.problem:
@@ -103,6 +104,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     called = names.labels()
     if st.session_state.get(METRIC) not in (None, *called):
         st.session_state[METRIC] = None
+    filters.hold(Filter(METRIC, called))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox(
             "Metric in depth",
@@ -110,7 +112,6 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
             index=None,
             format_func=called.__getitem__,
             key=METRIC,
-            bind="query-params",
             placeholder="Click a row, or choose",
             width=520,
         )

@@ -7,8 +7,9 @@ import streamlit as st
 
 from dashboard.scorecards import charts, reads
 from dashboard.scorecards.reads import Depth
-from dashboard.shell import downloads, records, words
+from dashboard.shell import downloads, filters, records, words
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from data_access.domain.scorecards.headroom import headroom
 from data_access.domain.scorecards.registry import Metric
 from data_access.mirror.depth import by_cause
@@ -62,10 +63,10 @@ _PACKAGE_COLUMNS: Final[dict[str, Any]] = {
 def show(channel_id: str, metric: Metric, cards: pl.DataFrame) -> None:
     """Draw it."""
     names = records.names()["channel_id"]
-    st.subheader(f"{names.get(channel_id, channel_id)}: {metric.name}", anchor=False)
-    st.caption(_meaning(metric))
+    st.subheader(words.plain(f"{names.get(channel_id, channel_id)}: {metric.name}"), anchor=False)
+    st.caption(words.plain(_meaning(metric)))
     if not metric.on:
-        st.info(f"Not judged: {metric.off_because} A manager can switch it on below.", icon=":material/help:")
+        st.info(f"Not judged: {words.plain(metric.off_because)} A manager can switch it on below.", icon=":material/help:")
     depth = reads.depth(channel_id, metric.id)
     if depth is None:
         card = cards.filter((pl.col("channel_id") == channel_id) & (pl.col("metric_id") == metric.id))
@@ -120,10 +121,10 @@ def _standing(depth: Depth) -> None:
     waiting = [f"{now.open:,} not judged yet"] if now.open else []
     left_out = [f"{count:,} {reason}" for reason, count in now.excluded.items()]
     if waiting or left_out:
-        st.caption("In its window but not in the fraction: " + "; ".join(waiting + left_out) + ".")
+        st.caption(words.plain("In its window but not in the fraction: " + "; ".join(waiting + left_out) + "."))
     if not depth.remarks.is_empty():
         odd = (f"{count:,} {remark}" for remark, count in depth.remarks.select("remark", "orders").iter_rows())
-        st.caption("Orders that are odd, settled by the rules: " + "; ".join(odd) + ".")
+        st.caption(words.plain("Orders that are odd, settled by the rules: " + "; ".join(odd) + "."))
 
 
 def _outlook(depth: Depth) -> None:
@@ -154,14 +155,13 @@ def _leaving(depth: Depth) -> None:
 
 def _causes(depth: Depth) -> None:
     st.markdown("**Where the misses come from**")
+    filters.hold(Filter("cause", CAUSES, default="location"))
     cause = st.segmented_control(
         "Cause",
         list(CAUSES),
-        default="location",
         required=True,
         format_func=CAUSES.__getitem__,
         key="cause",
-        bind="query-params",
         label_visibility="collapsed",
     )
     found = by_cause(_named(depth.sides), str(cause))
@@ -184,14 +184,13 @@ def _causes(depth: Depth) -> None:
 
 def _orders(depth: Depth) -> None:
     st.markdown("**The orders on either side of the fraction**")
+    filters.hold(Filter("side", SIDES, default="miss"))
     side = st.segmented_control(
         "Side",
         list(SIDES),
-        default="miss",
         required=True,
         format_func=SIDES.__getitem__,
         key="side",
-        bind="query-params",
         label_visibility="collapsed",
     )
     rows = _named(depth.sides).filter(pl.col("outcome") == side)
@@ -213,7 +212,8 @@ def _orders(depth: Depth) -> None:
     if shown.height > SHOWN:
         st.caption(f"The newest {SHOWN} of {shown.height:,}; the download has them all.")
     downloads.buttons(shown, f"{depth.metric.id}-{side}", "metric-orders")
-    chosen = st.text_input("Order", key=_ORDER, bind="query-params", placeholder="Click a row, or type its number", width=320).strip()
+    filters.hold(Filter(_ORDER, default=""))
+    chosen = st.text_input("Order", key=_ORDER, placeholder="Click a row, or type its number", width=320).strip()
     found = depth.sides.filter(pl.col("order_ref") == chosen)
     if chosen and found.is_empty():
         st.caption(f"No order “{words.plain(chosen)}” is in the window of this metric.")
@@ -231,7 +231,8 @@ def _order(found: pl.DataFrame) -> None:
     for row in found.iter_rows(named=True):
         package = f", package {row['shipment_ref']}" if row["shipment_ref"] else ""
         reason = f": {row['reason']}" if row["reason"] else ""
-        st.markdown(f"**{words.plain(row['order_ref'])}**{package}: {SIDES[row['outcome']].lower()}{reason}, counts on {row['day']}.")
+        rest = f"{package}: {SIDES[row['outcome']].lower()}{reason}, counts on {row['day']}."
+        st.markdown(f"**{words.plain(row['order_ref'])}**{words.plain(rest)}")
     _facts(lines, _LINE_COLUMNS, "Lines of the order")
     _facts(
         shipments.with_columns(location=pl.col("location_id").replace(records.names()["location_id"])),

@@ -13,7 +13,7 @@ import streamlit as st
 
 from dashboard.scorecards import reads
 from dashboard.shell import reads as shared
-from dashboard.shell import records, user
+from dashboard.shell import records, user, words
 from dashboard.shell.act import act
 from data_access.commands import scorecards as commands
 from data_access.commands.scorecards import FigureDraft, SettingDraft
@@ -157,7 +157,7 @@ def _carry_out(place: _Place, form: str, command: Callable[[], object], thing: s
 
 def _refusals(place: _Place, form: str) -> None:
     for sentence in st.session_state.get(place.key(f"{form}.refused"), []):
-        st.error(sentence, icon=":material/error:")
+        st.error(words.plain(sentence), icon=":material/error:")
 
 
 def _changes(place: _Place, entity: str, thing_id: object, can_change: bool) -> None:

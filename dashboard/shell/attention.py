@@ -65,7 +65,7 @@ def entries() -> list[Entry]:
 def show(entry: Entry) -> None:
     """Draw one entry: its sentence, which is the link, and its first items, each a link of its own."""
     with st.container(border=True, gap="xxsmall"):
-        st.page_link(entry.page.path, label=f"**{entry.sentence}**", icon=entry.icon, query_params=entry.query)
+        st.page_link(entry.page.path, label=f"**{words.plain(entry.sentence)}**", icon=entry.icon, query_params=entry.query)
         for item in entry.items:
             label = f"{words.plain(item.label)}: {words.plain(item.detail)}" if item.detail else words.plain(item.label)
             st.page_link(entry.page.path, label=label, icon="", query_params=item.query)

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from dashboard.shell import words
+
 _NEXT = """
 **1.** Say what you sell and where it lies: `onhand import products FILE`, then `locations`, `channels`, `listings`.
 
@@ -17,7 +19,7 @@ Rows that cannot be taken in wait in the inbox, whole. To look around first, `ma
 
 def unusable(sentence: str) -> None:
     """The store cannot be served: why, and what to do."""
-    st.error(sentence, icon=":material/database_off:")
+    st.error(words.plain(sentence), icon=":material/database_off:")
 
 
 def empty_store() -> None:
@@ -36,4 +38,4 @@ def nothing_matches(what: str, reset: Callable[[], None], key: str) -> None:
 
 def all_well(sentence: str) -> None:
     """Nothing to do, said plainly."""
-    st.success(sentence, icon=":material/check_circle:")
+    st.success(words.plain(sentence), icon=":material/check_circle:")

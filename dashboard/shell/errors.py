@@ -9,6 +9,7 @@ from typing import ParamSpec
 
 import streamlit as st
 
+from dashboard.shell import words
 from data_access.errors import OnHandError, StoreUnavailable
 
 P = ParamSpec("P")
@@ -22,9 +23,9 @@ def caught() -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as error:
-        st.error(f"{error} This page tries again by itself.", icon=":material/cloud_off:")
+        st.error(f"{words.plain(str(error))} This page tries again by itself.", icon=":material/cloud_off:")
     except OnHandError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(words.plain(str(error)), icon=":material/error:")
     except Exception:
         reference = uuid.uuid4().hex[:8]
         _log.exception("A page failed, reference %s", reference)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import empty, errors, late, links, reads, style, words
+from dashboard.shell import empty, errors, filters, late, links, reads, style, words
 
 PULSE_SECONDS: Final = 0.5  # with the poller's own interval and the redraw, a commit is on the screen within 2 s
 _SEEN: Final = "header.seen"
@@ -34,11 +34,11 @@ def show(question: str, watches: tuple[str, ...]) -> None:
 
 def _arrive(question: str) -> None:
     """On coming from another page, let the address alone say what is chosen: Streamlit would keep what was chosen here before."""
-    if st.session_state.get(_PAGE) != question:
+    is_other = st.session_state.get(_PAGE) != question
+    if is_other:
         st.session_state[_PAGE] = question
         late.forget()
-        for key in links.PARAMETERS:
-            st.session_state.pop(key, None)
+    filters.begin(is_other_page=is_other, names=links.PARAMETERS)
 
 
 def _seen(versions: Mapping[str, int], watches: tuple[str, ...]) -> Seen:
@@ -53,7 +53,8 @@ def _pulse(watches: tuple[str, ...]) -> None:
     st.html(head_html(reads.latest_freshness(), is_demo=reads.store_info().kind == "demo"))
     if not health.is_ok:
         since = f" These figures are as of {words.moment(health.since)} UTC." if health.since else ""
-        st.warning(f"{health.sentence}{since} The page goes on by itself when the database is back.", icon=":material/cloud_off:")
+        sentence = f"{words.plain(health.sentence)}{since} The page goes on by itself when the database is back."
+        st.warning(sentence, icon=":material/cloud_off:")
     if _seen(reads.latest_versions(), watches) != st.session_state.get(_SEEN) and late.may_run_again():
         st.rerun()
 

@@ -43,14 +43,3 @@ def expanded(query: Mapping[str, str | Sequence[str]], available: Options) -> di
         name: [known.get(name, {}).get(value, value) for value in ([values] if isinstance(values, str) else values)]
         for name, values in query.items()
     }
-
-
-def unknown(query: Mapping[str, Sequence[str]], available: Options) -> list[str]:
-    """One sentence for each value of the address that this store does not have."""
-    known = {"channel": available.channel, "location": available.location, "category": available.category, "state": available.state}
-    return [
-        f"The link asks for the {name} “{value}”, which this store does not have: it is left out."
-        for name, labels in known.items()
-        for value in query.get(name, [])
-        if value and value not in labels.values()
-    ]

@@ -6,7 +6,8 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import chosen, late, reads, words
+from dashboard.shell import chosen, filters, late, reads, words
+from dashboard.shell.filters import Filter
 
 ACTIONS: Final = {
     "add": "added",
@@ -29,13 +30,13 @@ def names() -> dict[str, dict[str, str]]:
 def ask_channel(placeholder: str = "All channels", key: str = "channel", width: int | Literal["stretch"] = 220) -> str | None:
     """Draw the choice of a channel, which is in the address; None for none."""
     named = names()["channel_id"]
+    filters.hold(Filter(key, named))
     channel: str | None = st.selectbox(
         "Channel",
         list(named),
         index=None,
         format_func=named.__getitem__,
         key=key,
-        bind="query-params",
         placeholder=placeholder,
         width=width,
     )
@@ -68,7 +69,7 @@ def _clicked(ids: list[str], choice: str, key: str) -> None:
 
 def differing(sentence: str, lines: dict[str, tuple[str, str, str]], what: str, key: str) -> None:
     """Say that something was changed meanwhile. `lines`: by `what` each line is about, what was seen, what is so now, what is typed."""
-    st.warning(sentence, icon=":material/sync_problem:")
+    st.warning(words.plain(sentence), icon=":material/sync_problem:")
     st.container(key=key).dataframe(
         pl.DataFrame([{what: name, "When you opened it": seen, "Now": now, "Yours": typed} for name, (seen, now, typed) in lines.items()]),
         hide_index=True,

@@ -5,6 +5,8 @@ from typing import Final
 
 import streamlit as st
 
+from dashboard.shell import words
+
 SECONDS: Final = 10.0
 WARNING_SECONDS: Final = 60.0  # what was refused or went otherwise is to be read, not glanced at
 
@@ -21,6 +23,6 @@ def show(page: str) -> None:
         if time.monotonic() > until:
             return
         if is_warning:
-            st.warning(text, icon=":material/sync_problem:")
+            st.warning(words.plain(text), icon=":material/sync_problem:")
         else:
-            st.success(text, icon=":material/check_circle:")
+            st.success(words.plain(text), icon=":material/check_circle:")

@@ -1,11 +1,20 @@
 """How figures, ages, days and states are said to people."""
 
+import re
 from datetime import UTC, datetime
+from html import escape
 from typing import Final
 
 STATE_LABELS: Final = {"oversell": "About to oversell", "out": "Out", "low": "Low", "over": "Over", "healthy": "Healthy"}
 STATE_ICONS: Final = {"oversell": "⚠", "out": "✕", "low": "▼", "over": "▲", "healthy": "✓"}
 
+_JOINER: Final = "\u2060"  # takes no room, and parts what would be read as one
+_MARKDOWN: Final = re.compile(rf"[\\`*_\[\]()<~$&]|:(?={_JOINER})|^(?:[-+>#=|:]|\d+[.)])")  # a backslash goes before its last letter
+# What a backslash does not help against, for Streamlit looks for it in the text that is left when Markdown was read: addresses, e-mail
+# addresses, names between colons (emoji, icons), arrows and dashes. The joiner goes after its first letter.
+_LEFT_TO_READ: Final = re.compile(
+    r"(?<=http):(?=//)|(?<=https):(?=//)|w(?=ww\.)|@|:(?=[\w+-]*[a-z+-]|1(?:00|234):)|(?<!\S)(?:<->|->|<-|--|>=|<=|~=)(?!\S)", re.IGNORECASE
+)
 
 RULES: Final = {
     "no location": "no location serves it",
@@ -50,8 +59,19 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from the store, so that nothing in it is read as Markdown."""
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]()<>#+-.!|~:$" else letter for letter in text)
+    """What people or channels wrote, for a place where Streamlit reads Markdown: drawn letter by letter, in one line.
+
+    Everything that is drawn there and is not the app's own goes through here: names, codes, reasons, and sentences that quote them.
+    Select boxes, placeholders and cells of tables take text as it is; HTML is escaped with `html.escape`, charts with `in_chart`.
+    """
+    parted = _LEFT_TO_READ.sub(lambda read: f"{read[0][0]}{_JOINER}{read[0][1:]}", " ".join(text.split()))
+    return _MARKDOWN.sub(lambda read: f"{read[0][:-1]}\\{read[0][-1]}", parted)
+
+
+def in_chart(text: str) -> str:
+    """What people or channels wrote, for a text of a chart: Plotly reads tags, entities, placeholders and formulas."""
+    whole = escape(" ".join(text.split()), quote=False)
+    return whole.replace("%{", f"%{_JOINER}{{").replace("$", "&#36;")
 
 
 def age(seconds: float | None) -> str:

@@ -4,6 +4,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from dashboard.charts import colours, layout
+from dashboard.shell import words
 
 _ORDER = ("allocated", "only", "shared", "unserved", "unsellable")
 _LOOK = {
@@ -34,12 +35,12 @@ def picture(frame: pl.DataFrame, positions: dict[str, int]) -> go.Figure:
         colour, pattern = _LOOK.get(kind["segment"]) or _channel_look(kind["segment"], positions.get(kind["channel_id"], 1))
         figure.add_bar(
             orientation="h",
-            name=kind["label"],
+            name=words.in_chart(kind["label"]),
             x=part["units"].to_list(),
             y=[names[location] for location in part["location_id"].to_list()],
             marker={"color": colour, "pattern": {"shape": pattern, "size": 5, "solidity": 0.4, "bgcolor": colour, "fgcolor": "#ffffff"}},
             showlegend=False,
-            hovertemplate="%{y}<br>" + kind["label"] + ": %{x:,} units<extra></extra>",
+            hovertemplate="%{y}<br>" + words.in_chart(kind["label"]) + ": %{x:,} units<extra></extra>",
         )
     figure.update_layout(barmode="stack", bargap=0.35)
     figure.update_xaxes(tickformat=",d", rangemode="tozero")
@@ -55,7 +56,7 @@ def _distinct(places: pl.DataFrame) -> dict[str, str]:
     """A label for each location id, in order; the id is added where two locations share a name."""
     shared = places["location_name"].is_duplicated()
     return {
-        location: f"{name} ({location})" if twice else name
+        location: words.in_chart(f"{name} ({location})" if twice else name)
         for location, name, twice in zip(places["location_id"], places["location_name"], shared, strict=True)
     }
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import links, records, scripts, words
+from dashboard.shell import filters, links, records, scripts, words
 from dashboard.shell import reads as shared
+from dashboard.shell.filters import Filter
 from dashboard.stock import charts, reads, tables
 from data_access.domain.buffer_rules import amount_in_words, covers
 from data_access.queries.stock import StockFilter
@@ -64,7 +65,8 @@ _PURCHASE_COLUMNS: Final[dict[str, Any]] = {
 def ask() -> str:
     """Draw the field of the SKU to explain, which a click on a row fills; what is in it."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="explain"):
-        typed = st.text_input("SKU explained", key="sku", bind="query-params", placeholder="Click a row, or type a SKU", width=280).strip()
+        filters.hold(Filter("sku", default=""))
+        typed = st.text_input("SKU explained", key="sku", placeholder="Click a row, or type a SKU", width=280).strip()
         if typed:
             st.button("Close", on_click=tables.choose, args=("",), icon=":material/close:", key="explain.close")
     return typed
@@ -78,7 +80,9 @@ def show(typed: str, channel_id: str | None) -> None:
         return
     product = _product(typed)
     if product is None:
-        st.warning(f"There is no SKU “{typed}” in this store: check the code, or click a row above.", icon=":material/search_off:")
+        st.warning(
+            f"There is no SKU “{words.plain(typed)}” in this store: check the code, or click a row above.", icon=":material/search_off:"
+        )
         return
     _explain(product, channel_id)
     if st.session_state.get(_LAST) != typed:  # chosen just now: bring it into view; live redraws leave the page where it is
@@ -102,7 +106,7 @@ def _product(typed: str) -> dict[str, Any] | None:
 
 def _explain(product: dict[str, Any], channel_id: str | None) -> None:
     sku = product["sku"]
-    st.subheader(f"{sku} · {product['name']}: what may each channel sell, and why?", anchor=False)
+    st.subheader(f"{words.plain(sku)} · {words.plain(product['name'])}: what may each channel sell, and why?", anchor=False)
     st.page_link(
         links.DEMAND.path,
         label=f"Demand forecast of {words.plain(sku)}",
@@ -173,14 +177,15 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
         "Channel",
         sold_on,
         default=next(one for one in (asked, *owed, *sold_on) if one in sold_on),
-        format_func=lambda one: channels[one]["name"],
+        format_func=lambda one: words.plain(channels[one]["name"]),
         key=f"explain.channel.{sku}.{asked}",
         required=True,
     )
     frame = reads.waterfall(sku).filter(pl.col("channel_id") == chosen)
     figures = rows.row(by_predicate=pl.col("channel_id") == chosen, named=True)
     name, left = channels[chosen]["name"], figures["available_to_sell"]
-    st.markdown(f"**{name} may sell {words.counted(left, 'unit')}**: {words.rule(figures['binding_rule'], figures['binding_component'])}.")
+    rule = words.plain(words.rule(figures["binding_rule"], figures["binding_component"]))
+    st.markdown(f"**{words.plain(name)} may sell {words.counted(left, 'unit')}**: {rule}.")
     _winning_rule(figures["buffer_rule_id"])
     if not (frame["running"] != 0).any():
         st.caption("There are no units at its locations.")

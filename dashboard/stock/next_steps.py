@@ -25,7 +25,7 @@ def show(rows: pl.DataFrame, key: str) -> None:
                 type="tertiary",
                 on_click=tables.choose,
                 args=(row["sku"],),
-                help=f"{row['name']}: show where its numbers come from",
+                help=f"{words.plain(row['name'])}: show where its numbers come from",
             )
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.shell import reads as shared
-from dashboard.shell import style
+from dashboard.shell import style, words
 from dashboard.stock import charts, reads
 from data_access.queries.stock import StockFilter
 
@@ -25,7 +25,7 @@ def stock(where: StockFilter, key: str) -> None:
     frame = reads.picture(where)
     channels = shared.channels()
     finding = charts.picture_finding(frame)
-    st.markdown(f"**{finding}**")
+    st.markdown(f"**{words.plain(finding)}**")
     positions = dict(zip(channels["channel_id"].to_list(), channels["position"].to_list(), strict=True))
     st.plotly_chart(charts.picture(frame, positions), key=f"{key}.picture", config={"displayModeBar": False}, alt=f"{finding}, by location")
     st.html(legend_html(frame, channels))

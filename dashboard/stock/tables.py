@@ -12,6 +12,8 @@ import polars as pl
 import streamlit as st
 
 from dashboard.shell import chosen, downloads, late, reads, words
+from dashboard.shell import filters as held
+from dashboard.shell.filters import Filter
 from dashboard.stock import filters
 from data_access.queries.stock import STATES, StockFilter
 
@@ -80,7 +82,8 @@ def _pager(rows: pl.DataFrame, view: View, is_held: bool, key: str) -> int:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         summary = st.empty()
         downloads.buttons(rows, "live-stock", key)
-        number = st.pagination(pages, key="page", bind="query-params", max_visible_pages=5, width=300)
+        held.hold(Filter("page", {page: str(page) for page in range(1, pages + 1)}, default=1))
+        number = st.pagination(pages, key="page", max_visible_pages=5, width=300)
     first, last = (number - 1) * view.size + 1, min(number * view.size, count)
     order = " · the order is kept while a SKU is chosen" if is_held else ""
     summary.caption(f"{words.units(first)} to {words.units(last)} of {words.counted(count, 'SKU')}{order}")
@@ -89,11 +92,16 @@ def _pager(rows: pl.DataFrame, view: View, is_held: bool, key: str) -> int:
 
 def _tools(with_channel: bool) -> View:
     sorts = [name for name in filters.SORTS if with_channel or name != "available_to_sell"]
-    if st.session_state.get("sort") not in (None, *sorts):
+    held.hold(
+        Filter("sort", filters.SORTS, default=sorts[0]),
+        Filter("order", {order: order for order in filters.ORDERS}, default=filters.ORDERS[0]),
+        Filter("rows", {size: str(size) for size in PAGE_SIZES}, default=PAGE_SIZES[0]),
+    )
+    if st.session_state["sort"] not in sorts:
         st.session_state["sort"] = sorts[0]
-    sort = st.selectbox("Sort by", sorts, format_func=lambda one: filters.SORTS[one], key="sort", bind="query-params", width=170)
-    order = st.selectbox("Order", filters.ORDERS, key="order", bind="query-params", width=140)
-    size = st.selectbox("Rows", PAGE_SIZES, key="rows", bind="query-params", width=80)
+    sort = st.selectbox("Sort by", sorts, format_func=lambda one: filters.SORTS[one], key="sort", width=170)
+    order = st.selectbox("Order", filters.ORDERS, key="order", width=140)
+    size = st.selectbox("Rows", PAGE_SIZES, key="rows", width=80)
     return View(sort, order == filters.ORDERS[0], int(size))
 
 

@@ -149,12 +149,6 @@ def test_ids_in_a_link_become_the_labels_of_the_widgets() -> None:
     assert options.expanded(given, OPTIONS) == {"channel": ["Web shop"], "state": ["Out", "Low"], "sku": ["L-1"], "tab": ["parked"]}
 
 
-def test_unknown_values_of_a_link_are_named() -> None:
-    assert options.unknown({"channel": ["Web shop"], "state": ["Out", "Lost"], "location": []}, OPTIONS) == [
-        "The link asks for the state “Lost”, which this store does not have: it is left out."
-    ]
-
-
 def test_what_an_event_waits_for_is_said_in_words() -> None:
     assert inbox.waits_for("listing:amazon:B-1") == "a SKU for the listing amazon B-1"
     assert inbox.waits_for("po:PO-7") == "the purchase order PO-7"

@@ -31,3 +31,17 @@ def test_numbers_and_moments() -> None:
 
 def test_nothing_in_a_text_is_read_as_markdown() -> None:
     assert words.plain("a*b_[x](y)") == "a\\*b\\_\\[x\\]\\(y\\)"
+    assert words.plain("1. <b> & $x$ ~~`") == "1\\. \\<b> \\& \\$x\\$ \\~\\~\\`"
+    assert [words.plain(f"{start}x") for start in "-+>#=|:"] == ["\\-x", "\\+x", "\\>x", "\\#x", "\\=x", "\\|x", "\\:\u2060x"]
+    assert words.plain(" one\n\n    two\t") == "one two"
+
+
+def test_what_is_looked_for_after_parsing_is_parted() -> None:
+    assert words.plain("http://a https://b www.c d@e") == "http\\:\u2060//a https\\:\u2060//b w\u2060ww.c d@\u2060e"
+    assert words.plain("x :tada: :100: :material/home:") == "x \\:\u2060tada: \\:\u2060100: \\:\u2060material/home:"
+    assert words.plain("a -> b") == "a -\u2060> b"
+    assert words.plain("Amount: at 10:00:00, a->b") == "Amount: at 10:00:00, a->b"
+
+
+def test_nothing_in_a_text_is_read_by_a_chart() -> None:
+    assert words.in_chart("<b>&lt;\n$x$ %{y}") == "&lt;b&gt;&amp;lt; &#36;x&#36; %\u2060{y}"
