@@ -18,7 +18,8 @@ from data_access.store.lifecycle import head_revision
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("dashboard", "data_access", "forecasting", "pages", ".streamlit")
-BLOCK = re.compile(r"^```\w+\n# (?P<path>[\w./-]+?)(?P<append>, at its end)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```\w+\n# (?P<path>[\w./-]+?)(?P<place>, [\w ]+)?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+END_OF_PAGES = ')\n"""As the navigation has them'
 
 
 @pytest.fixture
@@ -34,10 +35,17 @@ def follow(copy: Path, *paths: str) -> None:
     blocks = {match["path"]: match for match in BLOCK.finditer((ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))}
     for path in paths:
         block, target = blocks[path], copy / path
-        before = target.read_text(encoding="utf-8") + "\n" if block["append"] else ""
-        assert block["append"] or not target.exists()
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(before + block["text"].replace('"HEAD"', f'"{head_revision()}"'), encoding="utf-8")
+        text = block["text"].replace('"HEAD"', f'"{head_revision()}"')
+        if block["place"] == ", the last entry of PAGES":
+            text = target.read_text(encoding="utf-8").replace(END_OF_PAGES, text + END_OF_PAGES)
+        elif block["place"] == ", at its end":
+            text = target.read_text(encoding="utf-8") + "\n" + text
+        else:
+            assert not target.exists()
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if target.parent.parent.name == "dashboard":
+                (target.parent / "__init__.py").touch()
+        target.write_text(text, encoding="utf-8")
 
 
 def run(copy: Path, *arguments: str, **settings: str) -> str:
@@ -88,3 +96,50 @@ def test_a_metric_is_an_entry_of_the_registry(copy: Path, demo_today_url: str) -
     assert sorted(card["channel_id"] for card in cards) == ["retail", "shop"]  # those of the demo without a marketplace
     assert {card["name"] for card in cards} == {"Late shipment rate, 7 days"}
     assert sum(card["denominator"] for card in cards) > 0
+
+
+PAGE = """
+from streamlit.testing.v1 import AppTest
+from dashboard.shell import links
+
+page = AppTest.from_file("pages/places.py", default_timeout=60).run()
+assert not page.exception, page.exception
+print(page.title[0].value, page.dataframe[0].value["units"].sum() > 0, links.page("places").title)
+import os, sys
+sys.stdout.flush()
+os._exit(0)  # the poller goes on
+"""
+
+
+def test_a_page_is_its_files_and_its_entry(copy: Path, demo_today_url: str) -> None:
+    follow(copy, "dashboard/places/reads.py", "dashboard/places/tables.py", "pages/places.py", "dashboard/shell/links.py")
+    printed = run(copy, "-c", PAGE, ONHAND_DATABASE_URL=demo_today_url, ONHAND_VAR_DIR=str(copy / "var"))
+    assert printed.splitlines() == ["What lies where? True Places"]
+
+
+SOURCES = """
+from dashboard.shell.attention import entries, sources
+print(*(source.__name__ for source in sources()))
+from dashboard.places import attention, reads
+import polars as pl
+reads.units = lambda: pl.DataFrame({"name": ["A", "B", "C"], "units": [0, 5, 0]})
+print(*(entry.sentence for entry in attention.entries()))
+"""
+
+
+def test_an_attention_source_is_its_module(copy: Path) -> None:
+    follow(copy, "dashboard/places/reads.py", "dashboard/places/attention.py", "dashboard/shell/links.py")
+    assert run(copy, "-c", SOURCES).splitlines() == [
+        "dashboard.stock.attention dashboard.inbox.attention dashboard.scorecards.attention dashboard.places.attention",
+        "2 locations are empty",
+    ]
+
+
+def test_a_job_is_its_module(copy: Path, demo_today_url: str) -> None:
+    follow(copy, "dashboard/jobs/scheduled/parked_events.py")
+    settings = {"ONHAND_DATABASE_URL": demo_today_url, "ONHAND_VAR_DIR": str(copy / "var")}
+    printed = run(copy, "-m", "dashboard.cli", "jobs", "run", "parked_events", **settings)
+    assert "events wait." in printed
+    listed = {job["job"]: job for job in json.loads(run(copy, "-m", "dashboard.cli", "jobs", "--json", **settings))}
+    assert listed["parked_events"]["title"] == "Parked events"
+    assert listed["parked_events"]["status"] == "done"

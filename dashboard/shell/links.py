@@ -11,20 +11,35 @@ _FOLDER: Final = Path(__file__).resolve().parents[2] / "pages"
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """A page: `path` of its file, `url` its address below the app's, `title` in the navigation."""
+    """A page: `file` below `pages`, `url` its address below the app's, `title` in the navigation.
 
-    path: str
+    `parameters`: of its address, which are the keys of the widgets that hold them.
+    """
+
+    file: str
     url: str
     title: str
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The page's file."""
+        return str(_FOLDER / self.file)
 
 
-OVERVIEW: Final = PageInfo(str(_FOLDER / "overview.py"), "overview", "Overview")
-STOCK: Final = PageInfo(str(_FOLDER / "live_stock.py"), "stock", "Live stock")
-BUFFERS: Final = PageInfo(str(_FOLDER / "buffers.py"), "buffers", "Buffers")
-INBOX: Final = PageInfo(str(_FOLDER / "inbox.py"), "inbox", "Inbox")
-SCORECARDS: Final = PageInfo(str(_FOLDER / "scorecards.py"), "scorecards", "Scorecards")
-DEMAND: Final = PageInfo(str(_FOLDER / "demand.py"), "demand", "Demand")
-JOBS: Final = PageInfo(str(_FOLDER / "jobs.py"), "jobs", "Jobs")
+_STOCK_FILTERS: Final = ("channel", "location", "category", "q", "state")
+OVERVIEW: Final = PageInfo("overview.py", "overview", "Overview")
+STOCK: Final = PageInfo("live_stock.py", "stock", "Live stock", (*_STOCK_FILTERS, "sort", "order", "rows", "page", "sku"))
+DEMAND: Final = PageInfo("demand.py", "demand", "Demand", ("channel", "category", "sku", "span"))
+BUFFERS: Final = PageInfo(
+    "buffers.py",
+    "buffers",
+    "Buffers",
+    ("view", "rule", "channel", "category", "q", "reservation", "listed", "listing", "sku", "days", "target"),
+)
+SCORECARDS: Final = PageInfo("scorecards.py", "scorecards", "Scorecards", ("channel", "metric", "side", "cause", "order_ref"))
+INBOX: Final = PageInfo("inbox.py", "inbox", "Inbox", ("tab", "find"))
+JOBS: Final = PageInfo("jobs.py", "jobs", "Jobs", ("job",))
 PAGES: Final = (
     OVERVIEW,
     STOCK,
@@ -33,15 +48,11 @@ PAGES: Final = (
     SCORECARDS,
     INBOX,
     JOBS,
-)  # as the navigation has them; the app opens at the first
-
-# Every parameter that a widget is bound to (its key), on whatever page.
-PARAMETERS: Final = (
-    *("channel", "location", "category", "q", "state", "sort", "order", "rows", "page", "sku", "tab", "find"),
-    *("rule", "view", "reservation", "listed", "listing", "days", "target"),
-    *("metric", "side", "cause", "order_ref"),
-    *("span", "job"),
 )
+"""As the navigation has them; the app opens at the first."""
+
+PARAMETERS: Final = tuple(dict.fromkeys(name for info in PAGES for name in info.parameters))
+"""Every parameter of an address, on whatever page."""
 
 Query = Mapping[str, str | Sequence[str]]
 
