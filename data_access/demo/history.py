@@ -38,6 +38,7 @@ from data_access.demo.truth import truth_frame
 from data_access.demo.waiting import SYNC_TAKES_US, known_until
 from data_access.demo.withheld import audit_table, reservation_tables, rule_table, user_table
 from data_access.schema.audit import TOPICS
+from data_access.store.stock_levels import for_bulk_load
 
 Frames = Iterator[tuple[str, pl.DataFrame]]
 
@@ -212,7 +213,7 @@ def _levels(company: Company, supply: Supply, allocated: Ints, balances: pl.Data
     np.add.at(on_order, (po_sku, supply.orders[3][of]), units)
     np.subtract.at(on_order, (supply.receipts[2], supply.receipts[3]), supply.receipts[4])
     row, place = balances["sku"].to_numpy(), balances["location"].to_numpy()
-    return balances.select(
+    levels = balances.select(
         pl.lit(texts(company.skus, row)).alias("sku"),
         pl.lit(texts(LOCATION_IDS, place)).alias("location_id"),
         on_hand=pl.col("sellable") + pl.col("unsellable"),
@@ -221,8 +222,8 @@ def _levels(company: Company, supply: Supply, allocated: Ints, balances: pl.Data
         on_order=pl.lit(on_order[row, place]),
         tracked_from=pl.lit(company.start_us),
         last_at="last_at",
-        is_assumed=pl.lit(False),
     )
+    return for_bulk_load(levels)
 
 
 def _account(until: int) -> dict[str, pl.DataFrame]:

@@ -16,6 +16,7 @@ from data_access.engine import RowIds, now_us
 from data_access.imports.order_plan import OrderPlan
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.returns import return_line
+from data_access.store.stock_levels import for_bulk_load
 from data_access.write.bulk import in_values
 from data_access.write.ledger_reader import LedgerReader, return_effects
 from data_access.write.lookups import Lookups
@@ -348,18 +349,16 @@ def _counts(plan: OrderPlan, openings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _new_levels(plan: OrderPlan, openings: pl.DataFrame) -> pl.DataFrame:
-    return openings.select(
+    levels = openings.select(
         "position",
         "sku",
         location_id=pl.lit(plan.location_id),
         on_hand="quantity",
-        unsellable=pl.lit(0),
-        allocated=pl.lit(0),
-        on_order=pl.lit(0),
         tracked_from="occurred_at",
         last_at="occurred_at",
         is_assumed=pl.lit(value=True),
     )
+    return for_bulk_load(levels)
 
 
 def opening_events(plan: OrderPlan, openings: pl.DataFrame) -> pl.DataFrame:

@@ -8,11 +8,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
 from data_access.schema.audit import import_run
-from data_access.schema.catalog import kit_component
 from data_access.schema.orders import allocation, cancellation, order_line, shipment
-from data_access.schema.purchasing import purchase_order_line
 from data_access.schema.returns import return_line
-from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
+from data_access.schema.stock import backorder_level
+from data_access.store import stock_levels
+from data_access.store.rebuilding import exploded, units
 
 MAX_ROWS: Final = 1_000
 
@@ -55,67 +55,20 @@ def _size(connection: Connection, query: sa.Select[Any]) -> int:
     return int(connection.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one())
 
 
-def _units(column: Any) -> Any:
-    # PostgreSQL sums integers to numeric; the figures are integers
-    return sa.cast(sa.func.sum(column), sa.BigInteger)
-
-
-def _level(column: Any) -> sa.Select[Any]:
-    return sa.select(stock_level.c.sku.label("a"), stock_level.c.location_id.label("b"), column.label("units"))
-
-
 def _line(column: Any) -> sa.Select[Any]:
     return sa.select(order_line.c.id.label("a"), sa.literal("").label("b"), column.label("units"))
 
 
 def _by_line(line_id: Any, quantity: Any) -> sa.Select[Any]:
-    return sa.select(line_id.label("a"), sa.literal("").label("b"), _units(quantity).label("units")).group_by(line_id)
-
-
-def _movements(*extra: Any) -> sa.Select[Any]:
-    m = stock_movement.c
-    query = sa.select(m.sku.label("a"), m.location_id.label("b"), _units(m.quantity).label("units")).where(*extra)
-    return query.group_by(m.sku, m.location_id)
-
-
-def _exploded(quantity: Any, place: Any, source: Any, where: Any) -> sa.Select[Any]:
-    """Units by stocked SKU and place: lines of a stocked SKU as they are, lines of a kit by its components."""
-    kit = sa.and_(kit_component.c.kit_sku == order_line.c.sku, kit_component.c.kit_version == order_line.c.kit_version)
-    sku = sa.case((order_line.c.kit_version > 0, kit_component.c.component_sku), else_=order_line.c.sku)
-    per = sa.func.coalesce(kit_component.c.quantity, 1)
-    return (
-        sa.select(sku.label("a"), place.label("b"), _units(quantity * per).label("units"))
-        .select_from(source.outerjoin(kit_component, kit))
-        .where(where)
-        .group_by(sku, place)
-    )
+    return sa.select(line_id.label("a"), sa.literal("").label("b"), units(quantity).label("units")).group_by(line_id)
 
 
 def _figures() -> dict[str, tuple[sa.Select[Any], sa.Select[Any]]]:
     """By figure: the projection and what it is made from, both as (a, b, units)."""
-    p = purchase_order_line.c
-    due = sa.case((p.quantity > p.received_quantity, p.quantity - p.received_quantity), else_=0)
-    m, c = stock_movement.c, stock_count.c
-    times = sa.union_all(sa.select(m.sku, m.location_id, m.occurred_at), sa.select(c.sku, c.location_id, c.occurred_at)).subquery()
-    newest = sa.select(times.c.sku.label("a"), times.c.location_id.label("b"), sa.func.max(times.c.occurred_at).label("units")).group_by(
-        times.c.sku, times.c.location_id
-    )
-    opened = sa.select(c.sku.label("a"), c.location_id.label("b"), sa.func.min(c.occurred_at).label("units")).group_by(c.sku, c.location_id)
-    allocated = _exploded(
-        allocation.c.quantity, allocation.c.location_id, allocation.join(order_line, order_line.c.id == allocation.c.line_id), sa.true()
-    )
-    backordered = _exploded(order_line.c.backordered_quantity, order_line.c.channel_id, order_line, order_line.c.backordered_quantity > 0)
+    backordered = exploded(order_line.c.backordered_quantity, order_line.c.channel_id, order_line, order_line.c.backordered_quantity > 0)
     b = backorder_level.c
     return {
-        "on_hand": (_level(stock_level.c.on_hand), _movements()),
-        "unsellable": (_level(stock_level.c.unsellable), _movements(m.state == "unsellable")),
-        "allocated": (_level(stock_level.c.allocated), allocated),
-        "on_order": (
-            _level(stock_level.c.on_order),
-            sa.select(p.sku.label("a"), p.location_id.label("b"), _units(due).label("units")).group_by(p.sku, p.location_id),
-        ),
-        "last_at": (_level(stock_level.c.last_at), newest),
-        "tracked_from": (_level(sa.func.coalesce(stock_level.c.tracked_from, 0)), opened),
+        **stock_levels.compared(),
         "backordered": (sa.select(b.sku.label("a"), b.channel_id.label("b"), b.backordered.label("units")), backordered),
         "line_shipped": (_line(order_line.c.shipped_quantity), _by_line(shipment.c.line_id, shipment.c.quantity)),
         "line_cancelled": (_line(order_line.c.cancelled_quantity), _by_line(cancellation.c.line_id, cancellation.c.quantity)),
@@ -135,7 +88,7 @@ def _compare(connection: Connection, name: str, stored: sa.Select[Any], rebuilt:
         sa.select(left.c.a, left.c.b, left.c.units.label("was"), nothing.label("should")),
         sa.select(right.c.a, right.c.b, nothing.label("was"), right.c.units.label("should")),
     ).subquery()
-    was, should = _units(both.c.was), _units(both.c.should)
+    was, should = units(both.c.was), units(both.c.should)
     query = sa.select(both.c.a, both.c.b, was, should).group_by(both.c.a, both.c.b).having(was != should)
     found = connection.execute(query).all()
     rows = [

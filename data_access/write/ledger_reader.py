@@ -12,6 +12,7 @@ from data_access.schema.catalog import product
 from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
+from data_access.store.stock_levels import level_of
 from data_access.write.lookups import Lookups
 
 _DERIVED: Final = ("discrepancy", "count", "opening")
@@ -41,20 +42,7 @@ class LedgerReader:
 
     def levels(self, skus: Sequence[str]) -> list[Level]:
         """All stored levels of the SKUs."""
-        return [
-            Level(
-                sku=row.sku,
-                location_id=row.location_id,
-                sellable=row.on_hand - row.unsellable,
-                unsellable=row.unsellable,
-                allocated=row.allocated,
-                on_order=row.on_order,
-                tracked_from=row.tracked_from,
-                last_at=row.last_at,
-                is_assumed=bool(row.is_assumed),
-            )
-            for row in _LEVELS.all(self._connection, skus=skus)
-        ]
+        return [level_of(row) for row in _LEVELS.all(self._connection, skus=skus)]
 
     def backorders(self, skus: Sequence[str]) -> list[tuple[str, str, int]]:
         """(SKU, channel, units) of all stored backorders of the SKUs."""

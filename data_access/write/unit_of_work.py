@@ -22,6 +22,7 @@ from data_access.schema.catalog import product
 from data_access.schema.channels import channel_state
 from data_access.schema.orders import allocation, order_line, shipment
 from data_access.schema.stock import backorder_level, stock_count, stock_level, stock_movement
+from data_access.store import stock_levels
 from data_access.store.lifecycle import STRIPES
 from data_access.write import lookups
 from data_access.write.bulk import in_values
@@ -88,7 +89,7 @@ def _upsert(table: sa.Table, values: Sequence[str], keep_greater: Sequence[str] 
     return Prepared(made, [column.name for column in table.primary_key.columns] + [*values, *keep_greater])
 
 
-_PUT_LEVEL: Final = _upsert(stock_level, ("on_hand", "unsellable", "allocated", "on_order", "tracked_from", "last_at", "is_assumed"))
+_PUT_LEVEL: Final = _upsert(stock_level, stock_levels.NAMES)
 _PUT_BACKORDER: Final = _upsert(backorder_level, ("backordered",))
 _PUT_ALLOCATION: Final = _upsert(allocation, ("quantity",))
 _ADD_MOVEMENT: Final = _insert(stock_movement)
@@ -390,23 +391,7 @@ class UnitOfWork:
 
     def _write_levels(self) -> None:
         levels = [level for _, level in sorted(self.ledger.dirty_levels.items())]
-        _PUT_LEVEL.run(
-            self.connection,
-            [
-                {
-                    "sku": level.sku,
-                    "location_id": level.location_id,
-                    "on_hand": level.sellable + level.unsellable,
-                    "unsellable": level.unsellable,
-                    "allocated": level.allocated,
-                    "on_order": level.on_order,
-                    "tracked_from": level.tracked_from,
-                    "last_at": level.last_at,
-                    "is_assumed": level.is_assumed,
-                }
-                for level in levels
-            ],
-        )
+        _PUT_LEVEL.run(self.connection, [stock_levels.row_of(level) for level in levels])
         self._touched.setdefault("stock", {}).update({("sku", level.sku): None for level in levels})
 
 
