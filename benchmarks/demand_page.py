@@ -112,7 +112,7 @@ def write(root: Path, run_id: int, skus: int, last: date) -> pl.DataFrame:
     folder.put_frame("nodes.parquet", nodes)
     start = last - timedelta(days=DAYS - 1)
     told_run = {"start": start.isoformat(), "last": last.isoformat(), "horizon": HORIZON, "part": CHUNK, "learned_by": run_id}
-    folder.tell("run.json", told_run)
+    folder.put_document("run.json", told_run)
     return nodes
 
 

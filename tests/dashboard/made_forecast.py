@@ -60,7 +60,7 @@ def write(root: Path, run_id: int) -> None:
     folder.put_frame("regions.parquet", pl.DataFrame(regions, REGIONS, orient="row"))
     folder.put_frame("nodes.parquet", nodes)
     run = {"start": START.isoformat(), "last": LAST.isoformat(), "horizon": HORIZON, "part": PART, "learned_by": run_id}
-    folder.tell("run.json", run)
+    folder.put_document("run.json", run)
 
 
 def _ahead(first: int, end: int) -> pl.DataFrame:

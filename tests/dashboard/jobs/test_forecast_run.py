@@ -18,8 +18,9 @@ from dashboard.jobs import forecast_run
 from dashboard.jobs.forecast_run import make
 from data_access.commands.forecasts import RunDraft, RunSummary, begin
 from data_access.engine import open_engine
-from data_access.errors import InvalidInput, OnHandError
-from data_access.forecasts.files import LEARNED, NODES, RunFolder, is_running, progress
+from data_access.errors import InvalidInput, OnHandError, StoreUnavailable
+from data_access.forecasts.files import NODES, RunFolder, is_running, progress
+from data_access.forecasts.models import MANIFEST, VERSION
 from data_access.forecasts.reading import Forecast
 from data_access.mirror.scan import open_mirror
 from data_access.queries.forecasts import runs
@@ -114,7 +115,7 @@ def test_the_next_day_uses_what_was_trained_and_a_week_later_it_is_trained_anew(
 ) -> None:
     run_id, told = run(engine, place, LAST + timedelta(days=1))
     assert (told.learned_by, told.reason) == (first[0], f"trained on history up to {LAST.isoformat()}")
-    assert not (place / "forecasts" / f"{run_id:08d}" / LEARNED).exists()
+    assert not (place / "forecasts" / f"{run_id:08d}" / MANIFEST).exists()
     assert not (place / "forecasts" / f"{first[0]:08d}" / "units.npy").exists()
     assert Forecast(place / "forecasts", first[0]).history(0).is_empty()
     assert Forecast(place / "forecasts", first[0]).ahead(0).height == HORIZON  # forecasts are kept
@@ -134,7 +135,7 @@ def test_what_another_store_s_run_of_the_same_id_left_is_not_taken_for_its_own(t
     folder = RunFolder(tmp_path, 7)
     asked = datetime(2026, 9, 30, 12, tzinfo=UTC)
     folder.own(asked)
-    folder.tell("history.json", {"last": "2026-09-21"})
+    folder.put_document("history.json", {"last": "2026-09-21"})
     folder.put_array("units.npy", np.zeros(3))
     (folder.path / "run.log").write_text("begun")
     folder.own(asked)
@@ -247,7 +248,9 @@ def drawn(store: Engine, root: Path, last: date, discount_from: int | None) -> i
     folder.put_array("discount_rows.npy", np.arange(discount_from is not None))
     folder.put_array("discount.npy", discount[: int(discount_from is not None)])
     folder.put_frame("regions.parquet", pl.DataFrame(schema={"channel_id": pl.String}))
-    folder.tell("history.json", {"start": (last - timedelta(days=days - 1)).isoformat(), "last": last.isoformat(), "version": "drawn"})
+    folder.put_document(
+        "history.json", {"start": (last - timedelta(days=days - 1)).isoformat(), "last": last.isoformat(), "version": "drawn"}
+    )
     return run_id
 
 
@@ -264,3 +267,62 @@ def test_the_first_promotions_have_models_trained_anew(store: Engine, tmp_path: 
         f"trained on history up to {(LAST + timedelta(days=2)).isoformat()}",
     ]
     assert [one.fell_back for one in told] == [0, 0, 0, 0]
+
+
+def test_models_that_were_damaged_or_are_of_another_release_are_trained_again(store: Engine, tmp_path: Path) -> None:
+    root = tmp_path / "forecasts"
+
+    def on_day(day: int) -> tuple[int, RunFolder, RunSummary]:
+        run_id = drawn(store, root, LAST + timedelta(days=day), None)
+        return run_id, RunFolder(root, run_id), make(store, tmp_path / "mirror", root, run_id, effort=EFFORT)
+
+    first, folder, summary = on_day(0)
+    assert (summary.learned_by, summary.reason) == (first, "nothing was trained before")
+    mean = folder.path / "models.series.mean.txt"
+    mean.write_bytes(mean.read_bytes().replace(b"leaf_value=", b"leaf_value=9", 1)[:-1])
+    second, folder, summary = on_day(1)
+    sentence = f"The file models.series.mean.txt of forecast {first} was changed after it was written: its models are trained again."
+    assert (summary.learned_by, summary.reason) == (second, sentence)
+    folder.put_document(MANIFEST, {**folder.document(MANIFEST), "version": VERSION + 1})
+    third, folder, summary = on_day(2)
+    sentence = f"The models of forecast {second} are of version {VERSION + 1}, not {VERSION}: they are trained again."
+    assert (summary.learned_by, summary.reason) == (third, sentence)
+    for path in folder.path.glob("models.*"):
+        path.unlink()
+    folder.put_bytes("learned.2.bin", b"\x80\x04whatever an earlier release kept")
+    fourth, _, summary = on_day(3)
+    sentence = f"The models of forecast {third} were kept by an earlier release and are not opened: they are trained again."
+    assert (summary.learned_by, summary.reason) == (fourth, sentence)
+    _, _, summary = on_day(4)
+    assert (summary.learned_by, summary.reason) == (fourth, f"trained on history up to {(LAST + timedelta(days=3)).isoformat()}")
+
+
+def test_a_run_that_goes_on_and_finds_its_models_damaged_trains_again_and_ends_up_the_same(
+    store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "forecasts"
+    run_id = drawn(store, root, LAST, None)
+
+    def interrupted(*_arguments: object) -> None:
+        raise StoreUnavailable("The store is away.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(forecast_run, "finish", interrupted)
+        with pytest.raises(StoreUnavailable):
+            make(store, tmp_path / "mirror", root, run_id, effort=EFFORT)
+    folder = RunFolder(root, run_id)
+    expected = frames(tmp_path, run_id)
+    assert folder.document("learned.json") == {"run": run_id, "reason": "nothing was trained before"}
+    above = folder.path / "models.above.mean.txt"
+    content = above.read_bytes()
+    above.write_bytes(content[:100])
+    summary = make(store, tmp_path / "mirror", root, run_id, effort=EFFORT)
+    sentence = (
+        f"The file models.above.mean.txt of forecast {run_id} has 100 bytes instead of {len(content):,}: its models are trained again."
+    )
+    assert (summary.learned_by, summary.reason) == (run_id, sentence)
+    assert runs(store)["reason"].to_list() == [sentence]
+    again = frames(tmp_path, run_id)
+    assert list(again) == list(expected)
+    for name, frame in again.items():
+        assert frame.equals(expected[name]), name
