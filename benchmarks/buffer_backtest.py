@@ -64,16 +64,16 @@ def main() -> None:
         tell(path)
         engine = open_engine(f"sqlite:///{path}")
         live = load(engine, load_catalogue(engine), load_withheld(engine), DEMAND.to_frame(), now)
-        told: dict[str, object] = {"skus": given.skus, "lines": given.lines}
+        report: dict[str, object] = {"skus": given.skus, "lines": given.lines}
         for name, skus in (("one_sku", ["SKU-000007"]), ("busiest_sku", ["SKU-000001"]), ("channel", None)):
             start, steps = time.perf_counter(), Steps()
             with reading(engine) as connection:
-                found = back_test(connection, live, "C1", skus, 90, now, steps)
-            told[f"{name}_seconds"] = round(time.perf_counter() - start, 3)
-            told[f"{name}_units"], told[f"{name}_skus"] = int(found.wanted["wanted"].sum()), found.wanted.height
-            told[f"{name}_steps"] = {step: round(at - start, 2) for step, at in steps.at.items()}
+                outcome = back_test(connection, live, "C1", skus, 90, now, steps)
+            report[f"{name}_seconds"] = round(time.perf_counter() - start, 3)
+            report[f"{name}_units"], report[f"{name}_skus"] = int(outcome.wanted["wanted"].sum()), outcome.wanted.height
+            report[f"{name}_steps"] = {step: round(at - start, 2) for step, at in steps.at.items()}
         engine.dispose()
-    print(json.dumps(told))
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def main() -> None:
     sums: dict[str, Counter[str]] = {"same": Counter(), "next": Counter()}
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, given.seeds + 1):
-            found = one_seed(Path(folder), given.size, seed, date(2026, 9, 30), given.target)
-            print(json.dumps({"seed": seed, **found}), flush=True)
-            for name, figures in found.items():
+            by_name = one_seed(Path(folder), given.size, seed, date(2026, 9, 30), given.target)
+            print(json.dumps({"seed": seed, **by_name}), flush=True)
+            for name, figures in by_name.items():
                 sums[name].update(figures)
     for name, figures in sums.items():
         rates_of = {

@@ -60,8 +60,8 @@ def busiest(engine: Engine) -> tuple[str, str, str, str, str]:
 
 
 def shown(page: Page) -> int:
-    found = MAY_SELL.search(page.get_by_text(MAY_SELL).first.inner_text())
-    return int(found[1].replace(",", "")) if found else -1
+    match = MAY_SELL.search(page.get_by_text(MAY_SELL).first.inner_text())
+    return int(match[1].replace(",", "")) if match else -1
 
 
 def measured(page: Page, engine: Engine, sales: int, stop: threading.Event, with_buffers: bool) -> list[float]:

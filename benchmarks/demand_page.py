@@ -53,11 +53,11 @@ def nodes_of(skus: int) -> pl.DataFrame:
         .join(pl.DataFrame({"channel_id": channels}), how="cross")
         .with_columns(level=pl.lit("series")),
     ]
-    found = pl.concat(parts, how="diagonal").with_columns(pl.col("level").fill_null("channel x category"))
+    nodes = pl.concat(parts, how="diagonal").with_columns(pl.col("level").fill_null("channel x category"))
     ids = pl.when(pl.col("level") == "series").then(pl.format("{}\t{}", "sku", "channel_id")).otherwise(pl.col("sku"))
     above = pl.concat_str("level", pl.col("channel_id").fill_null(""), pl.col("category").fill_null(""), separator="\t")
     return (
-        found.with_row_index("node")
+        nodes.with_row_index("node")
         .select(
             pl.col("node").cast(pl.Int32),
             ids.fill_null(above).alias("unique_id"),
@@ -99,8 +99,8 @@ def write(root: Path, run_id: int, skus: int, last: date) -> pl.DataFrame:
         folder.put_frame(f"forecast.{number}.parquet", ahead_of(start, min(start + CHUNK, nodes.height), rng), ROW_GROUP * HORIZON)
     cutoffs = pl.DataFrame({"cutoff": [last - timedelta(days=HORIZON * back) for back in range(1, CUTOFFS + 1)]})
     errors = nodes.select("level", "unique_id").join(cutoffs, how="cross")
-    told = {name: pl.lit(0.8) for name in ERRORS.names()[4:]} | {"model": pl.lit("chosen"), "periods": pl.lit(HORIZON)}
-    errors = errors.with_columns(**told).select("level", *ERRORS.names())
+    shares = {name: pl.lit(0.8) for name in ERRORS.names()[4:]} | {"model": pl.lit("chosen"), "periods": pl.lit(HORIZON)}
+    errors = errors.with_columns(**shares).select("level", *ERRORS.names())
     folder.put_frame("errors.parquet", errors.sort("level", "unique_id", "cutoff"), 4_096)
     days = pl.date_range(last - timedelta(days=DAYS - 1), last + timedelta(days=HORIZON), eager=True)
     parts = pl.DataFrame({"ds": days}).with_columns(unique_id=pl.lit(nodes["unique_id"][0]), trend=pl.lit(9.0))
@@ -111,8 +111,8 @@ def write(root: Path, run_id: int, skus: int, last: date) -> pl.DataFrame:
     folder.put_frame("regions.parquet", regions.with_columns(share=pl.lit(1.0 / REGIONS)))
     folder.put_frame("nodes.parquet", nodes)
     start = last - timedelta(days=DAYS - 1)
-    told_run = {"start": start.isoformat(), "last": last.isoformat(), "horizon": HORIZON, "part": CHUNK, "learned_by": run_id}
-    folder.put_document("run.json", told_run)
+    run = {"start": start.isoformat(), "last": last.isoformat(), "horizon": HORIZON, "part": CHUNK, "learned_by": run_id}
+    folder.put_document("run.json", run)
     return nodes
 
 
@@ -130,14 +130,14 @@ def page() -> None:
 
 def changes_of(nodes: pl.DataFrame, count: int) -> list[dict[str, str | None]]:
     """Nodes to change to, none twice: of each six, three SKUs on a channel, two SKUs and one above them."""
-    found = []
+    changes = []
     for number in range(count):
         level = ("series", "sku", "series", "channel x category", "series", "sku")[number % 6]
         some = nodes.filter(pl.col("level") == level)
         row = some.row((number * 7_919) % some.height, named=True)
         category = None if level in ("series", "sku") else row["category"]
-        found.append({"channel": row["channel_id"], "category": category, "sku": row["sku"]})
-    return found
+        changes.append({"channel": row["channel_id"], "category": category, "sku": row["sku"]})
+    return changes
 
 
 def main() -> int:
@@ -178,8 +178,8 @@ def main() -> int:
             shown.run()
             seconds.append(time.perf_counter() - start)
             processor.append(time.process_time() - began)
-            told = shown.markdown[0].value.replace("\\", "")
-            assert told.startswith(f"**{change['sku'] or change['category']} on "), told
+            sentence = shown.markdown[0].value.replace("\\", "")
+            assert sentence.startswith(f"**{change['sku'] or change['category']} on "), sentence
             assert not shown.exception, shown.exception
     p50, p95 = np.percentile(np.array(seconds) * 1_000, [50, 95])
     spent = float(np.median(processor)) * 1_000

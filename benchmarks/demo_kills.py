@@ -45,7 +45,7 @@ def killed(script: str, arguments: list[str], seconds: float) -> bool:
     return False
 
 
-def told(path: Path) -> tuple[int, int, int]:
+def state_of(path: Path) -> tuple[int, int, int]:
     """Differences, inbox items, events."""
     engine = open_engine(f"sqlite:///{path}")
     try:
@@ -63,12 +63,12 @@ def kill_builds(folder: Path, kills: int) -> None:
     for _ in range(kills):
         hit += killed(BUILD, [str(path), AS_OF.isoformat(), str(folder / "truth")], random.uniform(0.05, 2.0))
         if path.exists():
-            differences = told(path)[0]
+            differences = state_of(path)[0]
             assert differences == 0, differences
             path.unlink()
     build_demo(path, "tiny", 7, AS_OF, folder / "truth")
-    left = [found.name for found in folder.glob("built.db.new-*")]
-    print(f"demo: {hit} of {kills} killed; then {told(path)[0]} differences, left beside it: {left}")
+    left = [beside.name for beside in folder.glob("built.db.new-*")]
+    print(f"demo: {hit} of {kills} killed; then {state_of(path)[0]} differences, left beside it: {left}")
 
 
 def kill_catching_up(folder: Path, kills: int) -> None:
@@ -81,7 +81,7 @@ def kill_catching_up(folder: Path, kills: int) -> None:
         until = int(time.time() * 1e6)
         while killed(CATCH_UP, [str(path), str(until)], random.uniform(0.3, 1.5)):
             hit += 1
-        differences, items, _ = told(path)
+        differences, items, _ = state_of(path)
         assert (differences, items) == (0, 0), (rounds, differences, items)
     print(f"missed days: {hit} kills in {rounds} stores; 0 differences, nothing in the inbox")
 
@@ -93,17 +93,17 @@ def kill_live(folder: Path, kills: int) -> None:
     for number in range(kills):
         killed(LIVE, [str(path)], random.uniform(0.4, 1.5))
         if number % 20 == 19:
-            differences, items, _ = told(path)
+            differences, items, _ = state_of(path)
             assert (differences, items) == (0, 0), (number, differences, items)
-    print(f"live: {kills} kills at {RATE:.0f} events a second; differences, inbox, events: {told(path)}")
+    print(f"live: {kills} kills at {RATE:.0f} events a second; differences, inbox, events: {state_of(path)}")
 
 
 def run_live(folder: Path, minutes: float) -> None:
     """Live events for some minutes, then one kill."""
     path = folder / "live.db"
-    before = told(path)[2]
+    before = state_of(path)[2]
     killed(LIVE, [str(path)], minutes * 60)
-    differences, items, events = told(path)
+    differences, items, events = state_of(path)
     print(f"live: {minutes:g} minutes, {events - before:,} events; {differences} differences, {items} in the inbox")
 
 

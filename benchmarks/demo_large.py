@@ -46,7 +46,7 @@ def main() -> int:
         store.close()
         verify_seconds, verify_memory, report = run(folder, "verify", "--json")
         differences = json.loads(report)["differences"]
-        told = {
+        figures = {
             "size": size,
             "lines": lines,
             "seconds": round(seconds, 1),
@@ -56,7 +56,7 @@ def main() -> int:
             "verify_peak_mb": round(verify_memory),
             "differences": differences,
         }
-    print(json.dumps(told))
+    print(json.dumps(figures))
     return int(seconds > SECONDS or memory > MEGABYTES)
 
 

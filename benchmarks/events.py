@@ -40,7 +40,7 @@ def made_events(engine: Engine, count: int, seed: int, run: str) -> list[str]:
         shops = {row.channel_id: row.currency for row in connection.execute(sa.select(channel)) if row.kind != "retail"}
         query = sa.select(listing.c.channel_id, listing.c.external_sku).where(listing.c.sku.is_not(None))
         listings = [row for row in connection.execute(query) if row.channel_id in shops]
-    found: list[dict[str, Any]] = []
+    events: list[dict[str, Any]] = []
     at = now_us()
     for number in range(count // 12 * 5):
         sold = chance.choice(listings)
@@ -51,14 +51,14 @@ def made_events(engine: Engine, count: int, seed: int, run: str) -> list[str]:
             return {**base, "kind": kind, "event_id": f"{kind}-{number}", "occurred_at": at + after}
 
         line = {"line_ref": "1", "external_sku": sold.external_sku, "quantity": 1, "unit_price": 199_900}
-        found.append({**head("sale", 0), "currency": shops[sold.channel_id], "lines": [line]})
+        events.append({**head("sale", 0), "currency": shops[sold.channel_id], "lines": [line]})
         if number % 5 < 4:
             where = serving[sold.channel_id][0]
             units = [{"line_ref": "1", "quantity": 1}]
-            found.append({**head("shipment", 100), "shipment_ref": "p1", "location_id": where, "lines": units})
+            events.append({**head("shipment", 100), "shipment_ref": "p1", "location_id": where, "lines": units})
         if number % 5 < 3:
-            found.append({**head("tracking", 200), "shipment_ref": "p1", "tracking_number": f"T{number}"})
-    return [json.dumps(event) for event in found]
+            events.append({**head("tracking", 200), "shipment_ref": "p1", "tracking_number": f"T{number}"})
+    return [json.dumps(event) for event in events]
 
 
 def one_by_one(engine: Engine, texts: list[str]) -> dict[str, float]:

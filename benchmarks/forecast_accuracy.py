@@ -58,12 +58,12 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
         y = whole.y[began, origin : origin + case.horizon].astype(np.float64)
         naive = naive_scale(known.y, case.season)
         most = np.nanmax(known.y, axis=1, keepdims=True).astype(np.float64) * MOST_RATIO
-        found = {"ours": (mean, quantiles)}
+        forecasts = {"ours": (mean, quantiles)}
         for baseline in kept_for_all:
             kept = pl.read_parquet(path_of(key, baseline, origin))
             its = np.stack([kept[f"q{number}"].to_numpy().reshape(y.shape) for number in range(len(QUANTILES))], axis=2)
-            found[baseline] = (np.clip(kept["mean"].to_numpy().reshape(y.shape), 0.0, most), np.clip(its, 0.0, most[:, :, None]))
-        for model_name, (middle, levels_of) in found.items():
+            forecasts[baseline] = (np.clip(kept["mean"].to_numpy().reshape(y.shape), 0.0, most), np.clip(its, 0.0, most[:, :, None]))
+        for model_name, (middle, levels_of) in forecasts.items():
             loss = pinball(y.ravel(), levels_of.reshape(-1, len(QUANTILES))).reshape(y.shape) / naive[:, None]
             losses.setdefault(model_name, []).append(pl.DataFrame({"id": known.ids, "loss": loss.sum(axis=1), "n": y.shape[1]}))
             sums[model_name] = sums.get(model_name, np.zeros(3)) + np.array([middle.sum(), y.sum(), np.abs(y - middle).sum()])
@@ -72,16 +72,18 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
         codes.append(predicted.segment.ravel())
         level = transformed(fitted, predicted, y, chance.random(y.shape)).ravel()
         levels.append((level > 0.1) & (level <= 0.9))
-    told = {model_name: pl.concat(parts).group_by("id").agg(pl.col("loss", "n").sum()).sort("id") for model_name, parts in losses.items()}
+    by_model = {
+        model_name: pl.concat(parts).group_by("id").agg(pl.col("loss", "n").sum()).sort("id") for model_name, parts in losses.items()
+    }
     result: dict[str, object] = {
         "case": case.name,
         "origins": len(origins),
-        "series": told["ours"].height,
-        "points": int(told["ours"]["n"].sum()),
+        "series": by_model["ours"].height,
+        "points": int(by_model["ours"]["n"].sum()),
         "seconds_an_origin": round(seconds / len(origins), 1),
         "chosen": {model_name: round(float(share), 3) for model_name, share in zip(MODELS, chosen / chosen.sum(), strict=True)},
     }
-    for model_name, by_series in told.items():
+    for model_name, by_series in by_model.items():
         forecast_units, units, off = sums[model_name]
         result[model_name] = {
             "scaled_pinball": round(float(by_series["loss"].sum() / by_series["n"].sum()), 4),
@@ -89,7 +91,7 @@ def measure(key: str, case: Case, origins: list[int]) -> dict[str, object]:
             "wape": round(float(off / units), 4),
         }
         if model_name != "ours":
-            ours, theirs = told["ours"]["loss"].to_numpy(), by_series["loss"].to_numpy()
+            ours, theirs = by_model["ours"]["loss"].to_numpy(), by_series["loss"].to_numpy()
             result[f"against_{model_name}"] = [round(float(ours.sum() / theirs.sum() - 1), 4), bootstrap(ours, theirs, chance)]
     result["calibration"] = calibration(np.concatenate(codes), np.concatenate(levels), np.concatenate(inside), np.concatenate(widths))
     return result

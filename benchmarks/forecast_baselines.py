@@ -33,7 +33,7 @@ def path_of(case: str, model: str, origin: int) -> Path:
     return FOLDER / f"{case}.{model}.{origin}.parquet"
 
 
-def told(ids: pl.Series, mean: np.ndarray, quantiles: np.ndarray) -> pl.DataFrame:
+def rows_of(ids: pl.Series, mean: np.ndarray, quantiles: np.ndarray) -> pl.DataFrame:
     """One row a series and period ahead: unique_id, h, mean, q0 to q6 (`QUANTILES`)."""
     count, horizon = mean.shape
     return pl.DataFrame(
@@ -56,8 +56,8 @@ def autoets(known: Panel, horizon: int, season: int) -> tuple[np.ndarray, np.nda
     """Mean and quantiles by statsforecast's AutoETS, series by series."""
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         jobs = [(known.y[row, known.first[row] :], horizon, season) for row in range(len(known))]
-        found = list(pool.map(_one_autoets, jobs, chunksize=50))
-    return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
+        forecasts = list(pool.map(_one_autoets, jobs, chunksize=50))
+    return np.stack([one[0] for one in forecasts]), np.stack([one[1] for one in forecasts])
 
 
 def _one_autoets(job: tuple[np.ndarray, int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -68,9 +68,9 @@ def _one_autoets(job: tuple[np.ndarray, int, int]) -> tuple[np.ndarray, np.ndarr
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = AutoETS(season_length=season if len(y) > 2 * season else 1).forecast(y=y, h=horizon, level=list(LEVELS))
-            mean = np.asarray(found["mean"], float)
-            sides = {level: (np.asarray(found[f"lo-{level}"]), np.asarray(found[f"hi-{level}"])) for level in LEVELS}
+            forecast = AutoETS(season_length=season if len(y) > 2 * season else 1).forecast(y=y, h=horizon, level=list(LEVELS))
+            mean = np.asarray(forecast["mean"], float)
+            sides = {level: (np.asarray(forecast[f"lo-{level}"]), np.asarray(forecast[f"hi-{level}"])) for level in LEVELS}
             quantiles = np.stack([sides[95][0], sides[80][0], sides[50][0], mean, sides[50][1], sides[80][1], sides[95][1]], axis=1)
         except Exception:
             mean = np.full(horizon, y.mean() if len(y) else 0.0)
@@ -92,8 +92,8 @@ def prophet(known: Panel, horizon: int, season: int) -> tuple[np.ndarray, np.nda
             )
             for row in range(len(known))
         ]
-        found = list(pool.map(_one_prophet, jobs, chunksize=20))
-    return np.stack([one[0] for one in found]), np.stack([one[1] for one in found])
+        forecasts = list(pool.map(_one_prophet, jobs, chunksize=20))
+    return np.stack([one[0] for one in forecasts]), np.stack([one[1] for one in forecasts])
 
 
 def _one_prophet(job: tuple[np.ndarray, list[Any], dict[str, np.ndarray], int]) -> tuple[np.ndarray, np.ndarray]:
@@ -136,7 +136,7 @@ def make(name: str, case: Case, models: list[str], origins: list[int]) -> None:
             known = whole.until(origin)
             start = time.perf_counter()
             mean, quantiles = MODELS[model](known, case.horizon, case.season)
-            told(known.ids, mean, quantiles).write_parquet(path)
+            rows_of(known.ids, mean, quantiles).write_parquet(path)
             sys.stdout.write(f"{name} {model} {origin}: {len(known)} series in {time.perf_counter() - start:.0f} s\n")
             sys.stdout.flush()
 

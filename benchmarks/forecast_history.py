@@ -42,28 +42,32 @@ def main() -> None:
             engine = open_engine(store)
         start = time.perf_counter()
         mirror = Mirror(folder, catch_up(engine, folder).manifest)
-        told: dict[str, object] = {"mirror_seconds": round(time.perf_counter() - start, 1), "lines": mirror.count("line")}
+        report: dict[str, object] = {"mirror_seconds": round(time.perf_counter() - start, 1), "lines": mirror.count("line")}
         (folder / "moves.parquet").unlink(missing_ok=True)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         for name in ("first", "next"):
             steps: list[tuple[float, str]] = []
             start, processor = time.perf_counter(), time.process_time()
-            found = demand_history(engine, mirror, progress=lambda _share, step, steps=steps: steps.append((time.perf_counter(), step)))
+            history = demand_history(engine, mirror, progress=lambda _share, step, steps=steps: steps.append((time.perf_counter(), step)))
             end = time.perf_counter()
             parts: dict[str, float] = {}
             for (begun, step), (ended, _) in zip(steps, [*steps[1:], (end, "")], strict=True):
                 step = "Reading the orders" if step.startswith("Reading the orders") else step
                 parts[step] = round(parts.get(step, 0.0) + ended - begun, 2)
-            told[name] = {"seconds": round(end - start, 2), "processor_seconds": round(time.process_time() - processor, 2), "steps": parts}
-        told |= {
-            "series": found.series.height,
-            "days": found.units.shape[1],
-            "units": int(found.units.sum()),
+            report[name] = {
+                "seconds": round(end - start, 2),
+                "processor_seconds": round(time.process_time() - processor, 2),
+                "steps": parts,
+            }
+        report |= {
+            "series": history.series.height,
+            "days": history.units.shape[1],
+            "units": int(history.units.sum()),
             "peak_megabytes_before": before,
             "peak_megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         }
         engine.dispose()
-    sys.stdout.write(json.dumps(told, indent=2) + "\n")
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

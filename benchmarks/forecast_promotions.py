@@ -123,14 +123,14 @@ def pools(whole: Panel, promoted: pl.DataFrame, truth: pl.DataFrame) -> dict[str
     assert learned is not None
     category = pl.Series(whole.labels["category"])[whole.statics["category"]]
     goods = pl.DataFrame({"sku": pl.Series(whole.labels["sku"])[whole.statics["sku"]], "category": category}).unique()
-    found = effects(whole, learned).select("sku", "promoted_channel", "channel", "starts_on", "ends_on", estimated="units")
+    estimates = effects(whole, learned).select("sku", "promoted_channel", "channel", "starts_on", "ends_on", estimated="units")
     true = (
         truth.filter(pl.col("record").is_in(["lift", "diversion"]) & (pl.col("ends_on") <= whole.day(whole.periods - 1)))
         .join(goods, on="sku")
         .join(promoted.select("sku", "promotion_id", promoted_channel="channel"), on=["sku", "promotion_id"])
         .rename({"channel_id": "channel", "ds": "starts_on"})
     )
-    both = true.join(found, on=["sku", "promoted_channel", "channel", "starts_on", "ends_on"], how="left")
+    both = true.join(estimates, on=["sku", "promoted_channel", "channel", "starts_on", "ends_on"], how="left")
     return {
         name: both.filter(pl.col("record") == record)
         .group_by(pl.col(by).alias("pool_channel"), "category")
@@ -161,14 +161,14 @@ def main() -> None:
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         seeds = [measure(Path(folder), given.size, seed) for seed in range(1, given.seeds + 1)]
-    told: dict[str, object] = {"size": given.size, "seeds": given.seeds, "seconds": round(time.perf_counter() - start)}
+    report: dict[str, object] = {"size": given.size, "seeds": given.seeds, "seconds": round(time.perf_counter() - start)}
     missed = False
     for name in POOLS:
-        by_seed = [found[name] for found in seeds]
+        by_seed = [of_seed[name] for of_seed in seeds]
         whole = pl.concat(by_seed)
         median = whole.select(pl.col("error").median()).item()
         missed |= name != "diversion_to" and median > LIMIT
-        told[name] = {
+        report[name] = {
             "median_error": round(median, 4),
             "by_seed": [round(one.select(pl.col("error").median()).item(), 4) for one in by_seed],
             "pools": whole.height,
@@ -179,7 +179,7 @@ def main() -> None:
                 for channel, error in whole.group_by("pool_channel").agg(pl.col("error").median()).sort("pool_channel").iter_rows()
             },
         }
-    print(json.dumps(told))
+    print(json.dumps(report))
     if missed:
         sys.exit(f"a median error is above {LIMIT:.0%}")
 

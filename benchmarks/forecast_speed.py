@@ -45,7 +45,7 @@ SAMPLE = 60
 MOST_ALONE, MOST_FIRST, MOST_MEMORY = 45.0, 600.0, 6_000.0  # seconds, seconds, megabytes
 
 
-def told(limit: float, seconds: float, **values: object) -> None:
+def report(limit: float, seconds: float, **values: object) -> None:
     """Print a step, with the peak memory up to now; end if it took too long or too much."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     sys.stdout.write(json.dumps({**values, "seconds": round(seconds, 1), "limit": round(limit, 1), "peak_mb": round(peak)}) + "\n")
@@ -92,8 +92,8 @@ def engine_alone() -> None:
     pooled.library()
     start = time.perf_counter()
     context = Context.of(panel)
-    found = forecast_panel(panel, fit(panel, HORIZON, 0, context=context), context, HORIZON, QUANTILES)
-    told(MOST_ALONE, time.perf_counter() - start, step="2,000 series x 730 days x 56 ahead", rows=found.height)
+    forecast = forecast_panel(panel, fit(panel, HORIZON, 0, context=context), context, HORIZON, QUANTILES)
+    report(MOST_ALONE, time.perf_counter() - start, step="2,000 series x 730 days x 56 ahead", rows=forecast.height)
     jobs: list[tuple[np.ndarray, list[date], dict[str, np.ndarray], int]] = [
         (y[row], [panel.day(day) for day in range(DAYS + HORIZON)], {}, HORIZON) for row in range(SAMPLE + 2)
     ]
@@ -133,15 +133,15 @@ def runs(skus: int, channels: int) -> None:
             start = (last - timedelta(days=DAYS - 1)).isoformat()
             folder.put_document("history.json", {"start": start, "last": last.isoformat(), "version": "drawn"})
             began = time.perf_counter()
-            made = make(engine, Path(place) / "mirror", root, run_id)
+            summary = make(engine, Path(place) / "mirror", root, run_id)
             seconds = time.perf_counter() - began
             size = sum(path.stat().st_size for path in folder.path.glob("forecast*")) / 1e6
-            told(
+            report(
                 MOST_FIRST if day == 0 else MOST_FIRST / 5,
                 seconds,
                 step=name,
-                series=made.series,
-                trained=made.reason,
+                series=summary.series,
+                trained=summary.reason,
                 forecast_mb=round(size),
             )
         engine.dispose()

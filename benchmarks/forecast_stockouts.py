@@ -41,24 +41,24 @@ def read(folder: Path, size: str, seed: int) -> tuple[DemandHistory, np.ndarray]
     path, mirror = folder / f"{seed}.db", folder / f"{seed}"
     truth = pl.read_parquet(build_demo(path, size, seed, AS_OF, folder / "truth").truth)
     engine = open_engine(f"sqlite:///{path}")
-    found = demand_history(engine, Mirror(mirror, catch_up(engine, mirror).manifest))
+    history = demand_history(engine, Mirror(mirror, catch_up(engine, mirror).manifest))
     engine.dispose()
     path.unlink()
     rows = (
-        truth.filter((pl.col("record") == "demand") & pl.col("ds").is_between(found.start, found.last))
-        .with_columns(day=(pl.col("ds") - found.start).dt.total_days())
-        .join(found.series.with_row_index("row"), on=["sku", "channel_id"])
+        truth.filter((pl.col("record") == "demand") & pl.col("ds").is_between(history.start, history.last))
+        .with_columns(day=(pl.col("ds") - history.start).dt.total_days())
+        .join(history.series.with_row_index("row"), on=["sku", "channel_id"])
     )
-    lost = np.zeros_like(found.units)
+    lost = np.zeros_like(history.units)
     lost[rows["row"].to_numpy(), rows["day"].to_numpy()] = rows["lost_units"].to_numpy()
-    return found, lost
+    return history, lost
 
 
-def estimated(found: DemandHistory) -> np.ndarray:
+def estimated(history: DemandHistory) -> np.ndarray:
     """Demand of each series and day as the known history tells it."""
-    known = found.available >= LEAST_AVAILABLE
-    y = np.where(known, found.units / np.maximum(found.available, LEAST_AVAILABLE), 0.0)
-    begun = np.arange(y.shape[1])[None, :] >= found.series["first"].to_numpy()[:, None]
+    known = history.available >= LEAST_AVAILABLE
+    y = np.where(known, history.units / np.maximum(history.available, LEAST_AVAILABLE), 0.0)
+    begun = np.arange(y.shape[1])[None, :] >= history.series["first"].to_numpy()[:, None]
     known &= begun
     for row in np.flatnonzero((begun & ~known).any(axis=1)):
         days, gaps = np.flatnonzero(known[row]), np.flatnonzero(begun[row] & ~known[row])
@@ -69,14 +69,14 @@ def estimated(found: DemandHistory) -> np.ndarray:
     return y * begun
 
 
-def expected(found: DemandHistory, y: np.ndarray, available: np.ndarray | None) -> float:
+def expected(past: DemandHistory, y: np.ndarray, available: np.ndarray | None) -> float:
     """Units forecast for all series and days ahead."""
-    row, day = np.nonzero(np.arange(y.shape[1])[None, :] >= found.series["first"].to_numpy()[:, None])
-    own = found.series[row]
+    row, day = np.nonzero(np.arange(y.shape[1])[None, :] >= past.series["first"].to_numpy()[:, None])
+    own = past.series[row]
     history = pl.DataFrame(
         {
             "unique_id": own.select(pl.format("{} {}", "sku", "channel_id")).to_series(),
-            "ds": pl.date_range(found.start, found.last, eager=True).gather(day),
+            "ds": pl.date_range(past.start, past.last, eager=True).gather(day),
             "y": y[row, day],
             "category": own["category"],
             "channel": own["channel_id"],
@@ -102,21 +102,21 @@ def main() -> None:
     seeds, sums, ahead = [], np.zeros((2, 3)), np.zeros(3)
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(1, given.seeds + 1):
-            found, lost = read(Path(folder), given.size, seed)
-            true = found.units + lost
-            out = (found.available < 1) | (lost > 0)
-            units = np.array([[one.sum(where=where) for one in (true, found.units, estimated(found))] for where in (True, out)])
+            history, lost = read(Path(folder), given.size, seed)
+            true = history.units + lost
+            out = (history.available < 1) | (lost > 0)
+            units = np.array([[one.sum(where=where) for one in (true, history.units, estimated(history))] for where in (True, out)])
             sums += units
-            told = {"seed": seed, **{name: differences(*named(row)) for name, row in zip(("all", "out"), units, strict=True)}}
+            report = {"seed": seed, **{name: differences(*named(row)) for name, row in zip(("all", "out"), units, strict=True)}}
             if seed <= given.forecasts:
-                its = (true, None), (found.units, None), (found.units, found.available)
-                forecasts = np.array([expected(found, y, available) for y, available in its])
+                its = (true, None), (history.units, None), (history.units, history.available)
+                forecasts = np.array([expected(history, y, available) for y, available in its])
                 ahead += forecasts
-                told["forecast"] = differences(*named(forecasts))
-            seeds.append(told)
-            sys.stderr.write(json.dumps(told) + "\n")
+                report["forecast"] = differences(*named(forecasts))
+            seeds.append(report)
+            sys.stderr.write(json.dumps(report) + "\n")
     total = {name: differences(*named(row)) for name, row in zip(("all", "out", "forecast"), [*sums, ahead], strict=True) if row[0]}
-    sys.stdout.write(json.dumps({"size": given.size, "days": found.units.shape[1], "seeds": seeds, **total}, indent=2) + "\n")
+    sys.stdout.write(json.dumps({"size": given.size, "days": history.units.shape[1], "seeds": seeds, **total}, indent=2) + "\n")
     if min(total[name]["estimated"] for name in total if name != "out") < LEAST:
         sys.exit("Too little.")
 

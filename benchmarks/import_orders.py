@@ -59,26 +59,26 @@ def apart(url: str, path: Path, opening_stock: str | None) -> dict[str, Any]:
     code = "import json, sys; from pathlib import Path; from benchmarks.import_orders import measure; "
     code += "print(json.dumps(measure(sys.argv[1], Path(sys.argv[2]), sys.argv[3] or None)))"
     done = subprocess.run([sys.executable, "-c", code, url, str(path), opening_stock or ""], check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
 
 
 def problems(name: str, report: dict[str, Any], rows: int, *, is_limited: bool) -> list[str]:
     """What is not as it must be."""
-    found = []
+    sentences = []
     if report["rows_read"] != rows or report["imported"] + report["updated"] + report["duplicates"] + report["quarantined"] != rows:
-        found.append(f"{name}: the rows do not add up")
+        sentences.append(f"{name}: the rows do not add up")
     if name == "again" and report["imported"] + report["updated"]:
-        found.append("again: rows were imported twice")
+        sentences.append("again: rows were imported twice")
     if name != "again" and rows == ROWS and any(report.get(count, 0) != expected for count, expected in COUNTS.items()):
-        found.append(f"{name}: other counts than {COUNTS}")
+        sentences.append(f"{name}: other counts than {COUNTS}")
     if report["differences"] or report["discrepancies"] or report["below_zero"]:
-        found.append(f"{name}: the store does not verify")
+        sentences.append(f"{name}: the store does not verify")
     if is_limited:
         for figure, limit in (("seconds", LIMIT_SECONDS), ("peak_mb", LIMIT_MB), ("longest_lock_seconds", LIMIT_LOCK_SECONDS)):
             if report[figure] > limit:
-                found.append(f"{name}: {figure} is {report[figure]}, more than {limit}")
-    return found
+                sentences.append(f"{name}: {figure} is {report[figure]}, more than {limit}")
+    return sentences
 
 
 def main() -> None:

@@ -25,20 +25,21 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=7)
     given = parser.parse_args()
     start = time.perf_counter()
-    found = list(replays(given.size, given.seed, date(2026, 9, 30), given.moments, given.horizon))
-    unsure = [one for one in found if not one.is_certain]
-    asked, held = (Counter(f"{one.channel_id}/{one.metric_id}" for one in some) for some in (unsure, [one for one in unsure if one.holds]))
+    outlooks = list(replays(given.size, given.seed, date(2026, 9, 30), given.moments, given.horizon))
+    unsure = [one for one in outlooks if not one.is_certain]
+    by_metric = Counter(f"{one.channel_id}/{one.metric_id}" for one in unsure)
+    held = Counter(f"{one.channel_id}/{one.metric_id}" for one in unsure if one.holds)
     share = sum(held.values()) / len(unsure)
-    told = {
+    report = {
         **vars(given),
-        "replays": len(found),
-        "certain": len(found) - len(unsure),
+        "replays": len(outlooks),
+        "certain": len(outlooks) - len(unsure),
         "holds": round(share, 3),
-        "holds_with_certain": round(sum(one.holds for one in found) / len(found), 3),
-        "by_metric": {name: round(held[name] / count, 2) for name, count in sorted(asked.items())},
+        "holds_with_certain": round(sum(one.holds for one in outlooks) / len(outlooks), 3),
+        "by_metric": {name: round(held[name] / count, 2) for name, count in sorted(by_metric.items())},
         "seconds": round(time.perf_counter() - start, 1),
     }
-    print(json.dumps(told))
+    print(json.dumps(report))
     sys.exit(given.horizon == 7 and not 0.72 <= share <= 0.88)
 
 

@@ -66,12 +66,12 @@ def made_up(lines: int, days: int = 90) -> Facts:
         "cancellation": pl.DataFrame({**head, "cancelled_at": placed[of] + DAY // 24, "cancelled_by": "buyer"}).filter(cancelled),
         "return": pl.DataFrame({**head, "received_at": left + 10 * DAY}).filter(sent & (rng.random(lines) < 0.06)),
     }
-    found = []
+    parts = []
     for name, schema in FACTS.items():
         have = [pl.col(column).cast(kind) for column, kind in schema.items() if column in frames[name].columns]
         none = [pl.lit(None, kind).alias(column) for column, kind in schema.items() if column not in frames[name].columns]
-        found.append(frames[name].select(*have, *none).lazy())
-    return Facts(*found)
+        parts.append(frames[name].select(*have, *none).lazy())
+    return Facts(*parts)
 
 
 def main() -> None:
@@ -81,15 +81,15 @@ def main() -> None:
     given = parser.parse_args()
     facts = made_up(given.lines)
     channels = pl.DataFrame({"channel_id": [spec.channel_id for spec in CHANNELS], "time_zone": [spec.time_zone for spec in CHANNELS]})
-    asked = wanted({spec.channel_id: for_channel(registry(), spec.marketplace, spec.country) for spec in CHANNELS})
+    kinds = wanted({spec.channel_id: for_channel(registry(), spec.marketplace, spec.country) for spec in CHANNELS})
     zone_of, now = zones(channels), START + timedelta(days=90)
     runs = []
     for _ in range(3):
         clock, processor = time.perf_counter(), time.process_time()
-        cells = cells_at(tally(subjects(facts, channels), asked, zone_of), now)
+        cells = cells_at(tally(subjects(facts, channels), kinds, zone_of), now)
         runs.append((time.process_time() - processor, time.perf_counter() - clock))
-    told = {"lines": given.lines, "threads": pl.thread_pool_size(), "kinds": asked.height, "cells": cells.height}
-    print(json.dumps({**told, "processor_seconds": round(min(runs)[0], 2), "seconds": round(min(run[1] for run in runs), 2)}))
+    report = {"lines": given.lines, "threads": pl.thread_pool_size(), "kinds": kinds.height, "cells": cells.height}
+    print(json.dumps({**report, "processor_seconds": round(min(runs)[0], 2), "seconds": round(min(run[1] for run in runs), 2)}))
 
 
 if __name__ == "__main__":

@@ -45,6 +45,11 @@ def load(root: Path, run_id: int) -> tuple[Learned, dict[str, list[str]]]:
         raise UnusableModels(f"The models of forecast {run_id} do not fit together ({error}): they are trained again.") from error
 
 
+def reason_of(error: UnusableModels) -> str:
+    """Why models are trained again, when those that were kept cannot be used: its sentence, to be read within another."""
+    return str(error).removesuffix(".")
+
+
 def why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) -> str | None:
     """The reason to train again; None if last week's models will do. `earlier`: finished runs, the newest first."""
     if earlier.is_empty() or not has_models(RunFolder(root, int(earlier["learned_by"][0]))):
@@ -52,7 +57,7 @@ def why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) -> 
     try:
         learned, labels = load(root, int(earlier["learned_by"][0]))
     except UnusableModels as error:
-        return str(error)
+        return reason_of(error)
     if learned.horizon != horizon:
         return f"trained for {learned.horizon} days ahead before"
     if labels != labels_of(panel):

@@ -254,7 +254,7 @@ def _learned(job: Job, panel: Panel, stage: StageProgress) -> tuple[int, str, Le
         try:
             learned, _ = models.load(job.root, int(chosen["run"]))
         except UnusableModels as error:
-            problem = str(error)
+            problem = models.reason_of(error)
         else:
             return int(chosen["run"]), str(chosen["reason"]), learned, Scene.of(panel, learned.law)
     earlier = queries.runs(job.engine).filter(pl.col("state") == "finished")
@@ -289,7 +289,7 @@ def _train(job: Job, panel: Panel, stage: StageProgress) -> Scene:
 
 def _means(folder: RunFolder, learned: Learned, scene: Scene, stage: StageProgress) -> tuple[Predicted, dict[int, str]]:
     """What is expected of all series, part by part; and why some got their average, by row."""
-    parts, found = scene.parts(), []
+    parts, predictions = scene.parts(), []
     fallbacks: dict[int, str] = {}
 
     def one(number: int) -> str:
@@ -309,10 +309,10 @@ def _means(folder: RunFolder, learned: Learned, scene: Scene, stage: StageProgre
 
     for number, name in enumerate(side_by_side(one, range(len(parts)))):
         with np.load(folder.path / name, allow_pickle=False) as kept:
-            found.append(Predicted(kept["mean"], kept["alpha"], kept["segment"].astype(np.int64), kept["model"].astype(np.int64)))
+            predictions.append(Predicted(kept["mean"], kept["alpha"], kept["segment"].astype(np.int64), kept["model"].astype(np.int64)))
             fallbacks.update(zip(kept["wrong"].tolist(), kept["reasons"].tolist(), strict=True))
         stage("series", (number + 1) / len(parts))
-    return rolling.join(found), fallbacks
+    return rolling.join(predictions), fallbacks
 
 
 def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: Settled, stage: StageProgress) -> None:
@@ -327,22 +327,22 @@ def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: S
     def one(number: int) -> None:
         name, rows = f"forecast.{number}.parquet", parts[number]
         if not folder.has(name):
-            found = rolling.take(settled.series, rows)
-            frame = _ahead(found, quantiles_of(learned.series, found, QUANTILES), offset + int(rows[0]))
+            part = rolling.take(settled.series, rows)
+            frame = _ahead(part, quantiles_of(learned.series, part, QUANTILES), offset + int(rows[0]))
             folder.put_frame(name, frame, ROW_GROUP * learned.horizon)
 
     for number, _ in enumerate(side_by_side(one, range(len(parts)))):
         stage("writing", (number + 1) / (len(parts) + 1))
 
 
-def _ahead(found: Predicted, spread: NDArray[np.float64], offset: int) -> pl.DataFrame:
+def _ahead(predicted: Predicted, spread: NDArray[np.float64], offset: int) -> pl.DataFrame:
     """`AHEAD` of nodes in order, numbered from `offset`."""
-    count, horizon = found.mean.shape
+    count, horizon = predicted.mean.shape
     return pl.DataFrame(
         {
             "node": np.repeat(np.arange(offset, offset + count, dtype=np.int32), horizon),
             "ahead": np.tile(np.arange(1, horizon + 1, dtype=np.int16), count),
-            "mean": found.mean.ravel(),
+            "mean": predicted.mean.ravel(),
             **{f"q{quantile:g}": spread[:, :, number].ravel() for number, quantile in enumerate(QUANTILES)},
         },
         AHEAD,
@@ -381,11 +381,11 @@ def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dic
 
 def _nodes(rows: pl.DataFrame, fallbacks: dict[int, str]) -> pl.DataFrame:
     reasons = pl.DataFrame({"row": list(fallbacks), "fallback": list(fallbacks.values())}, {"row": pl.UInt32, "fallback": pl.String})
-    found = rows.with_row_index("row").join(reasons, on="row", how="left", maintain_order="left").with_columns(node=pl.lit(0))
-    return found.select(pl.col(name).cast(kind) for name, kind in NODES.items())
+    nodes = rows.with_row_index("row").join(reasons, on="row", how="left", maintain_order="left").with_columns(node=pl.lit(0))
+    return nodes.select(pl.col(name).cast(kind) for name, kind in NODES.items())
 
 
-def _models(found: Predicted) -> pl.Series:
+def _models(predicted: Predicted) -> pl.Series:
     """The model that most of each row's days were forecast by."""
-    counts = np.stack([(found.model == number).sum(axis=1) for number in range(len(MODELS))])
+    counts = np.stack([(predicted.model == number).sum(axis=1) for number in range(len(MODELS))])
     return pl.Series(list(MODELS)).gather(counts.argmax(axis=0))

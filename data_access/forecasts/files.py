@@ -78,7 +78,7 @@ class RunFolder:
             raise StoreUnavailable(f"The folder {self.path} cannot be written ({error.strerror}): give write permission on it.") from error
 
     def own(self, asked_at: datetime) -> None:
-        """Make it, and delete what a run of another store left in it: a store that is made anew gives the same ids again.
+        """Make it, and delete what a run of another store left in it: a store that is made again gives the same ids again.
 
         Raises:
             StoreUnavailable: it cannot be written.
