@@ -116,37 +116,37 @@ def backtest(
         naive = naive_scale(known.y, SEASON[whole.step])
         for name in models:
             only = None if name == CHOSEN else MODELS.index(name)
-            found = predict(fitted, known, context, horizon, only)
-            spread = quantiles_at(fitted, found, QUANTILES)
-            parts.append(errors_of(known.ids, whole.day(origin - 1), name, y, found.mean, spread, naive))
+            predicted = predict(fitted, known, context, horizon, only)
+            spread = quantiles_at(fitted, predicted, QUANTILES)
+            parts.append(errors_of(known.ids, whole.day(origin - 1), name, y, predicted.mean, spread, naive))
     return pl.concat(parts)
 
 
 def _origins(whole: Panel, horizon: int, origins: int | Sequence[date]) -> list[int]:
     """How many periods are known at each origin."""
     if isinstance(origins, int):
-        found = [whole.periods - horizon * back for back in range(origins, 0, -1)]
+        periods = [whole.periods - horizon * back for back in range(origins, 0, -1)]
     else:
-        found = [(day - whole.start).days // whole.step + 1 for day in origins]
-    if not found or min(found) < 1 or max(found) >= whole.periods:
+        periods = [(day - whole.start).days // whole.step + 1 for day in origins]
+    if not periods or min(periods) < 1 or max(periods) >= whole.periods:
         raise InvalidPanel(
             f"The history from {whole.day(0).isoformat()} to {whole.day(whole.periods - 1).isoformat()} does not hold all origins with "
             "a period before and after them: ask for fewer or later ones, or a shorter horizon."
         )
-    return found
+    return periods
 
 
-def errors_of(ids: pl.Series, cutoff: date, model: str, y: Array, mean: Array, found: Array, naive: Array) -> pl.DataFrame:
+def errors_of(ids: pl.Series, cutoff: date, model: str, y: Array, mean: Array, spread: Array, naive: Array) -> pl.DataFrame:
     """`ERRORS` of one origin: what came (series x periods, NaN where unknown), the means and the quantiles (`QUANTILES`) of the same."""
     known = ~np.isnan(y)
     count = known.sum(axis=1)
     filled = np.where(known, y, 0.0)
     reach = y.shape[1]
-    mean, found = mean[:, :reach], found[:, :reach]
-    loss = pinball(filled.ravel(), found.reshape(-1, found.shape[2])).reshape(y.shape)
+    mean, spread = mean[:, :reach], spread[:, :reach]
+    loss = pinball(filled.ravel(), spread.reshape(-1, spread.shape[2])).reshape(y.shape)
 
     def share(low: int, high: int) -> Array:
-        inside = known & (filled >= found[:, :, low]) & (filled <= found[:, :, high])
+        inside = known & (filled >= spread[:, :, low]) & (filled <= spread[:, :, high])
         return np.asarray(inside.sum(axis=1) / np.maximum(count, 1))
 
     mean_loss = np.where(known, loss, 0.0).sum(axis=1) / np.maximum(count, 1)
@@ -181,19 +181,19 @@ def forecast_panel(
 
     def part(start: int) -> pl.DataFrame:
         rows = np.arange(start, min(start + CHUNK, len(whole)))
-        found = predict(fitted, whole.take(rows), context.take(rows), horizon)
-        spread = quantiles_at(fitted, found, quantiles)
+        predicted = predict(fitted, whole.take(rows), context.take(rows), horizon)
+        spread = quantiles_at(fitted, predicted, quantiles)
         added: dict[str, Array] = {}
         if sums is not None:
-            mean, of_sums = cumulative_at(sums, found, context.kinds[rows], quantiles)
+            mean, of_sums = cumulative_at(sums, predicted, context.kinds[rows], quantiles)
             added = {"cumulative_mean": mean.ravel()}
             added |= {f"cumulative_q{level:g}": of_sums[:, :, number].ravel() for number, level in enumerate(quantiles)}
         return pl.DataFrame(
             {
                 "unique_id": whole.ids[rows].gather(np.repeat(np.arange(len(rows)), horizon)),
                 "ds": days.gather(np.tile(np.arange(horizon), len(rows))),
-                "model": names.gather(found.model.ravel()),
-                "mean": found.mean.ravel(),
+                "model": names.gather(predicted.model.ravel()),
+                "mean": predicted.mean.ravel(),
                 **{f"q{level:g}": spread[:, :, number].ravel() for number, level in enumerate(quantiles)},
                 **added,
             }

@@ -91,8 +91,8 @@ def _expected(y: Array, ordinary: Flags, week: Array, channel: NDArray[np.int32]
     sold, awaited = _sums(y, AROUND, periods), _sums(open_days, AROUND, periods)
     count = np.diff(starts, append=len(y))
     levels = np.repeat((np.add.reduceat(sold, starts) + PRIOR) / (np.add.reduceat(awaited, starts) + PRIOR), count, axis=0)
-    found: Array = week * (rate[:, None] * season) * levels * (sold + PRIOR) / (levels * awaited + PRIOR)
-    return found
+    expected: Array = week * (rate[:, None] * season) * levels * (sold + PRIOR) / (levels * awaited + PRIOR)
+    return expected
 
 
 def _season(y: Array, awaited: Array, periods: int) -> Array:
@@ -112,10 +112,10 @@ def _sums(values: Array, reach: int, periods: int) -> Array:
     running = np.zeros((*values.shape[:-1], last + 2 * reach + 1))
     running[..., reach + 1 : reach + 1 + last] = values
     np.cumsum(running, axis=-1, out=running)
-    found = np.empty((*values.shape[:-1], periods))
-    np.subtract(running[..., 2 * reach + 1 :], running[..., :last], out=found[..., :last])
-    found[..., last:] = found[..., last - 1, None]
-    return found
+    sums = np.empty((*values.shape[:-1], periods))
+    np.subtract(running[..., 2 * reach + 1 :], running[..., :last], out=sums[..., :last])
+    sums[..., last:] = sums[..., last - 1, None]
+    return sums
 
 
 def _spread(y: Array, expected: Array, starts: Index) -> float:

@@ -55,11 +55,11 @@ def learn(panel: Panel, horizon: int, seed: int) -> Cumulative:
     before = panel.take(began, cut)
     context = Context.of(before)
     fitted = fit(before, horizon, seed, context=context)
-    found = predict(fitted, before, context, horizon)
+    predicted = predict(fitted, before, context, horizon)
     y = panel.y[began, cut:].astype(np.float64)
     is_known = np.cumsum(np.isnan(y), axis=1) == 0
     came = np.cumsum(np.nan_to_num(y), axis=1)
-    mean, variance = _independent(found)
+    mean, variance = _independent(predicted)
     usable = is_known & (mean > 0)
     kind = kinds(before)
     squares = np.where(usable, np.minimum((came - mean) ** 2 / np.maximum(variance, 1e-9), MOST_RATIO), 0.0)
@@ -77,12 +77,12 @@ def learn(panel: Panel, horizon: int, seed: int) -> Cumulative:
     return Cumulative(ratios, calibrate(levels, code[chosen], SEGMENTS, THIRDS), whole)
 
 
-def quantiles(learned: Cumulative, found: Predicted, kind: Codes, levels: tuple[float, ...]) -> tuple[Array, Array]:
+def quantiles(learned: Cumulative, predicted: Predicted, kind: Codes, levels: tuple[float, ...]) -> tuple[Array, Array]:
     """Sums from the first period ahead to each: their means (series x horizon) and quantiles (series x horizon x levels).
 
     `kind`: of each series (`segments.kinds`). Neither ever falls with the horizon.
     """
-    mean, variance = _independent(found)
+    mean, variance = _independent(predicted)
     horizon = mean.shape[1]
     alpha = _alpha(mean, variance * learned.ratios[kind][:, :horizon])
     ahead = np.broadcast_to(np.arange(1, horizon + 1), mean.shape)
@@ -94,8 +94,8 @@ def quantiles(learned: Cumulative, found: Predicted, kind: Codes, levels: tuple[
     return mean, np.maximum.accumulate(spread.reshape(*mean.shape, -1), axis=1)
 
 
-def _independent(found: Predicted) -> tuple[Array, Array]:
-    return np.cumsum(found.mean, axis=1), np.cumsum(found.mean + found.alpha * found.mean**2, axis=1)
+def _independent(predicted: Predicted) -> tuple[Array, Array]:
+    return np.cumsum(predicted.mean, axis=1), np.cumsum(predicted.mean + predicted.alpha * predicted.mean**2, axis=1)
 
 
 def _alpha(mean: Array, variance: Array) -> Array:

@@ -63,10 +63,10 @@ def transform(y: Array, mean: Array, alpha: Array, luck: Array) -> Array:
     chance = size / (size + mean)
     upto = betainc(size, k + 1.0, chance)
     before = np.where(k > 0, betainc(size, np.maximum(k, 1.0), chance), 0.0)
-    found = before + luck * (upto - before)
+    levels = before + luck * (upto - before)
     large = mean > 400.0
-    found[large] = gammainc(size[large], y[large] / (mean[large] * alpha[large]))
-    return np.asarray(found)
+    levels[large] = gammainc(size[large], y[large] / (mean[large] * alpha[large]))
+    return np.asarray(levels)
 
 
 def _bounded(mean: Array, alpha: Array) -> tuple[Array, Array]:
@@ -91,11 +91,11 @@ class Calibration:
         from scipy.special import ndtr, ndtri
 
         score = np.clip(ndtri(np.clip(values, 1e-9, 1.0 - 1e-9)), SCORES[0], SCORES[-1])
-        found = np.empty(len(values))
+        calibrated = np.empty(len(values))
         for number in np.unique(segment):
             mine = segment == number
-            found[mine] = ndtr(np.interp(score[mine], self.levels[number], SCORES))
-        return found
+            calibrated[mine] = ndtr(np.interp(score[mine], self.levels[number], SCORES))
+        return calibrated
 
 
 def uncalibrated(segments: int) -> Calibration:
@@ -143,7 +143,7 @@ def quantiles_of(mean: Array, alpha: Array, segment: Codes, scores: Array, whole
     mean, alpha = _bounded(mean, alpha)
     row, row_share = _between(np.log(mean), table.log_mean)
     column, column_share = _between(np.log(alpha), table.log_alpha)
-    found = np.empty((len(mean), scores.shape[1]))
+    quantiles = np.empty((len(mean), scores.shape[1]))
     order = np.argsort(segment, kind="stable")
     bounds = np.searchsorted(segment[order], np.arange(len(scores) + 1))
     for number in np.flatnonzero(np.diff(bounds)):
@@ -154,11 +154,11 @@ def quantiles_of(mean: Array, alpha: Array, segment: Codes, scores: Array, whole
             plane = table.values[:, :, place[0]] * (1.0 - share[0]) + table.values[:, :, place[0] + 1] * share[0]
             low = plane[i, j] * (1.0 - b) + plane[i, j + 1] * b
             high = plane[i + 1, j] * (1.0 - b) + plane[i + 1, j + 1] * b
-            found[at, quantile] = low * (1.0 - a) + high * a
+            quantiles[at, quantile] = low * (1.0 - a) + high * a
     if whole:
-        found = np.ceil(found - 1e-6)
-    np.maximum(found, 0.0, out=found)
-    return np.maximum.accumulate(found, axis=1)
+        quantiles = np.ceil(quantiles - 1e-6)
+    np.maximum(quantiles, 0.0, out=quantiles)
+    return np.maximum.accumulate(quantiles, axis=1)
 
 
 def _between(values: Array, grid: Array) -> tuple[Codes, Array]:

@@ -35,14 +35,14 @@ def multipliers(panel: Panel, until: int | None = None, law: Promotions | None =
     if not names:
         return None, None
     y = panel.y[:, :periods]
-    law, found = learned_multipliers(panel, periods) if law is None else (law, promoted(panel, law, periods))
-    if found is not None:
+    law, driven = learned_multipliers(panel, periods) if law is None else (law, promoted(panel, law, periods))
+    if driven is not None:
         names = [name for name in names if name != "discount"]
-        y = y / found[:, :periods] if names else y
+        y = y / driven[:, :periods] if names else y
     if names:
         others = np.exp(np.clip(_slopes(panel, names, y), -FARTHEST, FARTHEST)).astype(np.float32)
-        found = others if found is None else found * others
-    return None if found is None else np.clip(found, np.float32(1.0 / MOST), np.float32(MOST)), law
+        driven = others if driven is None else driven * others
+    return None if driven is None else np.clip(driven, np.float32(1.0 / MOST), np.float32(MOST)), law
 
 
 def changing(panel: Panel) -> list[str]:

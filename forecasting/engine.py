@@ -2,7 +2,7 @@
 
 The last part of the history is held out. Models trained on what came before are tried on it, from several origins; there the spread of
 demand around the pooled model is learned, each model's quantiles are calibrated, and for each segment the model with the least pinball
-loss is chosen. Then the pooled model is trained anew on all of the history.
+loss is chosen. Then the pooled model is trained again on all of the history.
 """
 
 from dataclasses import dataclass, replace
@@ -222,11 +222,11 @@ def _held(panel: Panel, horizon: int, cut: int, rng: np.random.Generator) -> Row
 
 def kinds_then(panel: Panel, rows: Rows) -> Index:
     """The kind that each row's series was of at the row's origin: kinds of today would tell what came after it."""
-    found = np.empty(len(rows), np.int64)
+    kind = np.empty(len(rows), np.int64)
     for origin in np.unique(rows.origin):
         mine = rows.origin == origin
-        found[mine] = kinds(panel.take(np.arange(len(panel)), int(origin)))[rows.series[mine]]
-    return found
+        kind[mine] = kinds(panel.take(np.arange(len(panel)), int(origin)))[rows.series[mine]]
+    return kind
 
 
 def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drivers: Floats | None) -> list[Array]:
@@ -268,16 +268,16 @@ def _spread(
     alphas = []
     for mean in means:
         inputs = _inputs(table, mean, scale)
-        found = np.empty(len(y))
-        found[sides[0]], found[sides[1]] = boosters[1].predict(inputs[sides[0]]), boosters[0].predict(inputs[sides[1]])
-        alphas.append(_alpha(found, mean))
+        spread = np.empty(len(y))
+        spread[sides[0]], spread[sides[1]] = boosters[1].predict(inputs[sides[0]]), boosters[0].predict(inputs[sides[1]])
+        alphas.append(_alpha(spread, mean))
     return boosters, alphas
 
 
 def _inputs(table: NDArray[np.float32], mean: Array, scale: Array) -> NDArray[np.float32]:
-    found = np.empty((len(table), table.shape[1] + 2), np.float32)
-    found[:, :-2], found[:, -2], found[:, -1] = table, np.log(mean), np.log(mean / scale)
-    return found
+    inputs = np.empty((len(table), table.shape[1] + 2), np.float32)
+    inputs[:, :-2], inputs[:, -2], inputs[:, -1] = table, np.log(mean), np.log(mean / scale)
+    return inputs
 
 
 def _alpha(spread: Array, mean: Array) -> Array:
@@ -292,8 +292,8 @@ def _own_alpha(panel: Panel) -> Array:
     mean = y.sum(axis=1) / np.maximum(count, 1)
     squares = (np.where(known, y - mean[:, None], 0.0) ** 2).sum(axis=1) / np.maximum(count, 1)
     own = np.divide(np.maximum(squares - mean, 0.0), mean**2, out=np.zeros(len(mean)), where=mean > 0)
-    found: Array = (count * own + 4 * 0.5) / (count + 4)
-    return found
+    alpha: Array = (count * own + 4 * 0.5) / (count + 4)
+    return alpha
 
 
 def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: int | None = None) -> Predicted:
@@ -322,21 +322,21 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
     return Predicted(np.where(silent, 0.0, mean).reshape(shape), alpha.reshape(shape), code.reshape(shape), model.reshape(shape))
 
 
-def quantiles(fitted: Fitted, found: Predicted, levels: tuple[float, ...]) -> Array:
+def quantiles(fitted: Fitted, predicted: Predicted, levels: tuple[float, ...]) -> Array:
     """Quantiles of what was predicted, series x horizon x levels; none where nothing is expected."""
-    mean, alpha, code, model = (values.ravel() for values in (found.mean, found.alpha, found.segment, found.model))
+    mean, alpha, code, model = (values.ravel() for values in (predicted.mean, predicted.alpha, predicted.segment, predicted.model))
     result = np.zeros((len(mean), len(levels)))
     for number in np.unique(model):
         mine = (model == number) & (mean > 0)
         result[mine] = quantiles_of(mean[mine], alpha[mine], code[mine], fitted.calibrations[number].at(levels), fitted.whole)
-    return result.reshape(*found.mean.shape, -1)
+    return result.reshape(*predicted.mean.shape, -1)
 
 
-def transformed(fitted: Fitted, found: Predicted, y: Array, luck: Array) -> Array:
+def transformed(fitted: Fitted, predicted: Predicted, y: Array, luck: Array) -> Array:
     """The randomised probability integral transform of what came (series x horizon) under what was predicted. `luck`: 0 to 1, the same."""
-    raw = transform(y.ravel(), found.mean.ravel(), found.alpha.ravel(), luck.ravel())
+    raw = transform(y.ravel(), predicted.mean.ravel(), predicted.alpha.ravel(), luck.ravel())
     result = np.empty(len(raw))
-    model, code = found.model.ravel(), found.segment.ravel()
+    model, code = predicted.model.ravel(), predicted.segment.ravel()
     for number in np.unique(model):
         mine = model == number
         result[mine] = fitted.calibrations[number].shares(raw[mine], code[mine])

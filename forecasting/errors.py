@@ -7,3 +7,7 @@ class ForecastingError(Exception):
 
 class InvalidPanel(ForecastingError):
     """A frame of history or covariates, or an option, cannot be taken."""
+
+
+class InvalidModels(ForecastingError):
+    """Trained models that were kept do not fit together: the sentence says which part."""

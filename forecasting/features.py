@@ -75,14 +75,14 @@ class _Running:
 
 def _cumulated(values: NDArray[np.generic], kind: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
     """Running sums along rows, 0 first. Counts are exact in single precision, and half as large."""
-    found = np.zeros((values.shape[0], values.shape[1] + 1), kind)
-    np.cumsum(values, axis=1, dtype=kind, out=found[:, 1:])
-    return found
+    running = np.zeros((values.shape[0], values.shape[1] + 1), kind)
+    np.cumsum(values, axis=1, dtype=kind, out=running[:, 1:])
+    return running
 
 
 def _over(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    found: NDArray[np.float64] = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-    return found
+    ratio: NDArray[np.float64] = np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    return ratio
 
 
 class _Deflated(_Running):
@@ -125,8 +125,8 @@ class Features:
         prior = self.groups.level(self.panel, rows)
         mixed = (np.nan_to_num(own) * known + prior * PRIOR[self.step]) / (known + PRIOR[self.step])
         young = np.isnan(own) | (known < 4 * PRIOR[self.step])
-        found: NDArray[np.float64] = np.maximum(np.where(young, mixed, own), 0.5 / YEAR[self.step])
-        return found if self.multipliers is None else found * self.multipliers[rows.series, rows.target]
+        scale: NDArray[np.float64] = np.maximum(np.where(young, mixed, own), 0.5 / YEAR[self.step])
+        return scale if self.multipliers is None else scale * self.multipliers[rows.series, rows.target]
 
     def table(self, rows: Rows, scale: NDArray[np.float64]) -> tuple[Floats, list[str]]:
         """The features (rows x columns) and their names."""
@@ -197,8 +197,8 @@ def _weekday_mean(running: _Running, row: Index, at: Index, count: int, periods:
     weeks = -(-periods // 7)
     base = (at % 7) * weeks
     stop = base + at // 7 + 1
-    found = running.mean(row, np.maximum(stop - count, base), np.maximum(stop, base))
-    return np.where(at >= 0, found, np.nan)
+    mean = running.mean(row, np.maximum(stop - count, base), np.maximum(stop, base))
+    return np.where(at >= 0, mean, np.nan)
 
 
 def _last(y: Floats) -> Index:
@@ -229,8 +229,8 @@ class _Response:
         variance = self.xx[row, origin] - n * mean**2
         together = self.xl[row, origin] - mean * self.l[row, origin]
         slope = together / (np.maximum(variance, 0.0) + self.RIDGE)
-        found: NDArray[np.float64] = slope * (now - usual) / self.unit
-        return found
+        response: NDArray[np.float64] = slope * (now - usual) / self.unit
+        return response
 
 
 class Groups:
@@ -254,8 +254,8 @@ class Groups:
         name = self.names[1] if len(self.names) > 1 else "all"
         group = self._codes(panel, name)[rows.series].astype(np.int64)
         window = SCALE_WINDOWS[self.step][1]
-        found = self._mean[name].mean(group, rows.origin - window, rows.origin)
-        return np.nan_to_num(found, nan=0.0)
+        level = self._mean[name].mean(group, rows.origin - window, rows.origin)
+        return np.nan_to_num(level, nan=0.0)
 
     def add(self, columns: dict[str, NDArray[np.generic]], panel: Panel, rows: Rows) -> None:
         """Each group's recent trend, and what it did last year between the origin and the target."""

@@ -12,7 +12,7 @@ def sums(
     values: NDArray[Any], group: NDArray[np.integer[Any]], count: int, weights: NDArray[np.float64] | None = None
 ) -> NDArray[np.float64]:
     """Rows added up by group: groups x columns. What is missing counts as 0. `group`: from 0; `weights`: of each row."""
-    found = np.zeros((count, values.shape[1]))
+    totals = np.zeros((count, values.shape[1]))
     order = np.argsort(group, kind="stable")
     for start in range(0, len(order), CHUNK):
         rows = order[start : start + CHUNK]
@@ -20,5 +20,5 @@ def sums(
         if weights is not None:
             part = part * weights[rows, None]
         starts = np.flatnonzero(np.diff(group[rows], prepend=-1))
-        found[group[rows][starts]] += np.add.reduceat(part, starts, axis=0, dtype=np.float64)
-    return found
+        totals[group[rows][starts]] += np.add.reduceat(part, starts, axis=0, dtype=np.float64)
+    return totals

@@ -58,10 +58,10 @@ def tree(panel: Panel) -> Tree:
     codes = np.zeros((len(panel), max(len(keys), 1)), np.int64)
     for place, name in enumerate(keys):
         codes[:, place] = panel.statics[name]
-    found, cell = np.unique(codes, axis=0, return_inverse=True)
+    distinct, cell = np.unique(codes, axis=0, return_inverse=True)
     parts, member = [], []
     for chosen in (some for count in range(len(keys) + 1) for some in combinations(range(len(keys)), count)):
-        groups, of_cell = np.unique(found[:, list(chosen)], axis=0, return_inverse=True)
+        groups, of_cell = np.unique(distinct[:, list(chosen)], axis=0, return_inverse=True)
         level = " x ".join(keys[place] for place in chosen) or TOTAL
         columns: dict[str, list[str] | list[None]] = {"level": [level] * len(groups)}
         for place, name in enumerate(keys):
@@ -79,7 +79,7 @@ def tree(panel: Panel) -> Tree:
 def filled(panel: Panel) -> Floats:
     """Demand in which a period that is unknown is taken to be the mean of what is known around it; 0 before a series began."""
     reach, periods = AROUND[panel.step], panel.periods
-    found = np.empty(panel.y.shape, np.float32)
+    complete = np.empty(panel.y.shape, np.float32)
     low = np.clip(np.arange(periods) - reach, 0, periods)
     high = np.clip(np.arange(periods) + reach + 1, 0, periods)
     for start in range(0, len(panel), CHUNK):
@@ -89,9 +89,9 @@ def filled(panel: Panel) -> Floats:
         np.cumsum(np.where(known, y, 0.0), axis=1, out=units[:, 1:])
         np.cumsum(known, axis=1, out=counts[:, 1:])
         around = (units[:, high] - units[:, low]) / np.maximum(counts[:, high] - counts[:, low], 1)
-        found[start : start + CHUNK] = np.where(known, y, around)
-    found[np.arange(periods)[None, :] < panel.first[:, None]] = 0.0
-    return found
+        complete[start : start + CHUNK] = np.where(known, y, around)
+    complete[np.arange(periods)[None, :] < panel.first[:, None]] = 0.0
+    return complete
 
 
 def upper_panel(panel: Panel, above: Tree, values: Floats) -> Panel:
@@ -149,21 +149,21 @@ class Errors:
     def add(self, level: str, y: Array, own: Array, below: Array, prophet: Array | None = None) -> None:
         """Take in what came of a level's nodes (nodes x periods) and what was forecast."""
         other = np.nan if prophet is None else float(((prophet - y) ** 2).sum())
-        found = np.array([((own - y) ** 2).sum(), other, ((below - y) ** 2).sum(), (y**2).sum()], np.float64)
-        self.squares[level] = self.squares.get(level, np.zeros(4)) + found
+        squares = np.array([((own - y) ** 2).sum(), other, ((below - y) ** 2).sum(), (y**2).sum()], np.float64)
+        self.squares[level] = self.squares.get(level, np.zeros(4)) + squares
 
     def by_prophet(self, level: str) -> bool:
         """Whether Prophet was clearly nearer than the pooled model."""
-        found = self.squares.get(level)
-        return found is not None and bool(found[1] < CLEARLY * found[0])
+        squares = self.squares.get(level)
+        return squares is not None and bool(squares[1] < CLEARLY * squares[0])
 
     def relative(self, level: str) -> tuple[float, float]:
         """Squared error over squared units, of a level's own forecasts and of the sums of series; alike where nothing is known."""
-        found = self.squares.get(level)
-        if found is None:
+        squares = self.squares.get(level)
+        if squares is None:
             return 1.0, 1.0
-        own = found[1] if self.by_prophet(level) else found[0]
-        return float(own / max(found[3], 1e-9)) + 1e-6, float(found[2] / max(found[3], 1e-9)) + 1e-6
+        own = squares[1] if self.by_prophet(level) else squares[0]
+        return float(own / max(squares[3], 1e-9)) + 1e-6, float(squares[2] / max(squares[3], 1e-9)) + 1e-6
 
 
 def combined(above: Tree, errors: Errors, own: Array, below: Array) -> Array:
@@ -171,14 +171,14 @@ def combined(above: Tree, errors: Errors, own: Array, below: Array) -> Array:
     from scipy.optimize import nnls
 
     cells = above.cells.astype(np.float64)
-    told = np.concatenate([own, below])
+    forecasts = np.concatenate([own, below])
     known = np.array([errors.relative(level) for level in above.nodes["level"]])
     size = np.tile(np.maximum(below.mean(axis=1), 1e-6), 2)
     weight = 1.0 / (np.sqrt(known.T.ravel()) * size)
     design = np.concatenate([cells, cells]) * weight[:, None]
     result = np.zeros((cells.shape[1], own.shape[1]))
     for period in range(own.shape[1]):
-        result[:, period] = nnls(design, told[:, period] * weight)[0]
+        result[:, period] = nnls(design, forecasts[:, period] * weight)[0]
     return result
 
 
@@ -195,5 +195,5 @@ def cell_factors(wanted: Array, below: Array) -> Array:
 
 
 def _factor(wanted: Array, below: Array) -> Array:
-    found: Array = np.clip(np.divide(wanted, below, out=np.ones(below.shape), where=below > 1e-9), *FACTORS)
-    return found
+    factor: Array = np.clip(np.divide(wanted, below, out=np.ones(below.shape), where=below > 1e-9), *FACTORS)
+    return factor

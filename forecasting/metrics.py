@@ -15,8 +15,8 @@ def pinball(y: Array, forecasts: Array, quantiles: Sequence[float] = QUANTILES) 
     """Mean over quantiles of the pinball loss (Koenker and Bassett, 1978), row by row. `forecasts`: rows x quantiles."""
     off = y[:, None] - forecasts
     level = np.asarray(quantiles)[None, :]
-    found: Array = np.maximum(level * off, (level - 1.0) * off).mean(axis=1)
-    return found
+    loss: Array = np.maximum(level * off, (level - 1.0) * off).mean(axis=1)
+    return loss
 
 
 def naive_scale(y: NDArray[np.floating[Any]], season: int) -> Array:
@@ -27,5 +27,5 @@ def naive_scale(y: NDArray[np.floating[Any]], season: int) -> Array:
     known = ~np.isnan(off)
     count = known.sum(axis=1)
     mean = np.where(known, off, 0.0).sum(axis=1, dtype=np.float64) / np.maximum(count, 1)
-    found: Array = np.maximum(mean, 1.0)
-    return found
+    scale: Array = np.maximum(mean, 1.0)
+    return scale

@@ -224,9 +224,9 @@ def _number(frame: pl.DataFrame, name: str, what: str) -> pl.Expr:
 
 
 def _refuse(rows: pl.DataFrame, name: str, wrong: pl.Expr, problem: str, remedy: str) -> None:
-    found = rows.lazy().filter(wrong).select("unique_id", "ds").sort("unique_id", "ds").head(1).collect()
-    if len(found):
-        series, ds = found.row(0)
+    first = rows.lazy().filter(wrong).select("unique_id", "ds").sort("unique_id", "ds").head(1).collect()
+    if len(first):
+        series, ds = first.row(0)
         raise InvalidPanel(f"The column {name} of series “{series}” {problem} on {ds.isoformat()}: {remedy}.")
 
 
@@ -287,7 +287,7 @@ def _known(
     if doubles.any():
         series, ds = rows.filter(doubles).select("unique_id" if not shared else pl.lit("all"), "ds").row(0)
         raise InvalidPanel(f"The covariates of series “{series}” have {ds.isoformat()} twice (column ds): give each period once.")
-    found: dict[str, Floats] = {}
+    known: dict[str, Floats] = {}
     for name in names:
         values = np.full((count, periods + horizon), np.nan, np.float32)
         values[rows["row"].to_numpy(), rows["period"].to_numpy()] = _plain(rows[name])
@@ -307,8 +307,8 @@ def _known(
         if np.isinf(spread).any():
             which = int(np.argwhere(np.isinf(spread))[0][0])
             raise InvalidPanel(f"The covariate {name} of series “{ids[which]}” is infinite: give a number, or nothing if it is unknown.")
-        found[name] = spread
-    return found
+        known[name] = spread
+    return known
 
 
 def _statics(rows: pl.DataFrame, row: NDArray[np.uint32], count: int) -> tuple[dict[str, Ints], dict[str, list[str]]]:

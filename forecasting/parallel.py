@@ -11,8 +11,8 @@ Result = TypeVar("Result")
 
 def threads() -> int:
     """How many threads compute: as many as there are processors, or as `OMP_NUM_THREADS` says."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) > 0 else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return int(limit) if limit.isdecimal() and int(limit) > 0 else os.cpu_count() or 1
 
 
 def side_by_side(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:

@@ -230,12 +230,12 @@ def _learned(panel: Panel, parts: list[_Days]) -> Promotions | None:
 
 
 def _multiplied(panel: Panel, parts: Iterable[_Days], learned: Promotions) -> Floats:
-    found = np.ones((len(panel), panel.periods + panel.ahead), np.float32)
+    factors = np.ones((len(panel), panel.periods + panel.ahead), np.float32)
     for days in parts:
         sold = days.base > 0
         _, at = np.nonzero(sold)
-        found[days.series[sold], days.day[at]] = _after(days, learned)[sold] / days.base[sold]
-    return found
+        factors[days.series[sold], days.day[at]] = _after(days, learned)[sold] / days.base[sold]
+    return factors
 
 
 def _moves(days: _Days, learned: Promotions) -> tuple[Array, Array]:
@@ -248,8 +248,8 @@ def _moves(days: _Days, learned: Promotions) -> tuple[Array, Array]:
 def _after(days: _Days, learned: Promotions) -> Array:
     """Units expected with the promotions."""
     flows, arrivals = _moves(days, learned)
-    found: Array = days.base + arrivals + flows.sum(axis=0) - flows.sum(axis=1)
-    return found
+    units: Array = days.base + arrivals + flows.sum(axis=0) - flows.sum(axis=1)
+    return units
 
 
 def _without_rushes(days: _Days, learned: Promotions) -> _Days:
@@ -265,10 +265,10 @@ def _runs(sku: Index, day: Index, discount: Array) -> Index:
 
 def _spells(parts: list[_Days]) -> _Spells:
     """The spells of which something is known; of too many, some."""
-    found = [_of_category(days) for days in parts]
-    whole = _Spells(*(np.concatenate([getattr(one, name) for one in found], axis=-1) for name in _Spells.__dataclass_fields__))
-    told = np.flatnonzero(whole.base.any(axis=(0, 1)))
-    return whole.take(told if len(told) <= MOST else told[np.linspace(0, len(told) - 1, MOST).astype(np.int64)])
+    categories = [_of_category(days) for days in parts]
+    whole = _Spells(*(np.concatenate([getattr(one, name) for one in categories], axis=-1) for name in _Spells.__dataclass_fields__))
+    informative = np.flatnonzero(whole.base.any(axis=(0, 1)))
+    return whole.take(informative if len(informative) <= MOST else informative[np.linspace(0, len(informative) - 1, MOST).astype(np.int64)])
 
 
 def _of_category(days: _Days) -> _Spells:
@@ -307,9 +307,9 @@ def _fit(spells: _Spells, channels: int, categories: int) -> Promotions:
         return np.clip(pull, -FARTHEST, FARTHEST), np.clip(gain, -FARTHEST, FARTHEST)
 
     def slopes(of_spell: Array, shapes: list[tuple[int, ...]]) -> list[Array]:
-        found = np.zeros((*of_spell.shape[:-1], categories))
-        found[..., present] = np.add.reduceat(of_spell, starts, axis=-1)
-        return [found.sum(axis=tuple(np.flatnonzero(np.array(shape) == 1))).ravel() for shape in shapes]
+        sums = np.zeros((*of_spell.shape[:-1], categories))
+        sums[..., present] = np.add.reduceat(of_spell, starts, axis=-1)
+        return [sums.sum(axis=tuple(np.flatnonzero(np.array(shape) == 1))).ravel() for shape in shapes]
 
     def loss(theta: Array) -> tuple[float, Array]:
         pull, gain = (np.exp(table)[..., spells.category] for table in logs(theta))
@@ -325,6 +325,6 @@ def _fit(spells: _Spells, channels: int, categories: int) -> Promotions:
         return float((theta**2).sum() / 2.0 - likelihood), theta - spread * gradient
 
     # more memory than usual: parameters that are drawn together need it
-    found = minimize(loss, np.zeros(sum(sizes)), jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "maxcor": 50})
-    pull, gain = (np.exp(table) for table in logs(found.x))
+    optimum = minimize(loss, np.zeros(sum(sizes)), jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS, "maxcor": 50})
+    pull, gain = (np.exp(table) for table in logs(optimum.x))
     return Promotions(pull, gain)

@@ -137,14 +137,14 @@ def learn(
         horizon: periods ahead.
         seed: the same seed, panel and thread count give the same.
         country: two-letter code of the country whose holidays count.
-        progress: told the share that is done.
+        progress: called with the share that is done.
         effort: less learns less, sooner.
 
     Returns:
         What was learned, and `ERRORS` of the forecasts of the past with the `level` of each `unique_id`.
 
     """
-    panel, errors, told = scene.panel, Errors(), [_with_level(ERRORS.to_frame(), SERIES)]
+    panel, errors, tables = scene.panel, Errors(), [_with_level(ERRORS.to_frame(), SERIES)]
     times = CUTOFFS if len(panel) < MANY else 1
     origins = [panel.periods - horizon * back for back in range(times, 0, -1)]
     origins = [origin for origin in origins if origin >= LEAST_HISTORY * horizon]
@@ -156,11 +156,11 @@ def learn(
         progress((number + 0.5) / (len(origins) + 1))
         came = panel.y[began, origin : origin + horizon].astype(np.float64)
         filled = hierarchy.filled(panel.take(began))[:, origin : origin + horizon]
-        told += _tried(then, learned, came, filled, errors)
+        tables += _tried(then, learned, came, filled, errors)
         progress((number + 1) / (len(origins) + 1))
     levels = scene.tree.nodes["level"]
     wanted = np.array([level == hierarchy.TOTAL or errors.by_prophet(level) for level in levels])
-    return _trained(scene, horizon, seed, errors, country, wanted, effort), pl.concat(told)
+    return _trained(scene, horizon, seed, errors, country, wanted, effort), pl.concat(tables)
 
 
 def ahead(learned: Learned, scene: Scene, rows: Index) -> tuple[Predicted, dict[int, str]]:
@@ -169,20 +169,20 @@ def ahead(learned: Learned, scene: Scene, rows: Index) -> tuple[Predicted, dict[
     A series that cannot be forecast gets the average of its last known periods; the second value says why, by its row.
     """
     try:
-        found = predict(learned.series, scene.panel.take(rows), scene.context.take(rows), learned.horizon)
+        predicted = predict(learned.series, scene.panel.take(rows), scene.context.take(rows), learned.horizon)
     except Exception as error:
         if len(rows) > 1:
             half = len(rows) // 2
             first, second = (ahead(learned, scene, some) for some in (rows[:half], rows[half:]))
             return join([first[0], second[0]]), {**first[1], **second[1]}
         return _average(scene.panel.take(rows), learned.horizon), {int(rows[0]): f"{type(error).__name__}: {error}"}
-    wrong = np.flatnonzero(~np.isfinite(found.mean).all(axis=1) | ~np.isfinite(found.alpha).all(axis=1))
+    wrong = np.flatnonzero(~np.isfinite(predicted.mean).all(axis=1) | ~np.isfinite(predicted.alpha).all(axis=1))
     if not len(wrong):
-        return found, {}
+        return predicted, {}
     instead = _average(scene.panel.take(rows[wrong]), learned.horizon)
-    for values, others in zip(_arrays(found), _arrays(instead), strict=True):
+    for values, others in zip(_arrays(predicted), _arrays(instead), strict=True):
         values[wrong] = others
-    return found, dict.fromkeys(rows[wrong].tolist(), "the forecast was not finite")
+    return predicted, dict.fromkeys(rows[wrong].tolist(), "the forecast was not finite")
 
 
 def join(parts: list[Predicted]) -> Predicted:
@@ -190,9 +190,9 @@ def join(parts: list[Predicted]) -> Predicted:
     return Predicted(*(np.concatenate(arrays) for arrays in zip(*map(_arrays, parts), strict=True)))
 
 
-def settle(learned: Learned, scene: Scene, found: Predicted) -> Settled:
+def settle(learned: Learned, scene: Scene, predicted: Predicted) -> Settled:
     """Make the means of all series, SKUs and nodes add up."""
-    tree, mean, skus, own_skus = scene.tree, found.mean.copy(), None, None
+    tree, mean, skus, own_skus = scene.tree, predicted.mean.copy(), None, None
     if scene.skus is not None and scene.sku_context is not None and learned.skus is not None:
         skus = _predicted(learned.skus, scene.skus, scene.sku_context, learned.horizon)
         own_skus, below = skus.mean, sums(mean, tree.sku, len(tree.skus))
@@ -205,7 +205,7 @@ def settle(learned: Learned, scene: Scene, found: Predicted) -> Settled:
     if skus is not None:
         skus = replace(skus, mean=sums(mean, tree.sku, len(tree.skus)))
     settled = replace(above, mean=every @ sums(mean, tree.cell, cells))
-    return Settled(replace(found, mean=mean), skus, settled, own_skus, above.mean)
+    return Settled(replace(predicted, mean=mean), skus, settled, own_skus, above.mean)
 
 
 def _predicted(fitted: Fitted, panel: Panel, context: Context, horizon: int) -> Predicted:
@@ -231,24 +231,24 @@ def _trained(
 
 def _with_prophet(learned: Learned, scene: Scene, own: Array) -> Array:
     """The nodes' own forecasts, Prophet's for levels where it was clearly nearer on the past."""
-    found, late = own.copy(), (scene.panel.day(scene.panel.periods) - learned.day).days // scene.panel.step
+    means, late = own.copy(), (scene.panel.day(scene.panel.periods) - learned.day).days // scene.panel.step
     for node, (unique_id, level) in enumerate(zip(scene.above.ids, scene.tree.nodes["level"], strict=True)):
-        told = learned.prophet.get(unique_id)
-        if told is not None and learned.errors.by_prophet(level) and len(told) >= late + own.shape[1]:
-            found[node] = told[late : late + own.shape[1]]
-    return found
+        prophet = learned.prophet.get(unique_id)
+        if prophet is not None and learned.errors.by_prophet(level) and len(prophet) >= late + own.shape[1]:
+            means[node] = prophet[late : late + own.shape[1]]
+    return means
 
 
 def _tried(scene: Scene, learned: Learned, came: Array, filled: NDArray[np.float32], errors: Errors) -> list[pl.DataFrame]:
     """Forecast the periods that `came` (series x horizon, NaN where unknown; `filled` without), and take what was off into `errors`."""
     tree, parts = scene.tree, scene.parts()
-    found = join(list(side_by_side(lambda rows: ahead(learned, scene, rows)[0], parts)))
-    settled = settle(learned, scene, found)
+    predicted = join(list(side_by_side(lambda rows: ahead(learned, scene, rows)[0], parts)))
+    settled = settle(learned, scene, predicted)
     every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
     cutoff, season = scene.panel.day(scene.panel.periods - 1), SEASON[scene.panel.step]
     nodes_came = every @ sums(filled, tree.cell, cells)
-    nodes_below = every @ sums(found.mean, tree.cell, cells)
-    nodes_own, told = settled.own_above, []
+    nodes_below = every @ sums(predicted.mean, tree.cell, cells)
+    nodes_own, tables = settled.own_above, []
     for level in tree.nodes["level"].unique(maintain_order=True):
         mine = np.flatnonzero((tree.nodes["level"] == level).to_numpy())
         prophet = [learned.prophet[name][: learned.horizon] for name in scene.above.ids[mine] if name in learned.prophet]
@@ -256,32 +256,32 @@ def _tried(scene: Scene, learned: Learned, came: Array, filled: NDArray[np.float
         above = take(settled.above, mine)
         naive = naive_scale(scene.above.y[mine], season)
         spread = quantiles(learned.above, above, QUANTILES)
-        told.append(_with_level(errors_of(scene.above.ids[mine], cutoff, CHOSEN, nodes_came[mine], above.mean, spread, naive), level))
+        tables.append(_with_level(errors_of(scene.above.ids[mine], cutoff, CHOSEN, nodes_came[mine], above.mean, spread, naive), level))
     if scene.skus is not None and learned.skus is not None and settled.skus is not None and settled.own_skus is not None:
         sku_came = sums(filled, tree.sku, len(tree.skus))
-        errors.add(SKU, sku_came, settled.own_skus, sums(found.mean, tree.sku, len(tree.skus)))
+        errors.add(SKU, sku_came, settled.own_skus, sums(predicted.mean, tree.sku, len(tree.skus)))
         spread, naive = quantiles(learned.skus, settled.skus, QUANTILES), naive_scale(scene.skus.y, season)
-        told.append(_with_level(errors_of(scene.skus.ids, cutoff, CHOSEN, sku_came, settled.skus.mean, spread, naive), SKU))
+        tables.append(_with_level(errors_of(scene.skus.ids, cutoff, CHOSEN, sku_came, settled.skus.mean, spread, naive), SKU))
 
     def off(rows: Index) -> pl.DataFrame:
         series = take(settled.series, rows)
         spread, naive = quantiles(learned.series, series, QUANTILES), naive_scale(scene.panel.y[rows], season)
         return _with_level(errors_of(scene.panel.ids[rows], cutoff, CHOSEN, came[rows], series.mean, spread, naive), SERIES)
 
-    return [*told, *side_by_side(off, parts)]
+    return [*tables, *side_by_side(off, parts)]
 
 
 def _with_level(rows: pl.DataFrame, level: str) -> pl.DataFrame:
     return rows.with_columns(level=pl.lit(level)).select("level", *ERRORS.names())
 
 
-def _arrays(found: Predicted) -> tuple[NDArray[np.generic], ...]:
-    return found.mean, found.alpha, found.segment, found.model
+def _arrays(predicted: Predicted) -> tuple[NDArray[np.generic], ...]:
+    return predicted.mean, predicted.alpha, predicted.segment, predicted.model
 
 
-def take(found: Predicted, rows: Index) -> Predicted:
+def take(predicted: Predicted, rows: Index) -> Predicted:
     """Some rows of a prediction."""
-    return Predicted(found.mean[rows], found.alpha[rows], found.segment[rows], found.model[rows])
+    return Predicted(predicted.mean[rows], predicted.alpha[rows], predicted.segment[rows], predicted.model[rows])
 
 
 def _average(panel: Panel, horizon: int) -> Predicted:

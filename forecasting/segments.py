@@ -39,8 +39,8 @@ def kinds(panel: Panel) -> Codes:
     squares = (units.astype(np.float64) ** 2).sum(axis=1) / np.maximum(sold, 1)
     spread = np.divide(squares - size**2, size**2, out=np.zeros(len(size)), where=size > 0)
     pattern = 2 * (interval > INTERVAL_CUT) + (spread > SIZE_CUT)
-    found: Codes = (by_class * len(PATTERNS) + pattern).astype(np.int64)
-    return found
+    codes: Codes = (by_class * len(PATTERNS) + pattern).astype(np.int64)
+    return codes
 
 
 def segment(kind: Codes, ahead: Codes, horizon: int) -> Codes:

@@ -1,11 +1,10 @@
-"""A run of the demand forecast: history from the mirror, models from last week or trained anew, forecasts of everything.
+"""A run of the demand forecast: history from the mirror, models from last week or trained again, forecasts of everything.
 
 Each step leaves its files in the run's folder; a run that was killed goes on from there and ends up the same. Nothing of it shows until it
 is recorded as finished.
 """
 
 import ctypes
-import pickle
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,16 +18,17 @@ import polars as pl
 from numpy.typing import NDArray
 from sqlalchemy.engine import Engine
 
+from dashboard.jobs import forecast_models as models
 from data_access.commands.forecasts import RunSummary, fail, finish
 from data_access.errors import InvalidInput, OnHandError, StoreUnavailable
-from data_access.forecasts.files import AHEAD, LEARNED, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
+from data_access.forecasts.files import AHEAD, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
+from data_access.forecasts.models import UnusableModels
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up
 from data_access.queries import forecasts as queries
 from data_access.queries.catalog import main_country
 from data_access.queries.demand import demand_history, last_over
 from forecasting import hierarchy, rolling
-from forecasting.drivers import changing
 from forecasting.engine import MODELS, Predicted
 from forecasting.engine import quantiles as quantiles_of
 from forecasting.grouping import CHUNK, sums
@@ -38,12 +38,6 @@ from forecasting.rolling import FULL, LATE_PERIODS, Effort, Learned, Scene, Sett
 
 DAYS: Final = 730
 """Days of history."""
-
-TRAINED_DAYS: Final = 7
-"""Days after which models are trained anew."""
-
-DRIFT_DAYS: Final = 5
-"""Of the last 7 days, on how many the total must have left its 80 % interval for models to be trained anew before (assumed)."""
 
 NOTHING: Final = "Nothing was ordered yet, so there is nothing to forecast from: load orders with `onhand import orders`."
 SERIES: Final = "series"
@@ -56,7 +50,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StageProgress:
     """How far a run is, for whoever waits and for the pages."""
 
     folder: RunFolder
@@ -67,8 +61,23 @@ class Told:
         place = list(_SHARES).index(stage)
         began = ends[place - 1] if place else 0.0
         done = began + (ends[place] - began) * share
-        self.folder.tell("progress.json", {"stage": stage, "share": done})
+        self.folder.put_document("progress.json", {"stage": stage, "share": done})
         self.progress(round(done * 1_000), 1_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run that was begun: where it reads and writes, and what it was asked for."""
+
+    engine: Engine
+    mirror_dir: Path
+    root: Path
+    folder: RunFolder
+    run_id: int
+    last: date
+    horizon: int
+    seed: int
+    effort: Effort
 
 
 def make(
@@ -88,16 +97,25 @@ def make(
     """
     _give_memory_back()
     with one_run(root):
-        found = queries.run(engine, run_id)
-        if found.is_empty() or found["state"][0] != "running":
+        rows = queries.run(engine, run_id)
+        if rows.is_empty() or rows["state"][0] != "running":
             raise InvalidInput(f"Forecast {run_id} is not one that is running: start a new one with `onhand forecast run`.")
-        row = found.row(0, named=True)
+        row = rows.row(0, named=True)
         try:
             folder = RunFolder(root, run_id)
             folder.own(row["asked_at"])
-            return _make(
-                engine, mirror_dir, root, folder, run_id, row["last_on"], row["horizon"], row["seed"], Told(folder, progress), effort
+            job = Job(
+                engine=engine,
+                mirror_dir=mirror_dir,
+                root=root,
+                folder=folder,
+                run_id=run_id,
+                last=row["last_on"],
+                horizon=row["horizon"],
+                seed=row["seed"],
+                effort=effort,
             )
+            return _make(job, StageProgress(folder, progress))
         except StoreUnavailable:
             raise  # it can go on when the store is there again
         except Exception as error:
@@ -105,35 +123,25 @@ def make(
             raise
 
 
-def _make(
-    engine: Engine,
-    mirror_dir: Path,
-    root: Path,
-    folder: RunFolder,
-    run_id: int,
-    last: date,
-    horizon: int,
-    seed: int,
-    told: Told,
-    effort: Effort,
-) -> RunSummary:
+def _make(job: Job, stage: StageProgress) -> RunSummary:
+    folder, horizon = job.folder, job.horizon
     if not folder.has("history.json"):
-        _put_history(engine, mirror_dir, folder, last, horizon, told)
+        _put_history(job.engine, job.mirror_dir, folder, job.last, horizon, stage)
     panel = _panel(folder, horizon)
-    learned_by, reason, learned, scene = _learned(engine, root, folder, run_id, panel, horizon, seed, effort, told)
-    found, fallbacks = _means(folder, learned, scene, told)
-    settled = rolling.settle(learned, scene, found)
-    _put_forecasts(folder, learned, scene, settled, told)
+    learned_by, reason, learned, scene = _learned(job, panel, stage)
+    means, fallbacks = _means(folder, learned, scene, stage)
+    settled = rolling.settle(learned, scene, means)
+    _put_forecasts(folder, learned, scene, settled, stage)
     _put_nodes(folder, scene, settled, fallbacks)
-    version = str(folder.told("history.json")["version"])
-    start = panel.start.isoformat()
-    folder.tell("run.json", {"start": start, "last": last.isoformat(), "horizon": horizon, "part": CHUNK, "learned_by": learned_by})
-    made = RunSummary(version, learned_by, reason, len(panel), len(fallbacks))
-    finish(engine, run_id, made)
+    version = str(folder.document("history.json")["version"])
+    start, last = panel.start.isoformat(), job.last.isoformat()
+    folder.put_document("run.json", {"start": start, "last": last, "horizon": horizon, "part": CHUNK, "learned_by": learned_by})
+    summary = RunSummary(version, learned_by, reason, len(panel), len(fallbacks))
+    finish(job.engine, job.run_id, summary)
     folder.drop("mean.*")
-    for older in queries.runs(engine).filter((pl.col("state") != "running") & (pl.col("run_id") != run_id))["run_id"]:
-        RunFolder(root, older).drop_history()
-    return made
+    for older in queries.runs(job.engine).filter((pl.col("state") != "running") & (pl.col("run_id") != job.run_id))["run_id"]:
+        RunFolder(job.root, older).drop_history()
+    return summary
 
 
 def _give_memory_back() -> None:
@@ -163,11 +171,11 @@ def backtest(
     with TemporaryDirectory() as place:
         folder = RunFolder(Path(place), 0)
         folder.make()
-        told = Told(folder, progress)
-        _put_history(engine, mirror_dir, folder, last, horizon, told)
+        stage = StageProgress(folder, progress)
+        _put_history(engine, mirror_dir, folder, last, horizon, stage)
         panel = _panel(folder, horizon)
-        _, errors = rolling.learn(Scene.of(panel), horizon, seed, main_country(engine), lambda share: told("training", share), effort)
-        told("writing", 1.0)
+        _, errors = rolling.learn(Scene.of(panel), horizon, seed, main_country(engine), lambda share: stage("training", share), effort)
+        stage("writing", 1.0)
     return errors.group_by("level", "cutoff", maintain_order=True).agg(
         pl.len().alias("series"),
         pl.col("y").sum(),
@@ -182,11 +190,11 @@ def backtest(
 # ---- history -------------------------------------------------------------------------------------------------------
 
 
-def _put_history(engine: Engine, mirror_dir: Path, folder: RunFolder, last: date, horizon: int, told: Told) -> None:
+def _put_history(engine: Engine, mirror_dir: Path, folder: RunFolder, last: date, horizon: int, stage: StageProgress) -> None:
     """Keep what the run starts from, so that what is sold meanwhile does not change it."""
-    told("history", 0.0)
+    stage("history", 0.0)
     done = catch_up(engine, mirror_dir)
-    told("history", 0.3)
+    stage("history", 0.3)
     mirror = Mirror(mirror_dir, done.manifest)
     if not mirror.count("line"):
         raise InvalidInput(NOTHING)
@@ -200,8 +208,8 @@ def _put_history(engine: Engine, mirror_dir: Path, folder: RunFolder, last: date
     folder.put_array("discount_rows.npy", promoted)
     folder.put_array("discount.npy", history.discount[promoted])
     folder.put_frame("regions.parquet", history.regions)
-    folder.tell("history.json", {"start": history.start.isoformat(), "last": history.last.isoformat(), "version": history.version})
-    told("history", 1.0)
+    folder.put_document("history.json", {"start": history.start.isoformat(), "last": history.last.isoformat(), "version": history.version})
+    stage("history", 1.0)
 
 
 def _panel(folder: RunFolder, horizon: int) -> Panel:
@@ -228,90 +236,60 @@ def _panel(folder: RunFolder, horizon: int) -> Panel:
         statics[name] = values.replace_strict(names, pl.int_range(len(names), eager=True), return_dtype=pl.Int32).to_numpy()
         labels[name] = names.to_list()
     ids = series.select(pl.concat_str("sku", "channel_id", separator="\t").alias("unique_id"))["unique_id"]
-    start = date.fromisoformat(str(folder.told("history.json")["start"]))
+    start = date.fromisoformat(str(folder.document("history.json")["start"]))
     return Panel(ids, start, 1, y, first, horizon + LATE_PERIODS, known, {}, statics, labels)
 
 
 # ---- training ------------------------------------------------------------------------------------------------------
 
 
-def _learned(
-    engine: Engine, root: Path, folder: RunFolder, run_id: int, panel: Panel, horizon: int, seed: int, effort: Effort, told: Told
-) -> tuple[int, str, Learned, Scene]:
-    """The models of this run, those of the last that trained unless there is a reason to train anew, and the scene by their law."""
-    scene = None
-    if not folder.has("learned.json"):
-        earlier = queries.runs(engine).filter(pl.col("state") == "finished")
-        why = _why_train(root, earlier, panel, horizon)
-        if why is None:
-            learned_by = int(earlier["learned_by"][0])
-            trained = earlier.filter(pl.col("run_id") == learned_by)["last_on"]
-            reason = f"trained on history up to {trained[0].isoformat()}" if len(trained) else "trained before"
+def _learned(job: Job, panel: Panel, stage: StageProgress) -> tuple[int, str, Learned, Scene]:
+    """The run whose models are used, why those, the models, and the scene by their law.
+
+    They are those of the last run that trained, unless there is a reason to train again.
+    """
+    folder, problem = job.folder, None
+    if folder.has("learned.json"):
+        chosen = folder.document("learned.json")
+        try:
+            learned, _ = models.load(job.root, int(chosen["run"]))
+        except UnusableModels as error:
+            problem = models.reason_of(error)
         else:
-            learned_by, reason = run_id, why
-            scene = Scene.of(panel)
-            learned, errors = rolling.learn(scene, horizon, seed, main_country(engine), lambda share: told("training", share), effort)
-            folder.put_frame("errors.parquet", errors.sort("level", "unique_id", "cutoff"), 4_096)
-            folder.put_frame("components.parquet", learned.components)
-            folder.put_bytes(LEARNED, pickle.dumps((learned, _labels(panel))))
-        folder.tell("learned.json", {"run": learned_by, "reason": reason})
-    chosen = folder.told("learned.json")
-    learned = _load(root, int(chosen["run"]))[0]
-    if scene is None:
-        scene = Scene.of(panel, learned.law)
-    return int(chosen["run"]), str(chosen["reason"]), learned, scene
+            return int(chosen["run"]), str(chosen["reason"]), learned, Scene.of(panel, learned.law)
+    earlier = queries.runs(job.engine).filter(pl.col("state") == "finished")
+    problem = problem or models.why_train(job.root, earlier, panel, job.horizon)
+    if problem is not None:
+        scene = _train(job, panel, stage)
+        folder.put_document("learned.json", {"run": job.run_id, "reason": problem})
+        return job.run_id, problem, models.load(job.root, job.run_id)[0], scene
+    learned_by = int(earlier["learned_by"][0])
+    trained = earlier.filter(pl.col("run_id") == learned_by)["last_on"]
+    reason = f"trained on history up to {trained[0].isoformat()}" if len(trained) else "trained before"
+    folder.put_document("learned.json", {"run": learned_by, "reason": reason})
+    learned, _ = models.load(job.root, learned_by)
+    return learned_by, reason, learned, Scene.of(panel, learned.law)
 
 
-def _why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) -> str | None:
-    """The reason to train anew; None if last week's models will do. `earlier`: finished runs, the newest first."""
-    if earlier.is_empty() or not RunFolder(root, int(earlier["learned_by"][0])).has(LEARNED):
-        return "nothing was trained before"
-    learned, labels = _load(root, int(earlier["learned_by"][0]))
-    if learned.horizon != horizon:
-        return f"trained for {learned.horizon} days ahead before"
-    if labels != _labels(panel):
-        return "there are other channels or categories, or the first promotions"
-    next_day = panel.day(panel.periods)
-    if not timedelta() <= next_day - learned.day < timedelta(days=TRAINED_DAYS):
-        return f"trained on history up to {(learned.day - timedelta(days=1)).isoformat()} before"
-    outside = _days_outside(root, earlier, panel)
-    return f"drift: on {outside} of the last 7 days the total left its 80 % interval" if outside >= DRIFT_DAYS else None
-
-
-def _days_outside(root: Path, earlier: pl.DataFrame, panel: Panel) -> int:
-    """On how many of the last 7 days the total was outside the 80 % interval that the newest run before them gave."""
-    before = earlier.filter(pl.col("last_on") <= panel.day(panel.periods - 8)).head(1)
-    if before.is_empty():
-        return 0
-    folder = RunFolder(root, int(before["run_id"][0]))
-    if not folder.has("forecast.above.parquet"):
-        return 0
-    late = (panel.day(panel.periods - 7) - before["last_on"][0]).days
-    told = pl.scan_parquet(folder.path / "forecast.above.parquet").filter((pl.col("node") == 0) & (pl.col("ahead") >= late)).sort("ahead")
-    interval = told.head(7).select("q0.1", "q0.9").collect()
-    if len(interval) < 7:
-        return 0
-    total = hierarchy.filled(panel)[:, -7:].sum(axis=0, dtype=np.float64)
-    return int(((total < interval["q0.1"].to_numpy()) | (total > interval["q0.9"].to_numpy())).sum())
-
-
-def _labels(panel: Panel) -> dict[str, list[str]]:
-    """What models were trained to read: the names behind the numbers of channels and categories, and the covariates."""
-    return {**{name: panel.labels[name] for name in ("channel", "category")}, "known": list(panel.known), "changing": changing(panel)}
-
-
-def _load(root: Path, run_id: int) -> tuple[Learned, dict[str, list[str]]]:
-    content = (RunFolder(root, run_id).path / LEARNED).read_bytes()
-    found: tuple[Learned, dict[str, list[str]]] = pickle.loads(content)  # noqa: S301 - written by this module alone
-    return found
+def _train(job: Job, panel: Panel, stage: StageProgress) -> Scene:
+    """Train and keep the models; the scene they were trained on."""
+    for pattern in ("mean.*", "forecast.*"):  # what other models expected, if this run had those before
+        job.folder.drop(pattern)
+    scene = Scene.of(panel)
+    country = main_country(job.engine)
+    learned, errors = rolling.learn(scene, job.horizon, job.seed, country, lambda share: stage("training", share), job.effort)
+    job.folder.put_frame("errors.parquet", errors.sort("level", "unique_id", "cutoff"), 4_096)
+    job.folder.put_frame("components.parquet", learned.components)
+    models.keep(job.folder, learned, panel)
+    return scene
 
 
 # ---- forecasts -----------------------------------------------------------------------------------------------------
 
 
-def _means(folder: RunFolder, learned: Learned, scene: Scene, told: Told) -> tuple[Predicted, dict[int, str]]:
+def _means(folder: RunFolder, learned: Learned, scene: Scene, stage: StageProgress) -> tuple[Predicted, dict[int, str]]:
     """What is expected of all series, part by part; and why some got their average, by row."""
-    parts, found = scene.parts(), []
+    parts, predictions = scene.parts(), []
     fallbacks: dict[int, str] = {}
 
     def one(number: int) -> str:
@@ -331,13 +309,13 @@ def _means(folder: RunFolder, learned: Learned, scene: Scene, told: Told) -> tup
 
     for number, name in enumerate(side_by_side(one, range(len(parts)))):
         with np.load(folder.path / name, allow_pickle=False) as kept:
-            found.append(Predicted(kept["mean"], kept["alpha"], kept["segment"].astype(np.int64), kept["model"].astype(np.int64)))
+            predictions.append(Predicted(kept["mean"], kept["alpha"], kept["segment"].astype(np.int64), kept["model"].astype(np.int64)))
             fallbacks.update(zip(kept["wrong"].tolist(), kept["reasons"].tolist(), strict=True))
-        told("series", (number + 1) / len(parts))
-    return rolling.join(found), fallbacks
+        stage("series", (number + 1) / len(parts))
+    return rolling.join(predictions), fallbacks
 
 
-def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: Settled, told: Told) -> None:
+def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: Settled, stage: StageProgress) -> None:
     above = [_ahead(settled.above, quantiles_of(learned.above, settled.above, QUANTILES), 0)]
     offset = len(settled.above.mean)
     if settled.skus is not None and learned.skus is not None:
@@ -349,22 +327,22 @@ def _put_forecasts(folder: RunFolder, learned: Learned, scene: Scene, settled: S
     def one(number: int) -> None:
         name, rows = f"forecast.{number}.parquet", parts[number]
         if not folder.has(name):
-            found = rolling.take(settled.series, rows)
-            frame = _ahead(found, quantiles_of(learned.series, found, QUANTILES), offset + int(rows[0]))
+            part = rolling.take(settled.series, rows)
+            frame = _ahead(part, quantiles_of(learned.series, part, QUANTILES), offset + int(rows[0]))
             folder.put_frame(name, frame, ROW_GROUP * learned.horizon)
 
     for number, _ in enumerate(side_by_side(one, range(len(parts)))):
-        told("writing", (number + 1) / (len(parts) + 1))
+        stage("writing", (number + 1) / (len(parts) + 1))
 
 
-def _ahead(found: Predicted, spread: NDArray[np.float64], offset: int) -> pl.DataFrame:
+def _ahead(predicted: Predicted, spread: NDArray[np.float64], offset: int) -> pl.DataFrame:
     """`AHEAD` of nodes in order, numbered from `offset`."""
-    count, horizon = found.mean.shape
+    count, horizon = predicted.mean.shape
     return pl.DataFrame(
         {
             "node": np.repeat(np.arange(offset, offset + count, dtype=np.int32), horizon),
             "ahead": np.tile(np.arange(1, horizon + 1, dtype=np.int16), count),
-            "mean": found.mean.ravel(),
+            "mean": predicted.mean.ravel(),
             **{f"q{quantile:g}": spread[:, :, number].ravel() for number, quantile in enumerate(QUANTILES)},
         },
         AHEAD,
@@ -403,11 +381,11 @@ def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dic
 
 def _nodes(rows: pl.DataFrame, fallbacks: dict[int, str]) -> pl.DataFrame:
     reasons = pl.DataFrame({"row": list(fallbacks), "fallback": list(fallbacks.values())}, {"row": pl.UInt32, "fallback": pl.String})
-    found = rows.with_row_index("row").join(reasons, on="row", how="left", maintain_order="left").with_columns(node=pl.lit(0))
-    return found.select(pl.col(name).cast(kind) for name, kind in NODES.items())
+    nodes = rows.with_row_index("row").join(reasons, on="row", how="left", maintain_order="left").with_columns(node=pl.lit(0))
+    return nodes.select(pl.col(name).cast(kind) for name, kind in NODES.items())
 
 
-def _models(found: Predicted) -> pl.Series:
+def _models(predicted: Predicted) -> pl.Series:
     """The model that most of each row's days were forecast by."""
-    counts = np.stack([(found.model == number).sum(axis=1) for number in range(len(MODELS))])
+    counts = np.stack([(predicted.model == number).sum(axis=1) for number in range(len(MODELS))])
     return pl.Series(list(MODELS)).gather(counts.argmax(axis=0))

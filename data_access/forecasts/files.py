@@ -3,7 +3,7 @@
 | file | what |
 |---|---|
 | `series.parquet`, `units.npy`, `available.npy`, `discount*.npy`, `regions.parquet`, `history.json` | the history it started from |
-| `LEARNED`, `errors.parquet`, `components.parquet` | what was trained, and how far off it was, if this run trained |
+| `models.*` (`forecasts.models`), `errors.parquet`, `components.parquet` | what was trained, and how far off it was, if this run trained |
 | `learned.json` | which run's models it uses, and why |
 | `mean.N.npz` | means of a part of the series, until the run has finished |
 | `forecast.N.parquet`, `forecast.above.parquet` | `AHEAD` of a part of the series, and of all nodes above |
@@ -55,9 +55,6 @@ NODES: Final = pl.Schema(
 ROW_GROUP: Final = 64
 """Nodes of a row group: what is read to find one."""
 
-LEARNED: Final = "learned.2.bin"
-"""The trained models. Another number when their classes change: those of before are then trained anew instead of misread."""
-
 _ASKED: Final = "asked.json"
 _HISTORY: Final = ("units.npy", "available.npy", "discount.npy", "discount_rows.npy", "above.npy", "above_available.npy")
 
@@ -81,7 +78,7 @@ class RunFolder:
             raise StoreUnavailable(f"The folder {self.path} cannot be written ({error.strerror}): give write permission on it.") from error
 
     def own(self, asked_at: datetime) -> None:
-        """Make it, and delete what a run of another store left in it: a store that is made anew gives the same ids again.
+        """Make it, and delete what a run of another store left in it: a store that is made again gives the same ids again.
 
         Raises:
             StoreUnavailable: it cannot be written.
@@ -89,10 +86,10 @@ class RunFolder:
         """
         self.make()
         mine = {"asked_at": asked_at.isoformat()}
-        if not self.has(_ASKED) or self.told(_ASKED) != mine:
-            for pattern in ("*.json", "*.bin", "*.np?", "*.parquet", "*.new"):
+        if not self.has(_ASKED) or self.document(_ASKED) != mine:
+            for pattern in ("*.json", "*.txt", "*.bin", "*.np?", "*.parquet", "*.new"):
                 self.drop(pattern)
-            self.tell(_ASKED, mine)
+            self.put_document(_ASKED, mine)
 
     def has(self, name: str) -> bool:
         """Whether a file is there, and so whole."""
@@ -104,13 +101,13 @@ class RunFolder:
 
     def array(self, name: str) -> NDArray[Any]:
         """An array that was put, left on the disk until it is read."""
-        found: NDArray[Any] = np.load(self.path / name, mmap_mode="r", allow_pickle=False)
-        return found
+        array: NDArray[Any] = np.load(self.path / name, mmap_mode="r", allow_pickle=False)
+        return array
 
-    def told(self, name: str) -> dict[str, Any]:
+    def document(self, name: str) -> dict[str, Any]:
         """What was put as JSON."""
-        found: dict[str, Any] = json.loads((self.path / name).read_text())
-        return found
+        document: dict[str, Any] = json.loads((self.path / name).read_text())
+        return document
 
     def put_frame(self, name: str, frame: pl.DataFrame, rows: int | None = None) -> None:
         """Put a frame in place; `rows` in a row group."""
@@ -128,9 +125,9 @@ class RunFolder:
         """Put bytes in place."""
         self._put(name, lambda file: file.write(content))
 
-    def tell(self, name: str, told: dict[str, Any]) -> None:
+    def put_document(self, name: str, document: dict[str, Any]) -> None:
         """Put something in place as JSON."""
-        self.put_bytes(name, json.dumps(told).encode())
+        self.put_bytes(name, json.dumps(document).encode())
 
     def drop(self, pattern: str) -> None:
         """Delete files by pattern."""
@@ -186,9 +183,9 @@ def is_running(root: Path) -> bool:
 
 
 def progress(root: Path, run_id: int) -> tuple[str, float]:
-    """What a run is at, and the share that is done; ("", 0) if nothing is told yet."""
+    """What a run is at, and the share that is done; ("", 0) if it has not said yet."""
     try:
-        told = RunFolder(root, run_id).told("progress.json")
-        return str(told["stage"]), float(told["share"])
+        stage = RunFolder(root, run_id).document("progress.json")
+        return str(stage["stage"]), float(stage["share"])
     except (OSError, ValueError, KeyError):
         return "", 0.0

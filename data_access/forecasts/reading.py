@@ -28,16 +28,16 @@ class Forecast:
         self.run_id, self.root = run_id, root
         self._folder = RunFolder(root, run_id)
         try:
-            told = self._folder.told("run.json")
+            run = self._folder.document("run.json")
             self.nodes = self._folder.frame("nodes.parquet")
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise StoreUnavailable(
                 f"The files of forecast {run_id} in {self._folder.path} cannot be read: start a new forecast with `onhand forecast run`."
             ) from error
-        self.start, self.last = date.fromisoformat(told["start"]), date.fromisoformat(told["last"])
-        self.horizon, self.part = int(told["horizon"]), int(told["part"])
+        self.start, self.last = date.fromisoformat(run["start"]), date.fromisoformat(run["last"])
+        self.horizon, self.part = int(run["horizon"]), int(run["part"])
         self._above = int((self.nodes["level"] != "series").sum())
-        self._learned_by = int(told["learned_by"])
+        self._learned_by = int(run["learned_by"])
 
     def history(self, node: int) -> pl.DataFrame:
         """`HISTORY` of a node, from its first day; empty if it is kept no more."""

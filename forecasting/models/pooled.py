@@ -43,21 +43,21 @@ class Pooled:
 
     def of_table(self, table: NDArray[np.float32], scale: NDArray[np.float64]) -> NDArray[np.float64]:
         """Expected units of rows, from their features and scales."""
-        found: NDArray[np.float64] = self.booster.predict(table) * scale
-        return found
+        units: NDArray[np.float64] = self.booster.predict(table) * scale
+        return units
 
 
 def library() -> ModuleType:
     """LightGBM, imported when it is needed, which takes seconds.
 
     Its threads then sleep while they wait for one another: spinning, on two cores that something else uses too, they take twenty times as
-    long. It must be told before it is loaded.
+    long. It has to be set before it is loaded.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import lightgbm
 
-    found: ModuleType = lightgbm
-    return found
+    module: ModuleType = lightgbm
+    return module
 
 
 def sample(panel: Panel, horizon: int, count: int, rng: np.random.Generator, since: int = 1, until: int | None = None) -> Rows:

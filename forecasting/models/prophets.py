@@ -59,17 +59,17 @@ def forecast(panel: Panel, horizon: int, country: str | None = None) -> tuple[Ar
         off = None
         if discount is not None:
             off = np.zeros(len(days) - first)  # what is not known ahead is not discounted
-            told = discount[row, first : len(days)]
-            off[: len(told)] = np.nan_to_num(told)
+            known = discount[row, first : len(days)]
+            off[: len(known)] = np.nan_to_num(known)
         jobs.append((panel.ids[row], days[first:], panel.y[row, first:].astype(np.float64), off, horizon, country))
     if len(jobs) <= FEW:
-        found = list(map(_one, jobs))
+        forecasts = list(map(_one, jobs))
     else:
         with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
-            found = list(pool.map(_one, jobs, chunksize=max(1, len(jobs) // (4 * WORKERS))))
-    if not found:
+            forecasts = list(pool.map(_one, jobs, chunksize=max(1, len(jobs) // (4 * WORKERS))))
+    if not forecasts:
         return np.zeros((0, horizon)), COMPONENTS.to_frame()
-    return np.stack([mean for mean, _ in found]), pl.concat([pl.DataFrame(parts, COMPONENTS) for _, parts in found])
+    return np.stack([mean for mean, _ in forecasts]), pl.concat([pl.DataFrame(parts, COMPONENTS) for _, parts in forecasts])
 
 
 def _one(job: _Job) -> tuple[Array, dict[str, Any]]:
@@ -79,9 +79,9 @@ def _one(job: _Job) -> tuple[Array, dict[str, Any]]:
     parts = {name: np.zeros(len(days)) for name in _PARTS}
     trend = np.full(len(days), flat[0])
     if known.sum() >= LEAST_KNOWN and np.ptp(y[known]) > 0:
-        found = _fitted(days, y, off, country)
-        trend = found["trend"]
-        parts.update({name: values for name, values in found.items() if name in _PARTS})
+        components = _fitted(days, y, off, country)
+        trend = components["trend"]
+        parts.update({name: values for name, values in components.items() if name in _PARTS})
         flat = np.maximum(trend * (1.0 + sum(parts.values())), 0.0)[len(y) :]
     top = float(y[known].max(initial=0.0)) * 5.0
     return np.clip(flat, 0.0, top), {"unique_id": [unique_id] * len(days), "ds": days, "trend": trend, **parts}
@@ -107,6 +107,6 @@ def _fitted(days: list[date], y: Array, off: Array | None, country: str | None) 
         if with_discount:
             model.add_regressor("discount")
         model.fit(frame.iloc[: len(y)].assign(y=y), seed=0)
-        told = model.predict(frame)
-    names = [name for name in ("trend", *_PARTS) if name in told.columns]
-    return {name: told[name].to_numpy(float) for name in names}
+        fitted = model.predict(frame)
+    names = [name for name in ("trend", *_PARTS) if name in fitted.columns]
+    return {name: fitted[name].to_numpy(float) for name in names}

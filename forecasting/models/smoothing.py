@@ -47,7 +47,7 @@ def levels(panel: Panel, shares: Array, origins: Sequence[int]) -> dict[str, dic
     """The level of each series, by model and origin, without the weekday: "smoothing", "tsb", "average"."""
     wanted = sorted(set(origins))
     weekday = (np.arange(panel.periods) + panel.start.weekday()) % 7 if panel.step == 1 else np.zeros(panel.periods, int)
-    found: dict[str, dict[int, Array]] = {"smoothing": {}, "tsb": {}, "average": {}}
+    by_name: dict[str, dict[int, Array]] = {"smoothing": {}, "tsb": {}, "average": {}}
     count = len(panel)
     level = np.full((len(RATES), count), np.nan)
     error = np.zeros((len(RATES), count))
@@ -59,10 +59,10 @@ def levels(panel: Panel, shares: Array, origins: Sequence[int]) -> dict[str, dic
     for period in range(min(last, panel.periods) + 1):
         if period in wanted:
             best = np.argmin(error, axis=0)
-            found["smoothing"][period] = np.nan_to_num(level[best, np.arange(count)])
-            found["tsb"][period] = np.nan_to_num(size * chance)
+            by_name["smoothing"][period] = np.nan_to_num(level[best, np.arange(count)])
+            by_name["tsb"][period] = np.nan_to_num(size * chance)
             known = ~np.isnan(recent)
-            found["average"][period] = np.where(known, recent, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+            by_name["average"][period] = np.where(known, recent, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         if period == last or period == panel.periods:
             break
         share = shares[:, weekday[period]]
@@ -79,4 +79,4 @@ def levels(panel: Panel, shares: Array, origins: Sequence[int]) -> dict[str, dic
         size = np.where(sold & ~first, size + TSB_RATES[0] * (y - size), size)
         chance = np.where(known & ~first & ~np.isnan(size), chance + TSB_RATES[1] * (sold - chance), chance)
         recent[period % window] = y
-    return found
+    return by_name

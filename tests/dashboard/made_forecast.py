@@ -38,8 +38,8 @@ def write(root: Path, run_id: int) -> None:
     rows = [*_ABOVE, *(("series", *one) for one in _SERIES)]
     count, above = len(rows), len(_ABOVE)
     ids = [f"node {number}" for number in range(count)]
-    told = [(number, ids[number], *row, 0, "blend", None) for number, row in enumerate(rows)]
-    nodes = pl.DataFrame(told, NODES, orient="row").with_columns(
+    numbered = [(number, ids[number], *row, 0, "blend", None) for number, row in enumerate(rows)]
+    nodes = pl.DataFrame(numbered, NODES, orient="row").with_columns(
         first=pl.when(pl.col("node") == 9).then(20).otherwise(0).cast(pl.Int32),
         fallback=pl.when(pl.col("node") == 11).then(pl.lit("the forecast was not finite")),
     )
@@ -60,7 +60,7 @@ def write(root: Path, run_id: int) -> None:
     folder.put_frame("regions.parquet", pl.DataFrame(regions, REGIONS, orient="row"))
     folder.put_frame("nodes.parquet", nodes)
     run = {"start": START.isoformat(), "last": LAST.isoformat(), "horizon": HORIZON, "part": PART, "learned_by": run_id}
-    folder.tell("run.json", run)
+    folder.put_document("run.json", run)
 
 
 def _ahead(first: int, end: int) -> pl.DataFrame:

@@ -27,9 +27,9 @@ def history(y: np.ndarray, step: int = 1) -> pl.DataFrame:
     )
 
 
-def sound(found: pl.DataFrame, series: int, horizon: int) -> None:
-    assert found.height == series * horizon
-    values = found.select("mean", *COLUMNS).to_numpy()
+def sound(rows: pl.DataFrame, series: int, horizon: int) -> None:
+    assert rows.height == series * horizon
+    values = rows.select("mean", *COLUMNS).to_numpy()
     assert np.isfinite(values).all()
     assert (values >= 0).all()
     assert (np.diff(values[:, 1:], axis=1) >= 0).all()
@@ -60,10 +60,10 @@ def test_any_small_frame_has_a_forecast(y: list[list[float | None]], horizon: in
 
 @pytest.mark.parametrize("y", [np.zeros((1, 1)), np.zeros((40, 60)), np.full((40, 60), 3.0), np.full((3, 60), np.nan)])
 def test_silent_and_constant_series_are_forecast_as_such(y: np.ndarray) -> None:
-    found = forecast(history(y), 7)
-    sound(found, len(y), 7)
+    rows = forecast(history(y), 7)
+    sound(rows, len(y), 7)
     level = 0.0 if np.isnan(y).all() else float(np.nanmean(y))
-    assert found["mean"].to_numpy() == pytest.approx(level, rel=0.05, abs=1e-9)
+    assert rows["mean"].to_numpy() == pytest.approx(level, rel=0.05, abs=1e-9)
 
 
 def poisson(count: int = 150, periods: int = 200, seed: int = 1) -> np.ndarray:
@@ -81,23 +81,23 @@ def test_the_same_again_gives_the_same() -> None:
 
 def test_what_there_is_to_learn_is_learned() -> None:
     whole = poisson(periods=214)
-    found = forecast(history(whole[:, :200]), 14)
-    sound(found, 150, 14)
-    y, mean = whole[:, 200:], found["mean"].to_numpy().reshape(150, 14)
+    rows = forecast(history(whole[:, :200]), 14)
+    sound(rows, 150, 14)
+    y, mean = whole[:, 200:], rows["mean"].to_numpy().reshape(150, 14)
     assert mean.sum() == pytest.approx(y.sum(), rel=0.03)
     best = whole[:, :200].reshape(150, -1)[:, :196].reshape(150, 28, 7).mean(axis=1)[:, (np.arange(14) + 200) % 7]
     assert np.abs(y - mean).mean() <= 1.03 * np.abs(y - best).mean()
-    inside = (y >= found["q0.1"].to_numpy().reshape(150, 14)) & (y <= found["q0.9"].to_numpy().reshape(150, 14))
+    inside = (y >= rows["q0.1"].to_numpy().reshape(150, 14)) & (y <= rows["q0.9"].to_numpy().reshape(150, 14))
     assert 0.78 <= inside.mean() <= 0.95  # counts: the interval holds somewhat more than 80 %
 
 
 def test_errors_of_the_past_are_told_by_series_and_origin() -> None:
-    found = backtest(history(poisson(60, 120)), 7, 2, models=("chosen", "average", "seasonal naive"))
+    errors = backtest(history(poisson(60, 120)), 7, 2, models=("chosen", "average", "seasonal naive"))
     cutoffs = [START + timedelta(days=105), START + timedelta(days=112)]
     expected = [(model, cutoff, 60) for model in ("average", "chosen", "seasonal naive") for cutoff in cutoffs]
-    assert found.group_by("model", "cutoff").len().sort("model", "cutoff").rows() == expected
-    assert found["periods"].unique().to_list() == [7]
-    loss = dict(found.group_by("model").agg(pl.col("pinball").mean()).iter_rows())
+    assert errors.group_by("model", "cutoff").len().sort("model", "cutoff").rows() == expected
+    assert errors["periods"].unique().to_list() == [7]
+    loss = dict(errors.group_by("model").agg(pl.col("pinball").mean()).iter_rows())
     assert loss["chosen"] < 1.05 * loss["average"] < 0.8 * loss["seasonal naive"]
 
 

@@ -31,20 +31,20 @@ def of_skus(y: np.ndarray, promoted: np.ndarray | None = None, until: int | None
 
 
 def test_what_always_sells_the_same_is_expected_to() -> None:
-    found = of_skus(np.array([[4.0] * DAYS, [0.0] * DAYS]))
-    np.testing.assert_allclose(found.expected[0], 4.0, rtol=0.01)
-    assert (found.expected[1] > 0).all()
-    assert (found.expected[1] < 0.002).all()
-    assert found.spread == 0.01
+    base = of_skus(np.array([[4.0] * DAYS, [0.0] * DAYS]))
+    np.testing.assert_allclose(base.expected[0], 4.0, rtol=0.01)
+    assert (base.expected[1] > 0).all()
+    assert (base.expected[1] < 0.002).all()
+    assert base.spread == 0.01
 
 
 def test_weekdays_and_seasons_come_again() -> None:
     day = np.arange(2 * 364 + AHEAD)
     true = 50.0 * (1.0 + 0.5 * np.sin(2 * np.pi * day / 364)) * np.array([1, 1, 1, 1, 1.5, 1.5, 0])[day % 7]
-    found = of_skus(np.tile(true[: 2 * 364], (3, 1))).expected
-    assert (found[:, 6::7] == 0).all()
+    base = of_skus(np.tile(true[: 2 * 364], (3, 1))).expected
+    assert (base[:, 6::7] == 0).all()
     open_days = day % 7 < 6
-    np.testing.assert_allclose(found[0, open_days], true[open_days], rtol=0.03)
+    np.testing.assert_allclose(base[0, open_days], true[open_days], rtol=0.03)
 
 
 def test_promoted_days_and_rushes_tell_nothing() -> None:
@@ -63,9 +63,9 @@ def test_promoted_days_and_rushes_tell_nothing() -> None:
 def test_levels_move_with_the_series() -> None:
     y = np.where(np.arange(DAYS) < 200, 2.0, 20.0)[None, :]
     steady = np.full((30, DAYS), 20.0)
-    found = of_skus(np.vstack([y, steady])).expected[0]
-    assert found[:150] == pytest.approx(2.0, rel=0.1)
-    assert found[250:] == pytest.approx(20.0, rel=0.1)
+    base = of_skus(np.vstack([y, steady])).expected[0]
+    assert base[:150] == pytest.approx(2.0, rel=0.1)
+    assert base[250:] == pytest.approx(20.0, rel=0.1)
 
 
 def test_what_comes_later_is_not_looked_at() -> None:
@@ -73,19 +73,19 @@ def test_what_comes_later_is_not_looked_at() -> None:
     later = np.where(np.arange(DAYS) >= 300, 99.0, y)
     promoted = np.zeros((5, DAYS + AHEAD), bool)
     week = np.ones((5, 7))
-    found = []
+    bases = []
     for values in (y, later):
         ids, first = pl.Series(["a", "b", "c", "d", "e"]), np.zeros(5, np.int32)
         panel = Panel(ids, date(2025, 1, 6), 1, values.astype(np.float32), first, AHEAD, statics={"channel": np.zeros(5, np.int32)})
-        found.append(baseline(panel, np.arange(5), week, promoted, 300).expected)
-    np.testing.assert_array_equal(found[0], found[1])
-    assert found[0].shape == (5, DAYS + AHEAD)
+        bases.append(baseline(panel, np.arange(5), week, promoted, 300).expected)
+    np.testing.assert_array_equal(bases[0], bases[1])
+    assert bases[0].shape == (5, DAYS + AHEAD)
 
 
 def test_there_is_no_base_before_a_series_began_or_without_an_ordinary_day() -> None:
-    found = of_skus(np.where(np.arange(DAYS) < 50, np.nan, 3.0)[None, :], first=50)
-    assert (found.expected[0, :50] == 0).all()
-    np.testing.assert_allclose(found.expected[0, 50:], 3.0, rtol=0.01)
+    base = of_skus(np.where(np.arange(DAYS) < 50, np.nan, 3.0)[None, :], first=50)
+    assert (base.expected[0, :50] == 0).all()
+    np.testing.assert_allclose(base.expected[0, 50:], 3.0, rtol=0.01)
     always = of_skus(np.full((1, DAYS), 3.0), np.ones((1, DAYS + AHEAD), bool))
     assert (always.expected == 0).all()
 

@@ -29,23 +29,23 @@ def test_eighty_of_a_hundred_sums_lie_in_the_eighty_percent_interval() -> None:
     known = whole.take(np.arange(120), 84)
     learned = cumulative.learn(known, HORIZON, 0)
     assert learned.ratios[:, -1].max() > 1.5
-    found = predict(fit(known, HORIZON, 0), known, Context.of(known), HORIZON)
-    mean, spread = cumulative.quantiles(learned, found, kinds(known), (0.1, 0.5, 0.9))
+    predicted = predict(fit(known, HORIZON, 0), known, Context.of(known), HORIZON)
+    mean, spread = cumulative.quantiles(learned, predicted, kinds(known), (0.1, 0.5, 0.9))
     came = y[:, 84:].sum(axis=1)
     inside = ((came >= spread[:, -1, 0]) & (came <= spread[:, -1, 2])).mean()
     assert 0.7 <= inside <= 0.9
-    assert mean[:, -1] == pytest.approx(found.mean.sum(axis=1))
+    assert mean[:, -1] == pytest.approx(predicted.mean.sum(axis=1))
     independent = cumulative.quantiles(
-        cumulative.Cumulative(np.ones_like(learned.ratios), learned.calibration, True), found, kinds(known), (0.1, 0.9)
+        cumulative.Cumulative(np.ones_like(learned.ratios), learned.calibration, True), predicted, kinds(known), (0.1, 0.9)
     )
     assert (independent[1][:, -1, 1] - independent[1][:, -1, 0]).mean() < 0.9 * (spread[:, -1, 2] - spread[:, -1, 0]).mean()
 
 
 def test_sums_never_fall_and_begin_with_the_first_period() -> None:
     mean = np.array([[2.0, 0.0, 3.0], [0.0, 0.0, 0.0]])
-    found = Predicted(mean, np.full((2, 3), 0.5), np.zeros((2, 3), np.int64), np.zeros((2, 3), np.int64))
+    predicted = Predicted(mean, np.full((2, 3), 0.5), np.zeros((2, 3), np.int64), np.zeros((2, 3), np.int64))
     learned = cumulative.Cumulative(np.array([[1.0, 1.0, 1.0]] * cumulative.KINDS), cumulative.uncalibrated(cumulative.SEGMENTS), True)
-    sums, spread = cumulative.quantiles(learned, found, np.zeros(2, np.int64), (0.1, 0.55, 0.9))
+    sums, spread = cumulative.quantiles(learned, predicted, np.zeros(2, np.int64), (0.1, 0.55, 0.9))
     assert sums.tolist() == [[2.0, 2.0, 5.0], [0.0, 0.0, 0.0]]
     assert (np.diff(spread, axis=1) >= 0).all()
     assert (np.diff(spread, axis=2) >= 0).all()
@@ -62,9 +62,9 @@ def test_they_are_told_on_request() -> None:
         for seed, name in enumerate(("a", "b", "c", "d", "e", "f"))
     )
     plain = forecasting.forecast(history, horizon=7, quantiles=(0.1, 0.9))
-    found = forecasting.forecast(history, horizon=7, quantiles=(0.1, 0.9), cumulative=True)
-    assert found.select(plain.columns).equals(plain)
-    assert found.columns[len(plain.columns) :] == ["cumulative_mean", "cumulative_q0.1", "cumulative_q0.9"]
-    by_series = found.group_by("unique_id").agg(pl.col("mean").sum(), pl.col("cumulative_mean").last())
+    rows = forecasting.forecast(history, horizon=7, quantiles=(0.1, 0.9), cumulative=True)
+    assert rows.select(plain.columns).equals(plain)
+    assert rows.columns[len(plain.columns) :] == ["cumulative_mean", "cumulative_q0.1", "cumulative_q0.9"]
+    by_series = rows.group_by("unique_id").agg(pl.col("mean").sum(), pl.col("cumulative_mean").last())
     assert by_series["mean"].to_list() == pytest.approx(by_series["cumulative_mean"].to_list())
-    assert (found["cumulative_q0.9"] >= found["cumulative_q0.1"]).all()
+    assert (rows["cumulative_q0.9"] >= rows["cumulative_q0.1"]).all()

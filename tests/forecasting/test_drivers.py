@@ -21,11 +21,11 @@ def test_a_slope_is_learned_from_all_series_together() -> None:
     chance = np.random.default_rng(1)
     price = chance.normal(0, 0.3, (40, 61)).astype(np.float32)
     level = np.exp(chance.normal(6, 1, (40, 1)))
-    found, _ = multipliers(panel_of(chance.poisson(level * np.exp(-2.0 * price[:, :60])), price=price))
-    assert found is not None
-    assert found.shape == (40, 61)
+    factors, _ = multipliers(panel_of(chance.poisson(level * np.exp(-2.0 * price[:, :60])), price=price))
+    assert factors is not None
+    assert factors.shape == (40, 61)
     expected = np.exp(-2.0 * (price - price[:, :60].mean(axis=1, keepdims=True)))
-    np.testing.assert_allclose(found, expected, rtol=0.05)
+    np.testing.assert_allclose(factors, expected, rtol=0.05)
 
 
 def test_what_came_later_is_not_looked_at() -> None:
@@ -45,8 +45,8 @@ def test_covariates_that_never_change_drive_nothing() -> None:
 
 def test_series_are_told_apart_by_how_much_and_how_regularly_they_sell() -> None:
     y = np.array([[200, 210, 190, 200], [40, 1, 2, 37], [0, 0, 9, 0], [0, 1, 0, 20]], float)
-    found = kinds(panel_of(y))
-    assert [name(int(segment(np.array([kind]), np.array([1]), 3)[0])) for kind in found] == [
+    codes = kinds(panel_of(y))
+    assert [name(int(segment(np.array([kind]), np.array([1]), 3)[0])) for kind in codes] == [
         "A smooth, near",
         "B erratic, near",
         "C intermittent, near",

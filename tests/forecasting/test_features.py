@@ -30,8 +30,8 @@ def test_windows_are_means_of_what_is_known_before_the_origin(seed: int) -> None
     y = chance.poisson(2.0, (4, 60)).astype(float)
     y[chance.random(y.shape) < 0.2] = np.nan
     rows = Rows(chance.integers(0, 4, 30), chance.integers(1, 60, 30), chance.integers(1, 15, 30))
-    found = Features(panel_of(y), Groups(panel_of(y)))
-    week, weekday = column(found, rows, "level_7"), column(found, rows, "weekday_4")
+    features = Features(panel_of(y), Groups(panel_of(y)))
+    week, weekday = column(features, rows, "level_7"), column(features, rows, "weekday_4")
     for at, (series, origin, horizon) in enumerate(zip(rows.series, rows.origin, rows.horizon, strict=True)):
         window = y[series, max(origin - 7, 0) : origin]
         window = window[~np.isnan(window)]
@@ -55,7 +55,7 @@ def test_nothing_after_the_origin_is_seen() -> None:
 def test_smoothing_takes_the_rate_with_the_least_error_of_each_series() -> None:
     y = np.random.default_rng(2).poisson(4.0, (3, 50)).astype(float)
     y[0, 10:14] = np.nan
-    found = levels(panel_of(y), np.ones((3, 7)), [20, 50])["smoothing"]
+    smoothed = levels(panel_of(y), np.ones((3, 7)), [20, 50])["smoothing"]
     for origin in (20, 50):
         for series in range(3):
             best: tuple[float, float] | None = None
@@ -70,4 +70,4 @@ def test_smoothing_takes_the_rate_with_the_least_error_of_each_series() -> None:
                     level += rate * (value - level)
                 best = min(best or (np.inf, 0.0), (error, level))
             assert best is not None
-            np.testing.assert_allclose(found[origin][series], best[1], rtol=1e-5)
+            np.testing.assert_allclose(smoothed[origin][series], best[1], rtol=1e-5)

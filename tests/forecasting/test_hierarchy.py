@@ -32,8 +32,8 @@ Y = np.array([[1.0, 2, 3, 4], [10, 20, 30, 40], [100, 200, 300, 400]])
 
 
 def test_nodes_are_the_total_and_every_combination_of_keys() -> None:
-    found = hierarchy.tree(make(Y))
-    assert found.nodes.rows() == [
+    tree = hierarchy.tree(make(Y))
+    assert tree.nodes.rows() == [
         ("total", None, None),
         ("channel", "x", None),
         ("channel", "y", None),
@@ -43,26 +43,26 @@ def test_nodes_are_the_total_and_every_combination_of_keys() -> None:
         ("channel x category", "x", "l"),
         ("channel x category", "y", "k"),
     ]
-    assert found.cell.tolist() == [0, 2, 1]
-    assert found.skus == ["a", "b"]
-    assert found.sku.tolist() == [0, 0, 1]
+    assert tree.cell.tolist() == [0, 2, 1]
+    assert tree.skus == ["a", "b"]
+    assert tree.sku.tolist() == [0, 0, 1]
 
 
 def test_without_keys_there_is_the_total_alone() -> None:
     bare = make(Y)
-    found = hierarchy.tree(Panel(bare.ids, bare.start, 1, bare.y, bare.first))
-    assert found.nodes.rows() == [("total",)]
-    assert found.skus == []
+    tree = hierarchy.tree(Panel(bare.ids, bare.start, 1, bare.y, bare.first))
+    assert tree.nodes.rows() == [("total",)]
+    assert tree.skus == []
 
 
 def test_the_nodes_are_sums_and_their_discount_a_mean_by_units() -> None:
     panel = make(Y)
     above = hierarchy.tree(panel)
-    found = hierarchy.upper_panel(panel, above, hierarchy.filled(panel))
-    assert found.y[0].tolist() == [111, 222, 333, 444]
-    assert found.y[1].tolist() == [101, 202, 303, 404]
-    assert found.y[7].tolist() == [10, 20, 30, 40]
-    assert found.known["discount"][0, 0] == pytest.approx((0.2 * 100 + 0.4 * 1000) / 1110, rel=1e-5)
+    upper = hierarchy.upper_panel(panel, above, hierarchy.filled(panel))
+    assert upper.y[0].tolist() == [111, 222, 333, 444]
+    assert upper.y[1].tolist() == [101, 202, 303, 404]
+    assert upper.y[7].tolist() == [10, 20, 30, 40]
+    assert upper.known["discount"][0, 0] == pytest.approx((0.2 * 100 + 0.4 * 1000) / 1110, rel=1e-5)
     skus = hierarchy.sku_panel(panel, above, hierarchy.filled(panel))
     assert skus.ids.to_list() == ["a", "b"]
     assert skus.y.tolist() == [[11, 22, 33, 44], [100, 200, 300, 400]]
@@ -73,9 +73,9 @@ def test_unknown_periods_are_taken_to_be_the_mean_of_those_around_and_none_come_
     y = Y.copy()
     y[0, 2] = np.nan
     y[1, :2] = np.nan
-    found = hierarchy.filled(make(y, [0, 2, 0]))
-    assert found[0].tolist() == pytest.approx([1, 2, 7 / 3, 4])
-    assert found[1].tolist() == [0, 0, 30, 40]
+    units = hierarchy.filled(make(y, [0, 2, 0]))
+    assert units[0].tolist() == pytest.approx([1, 2, 7 / 3, 4])
+    assert units[1].tolist() == [0, 0, 30, 40]
 
 
 def test_a_level_s_better_forecast_counts_more() -> None:

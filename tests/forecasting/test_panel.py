@@ -25,36 +25,36 @@ GOOD = rows(unique_id=["b", "a", "a", "b"], ds=days(1, 3, 0, 2), y=[2, 5, 1, Non
 
 
 def test_missing_periods_have_no_demand_and_unknown_ones_are_missing() -> None:
-    found = panel(GOOD)
-    assert found.ids.to_list() == ["a", "b"]
-    assert (found.start, found.periods, found.first.tolist()) == (DAY, 4, [0, 1])
-    np.testing.assert_array_equal(found.y, np.array([[1, 0, 0, 5], [np.nan, 2, np.nan, 0]], np.float32))
+    good = panel(GOOD)
+    assert good.ids.to_list() == ["a", "b"]
+    assert (good.start, good.periods, good.first.tolist()) == (DAY, 4, [0, 1])
+    np.testing.assert_array_equal(good.y, np.array([[1, 0, 0, 5], [np.nan, 2, np.nan, 0]], np.float32))
 
 
 def test_weeks_are_periods_of_seven_days() -> None:
-    found = panel(rows(unique_id=["a"] * 3, ds=days(0, 14, 21), y=[1.0, 2.0, 3.0]), "1w")
-    np.testing.assert_array_equal(found.y, [[1, 0, 2, 3]])
-    assert found.day(4) == DAY + timedelta(days=28)
+    weekly = panel(rows(unique_id=["a"] * 3, ds=days(0, 14, 21), y=[1.0, 2.0, 3.0]), "1w")
+    np.testing.assert_array_equal(weekly.y, [[1, 0, 2, 3]])
+    assert weekly.day(4) == DAY + timedelta(days=28)
 
 
 def test_demand_is_scaled_by_the_share_in_stock_and_unknown_below_half() -> None:
-    found = panel(rows(unique_id=["a"] * 4, ds=days(0, 1, 2, 3), y=[4, 4, 4, 0], available=[1.0, 0.5, 0.4, 0.0]))
-    np.testing.assert_array_equal(found.y, np.array([[4, 8, np.nan, np.nan]], np.float32))
+    scaled = panel(rows(unique_id=["a"] * 4, ds=days(0, 1, 2, 3), y=[4, 4, 4, 0], available=[1.0, 0.5, 0.4, 0.0]))
+    np.testing.assert_array_equal(scaled.y, np.array([[4, 8, np.nan, np.nan]], np.float32))
 
 
 def test_covariates_are_known_ahead_and_their_past_comes_from_the_history_first() -> None:
     history = rows(unique_id=["a", "a", "b"], ds=days(0, 1, 1), y=[1, 2, 3], price=[9.0, None, 7.0], visits=[1, 2, 3])
     ahead = rows(unique_id=["a", "a", "a", "b", "b"], ds=days(1, 2, 3, 2, 3), price=[8.0, 6.0, 5.0, 4.0, 3.0])
-    found = panel(history, covariates=ahead, horizon=2)
-    np.testing.assert_array_equal(found.known["price"], np.array([[9, 8, 6, 5], [np.nan, 7, 4, 3]], np.float32))
-    np.testing.assert_array_equal(found.past["visits"], np.array([[1, 2], [np.nan, 3]], np.float32))
+    whole = panel(history, covariates=ahead, horizon=2)
+    np.testing.assert_array_equal(whole.known["price"], np.array([[9, 8, 6, 5], [np.nan, 7, 4, 3]], np.float32))
+    np.testing.assert_array_equal(whole.past["visits"], np.array([[1, 2], [np.nan, 3]], np.float32))
     shared = panel(history.drop("price"), covariates=rows(ds=days(0, 1, 2, 3), holiday=[False, True, False, True]), horizon=2)
     np.testing.assert_array_equal(shared.known["holiday"], [[0, 1, 0, 1]] * 2)
 
 
 def test_what_was_known_before_a_period_has_only_the_series_that_had_begun() -> None:
-    found = panel(GOOD).until(1)
-    assert (found.ids.to_list(), found.periods, found.ahead) == (["a"], 1, 3)
+    earlier = panel(GOOD).until(1)
+    assert (earlier.ids.to_list(), earlier.periods, earlier.ahead) == (["a"], 1, 3)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_what_was_known_before_a_period_has_only_the_series_that_had_begun() -> 
     ],
 )
 def test_what_cannot_be_taken_is_said(history: pl.DataFrame, sentence: str) -> None:
-    with pytest.raises(InvalidPanel) as told:
+    with pytest.raises(InvalidPanel) as refusal:
         panel(history)
-    assert str(told.value).startswith(sentence)
+    assert str(refusal.value).startswith(sentence)
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ def test_what_cannot_be_taken_is_said(history: pl.DataFrame, sentence: str) -> N
     ],
 )
 def test_covariates_that_cannot_be_taken_are_said(covariates: pl.DataFrame, sentence: str) -> None:
-    with pytest.raises(InvalidPanel) as told:
+    with pytest.raises(InvalidPanel) as refusal:
         panel(GOOD, covariates=covariates, horizon=2)
-    assert str(told.value).startswith(sentence)
+    assert str(refusal.value).startswith(sentence)
 
 
 def test_other_frequencies_are_said() -> None:

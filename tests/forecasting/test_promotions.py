@@ -45,8 +45,8 @@ def base_of(panel: Panel, until: int | None = None) -> np.ndarray:
     sku = panel.statics["sku"].astype(np.int64)
     channels = len(panel.labels["channel"])
     on = (panel.known["discount"] > 0).reshape(-1, channels, panel.periods + panel.ahead).any(axis=1)
-    found = baseline(panel, sku, weekday_shares(panel), on[sku], panel.periods if until is None else until)
-    return found.expected.reshape(-1, channels, panel.periods + panel.ahead)
+    base = baseline(panel, sku, weekday_shares(panel), on[sku], panel.periods if until is None else until)
+    return base.expected.reshape(-1, channels, panel.periods + panel.ahead)
 
 
 def planned(chance: np.random.Generator, skus: int, channels: int, days: int, share: float = 0.3) -> np.ndarray:
@@ -97,23 +97,23 @@ def test_channels_sum_to_the_base_and_the_arrivals(
     discount = np.where(chance.random(shape) < often, chance.choice([0.1, 0.25, 0.4], shape), 0.0)
     panel = panel_of(y, discount, first)
     learned = Promotions(chance.gamma(1.0, 5.0, (channels, channels, 1)), chance.gamma(1.0, 2.0, (channels, 1)))
-    found = multipliers(panel, learned).reshape(shape)
+    factors = multipliers(panel, learned).reshape(shape)
     base = base_of(panel)
     # discounts are kept in 32 bits: reckon with those
     kept = panel.known["discount"].astype(float).reshape(shape)
     arrivals = base * (np.exp(learned.gain[None] * kept) - 1.0)
-    np.testing.assert_allclose((base * found).sum(axis=1), (base + arrivals).sum(axis=1), rtol=1e-5)
-    assert (found > 0).all()
+    np.testing.assert_allclose((base * factors).sum(axis=1), (base + arrivals).sum(axis=1), rtol=1e-5)
+    assert (factors > 0).all()
     quiet = ~(discount > 0).any(axis=1, keepdims=True)
-    assert (found[np.broadcast_to(quiet, shape)] == 1.0).all()
+    assert (factors[np.broadcast_to(quiet, shape)] == 1.0).all()
     elsewhere = np.broadcast_to(~quiet, shape) & (discount == 0)
-    assert (found[elsewhere] <= 1.0).all()
-    told = effects(panel, learned)
-    assert told.schema == EFFECTS
-    assert told["units"].sum() == pytest.approx(arrivals.sum(), rel=1e-6, abs=1e-9)
+    assert (factors[elsewhere] <= 1.0).all()
+    table = effects(panel, learned)
+    assert table.schema == EFFECTS
+    assert table["units"].sum() == pytest.approx(arrivals.sum(), rel=1e-6, abs=1e-9)
     own = pl.col("channel") == pl.col("promoted_channel")
-    assert told.filter(own)["units"].min() is None or told.filter(own)["units"].min() >= 0
-    assert told.filter(~own)["units"].max() is None or told.filter(~own)["units"].max() <= 0
+    assert table.filter(own)["units"].min() is None or table.filter(own)["units"].min() >= 0
+    assert table.filter(~own)["units"].max() is None or table.filter(~own)["units"].max() <= 0
 
 
 def test_who_leaves_goes_to_what_is_discounted_deeper() -> None:
@@ -134,9 +134,9 @@ def test_known_effects_are_recovered() -> None:
     strong = PULL >= 3.0
     np.testing.assert_allclose(learned.pull[..., 0][strong], PULL[strong], rtol=0.25)
     np.testing.assert_allclose(learned.gain[:, 0], GAIN, rtol=0.1)
-    found = effects(panel, learned)
+    estimates = effects(panel, learned)
     true = effects(panel, Promotions(PULL[..., None], GAIN[:, None]))
-    both = found.with_columns(true=true["units"], true_base=pl.Series(base.ravel())[index(panel, found)])
+    both = estimates.with_columns(true=true["units"], true_base=pl.Series(base.ravel())[index(panel, estimates)])
     days = (pl.col("ends_on") - pl.col("starts_on")).dt.total_days() + 1
     pooled = both.group_by("promoted_channel", "channel").agg(
         pl.col("units", "true", "base").sum(), (pl.col("true_base") * days).sum(), pl.len()
@@ -149,10 +149,10 @@ def test_known_effects_are_recovered() -> None:
         assert off.max() < 0.35  # a pull of 0.5 moves little, which is hard to see
 
 
-def index(panel: Panel, found: pl.DataFrame) -> np.ndarray:
+def index(panel: Panel, rows: pl.DataFrame) -> np.ndarray:
     """Rows of the panel that a frame of effects is about."""
-    sku = found["sku"].str.slice(1).cast(pl.Int64).to_numpy()
-    return sku * len(panel.labels["channel"]) + found["channel"].str.slice(1).cast(pl.Int64).to_numpy()
+    sku = rows["sku"].str.slice(1).cast(pl.Int64).to_numpy()
+    return sku * len(panel.labels["channel"]) + rows["channel"].str.slice(1).cast(pl.Int64).to_numpy()
 
 
 def test_without_promotions_or_what_tells_of_them_nothing_is_learned() -> None:
@@ -182,12 +182,12 @@ def test_what_comes_later_is_not_looked_at() -> None:
     panel, _ = drawn(4, skus=20, days=300)
     later = panel.y.copy()
     later[:, 250:] = 77.0
-    found = []
+    factors = []
     for one in (panel, replace(panel, y=later)):
         learned = learn(one, 250)
         assert learned is not None
-        found.append(multipliers(one, learned, 250))
-    np.testing.assert_array_equal(found[0], found[1])
+        factors.append(multipliers(one, learned, 250))
+    np.testing.assert_array_equal(factors[0], factors[1])
 
 
 def test_unknown_days_are_left_out() -> None:
@@ -230,8 +230,8 @@ def test_one_channel_has_nothing_to_divert() -> None:
     assert learned is not None
     assert learned.gain == pytest.approx(2.5, rel=0.1)
     np.testing.assert_allclose(multipliers(panel, learned), np.exp(learned.gain[0] * panel.known["discount"]), rtol=1e-5)
-    found = effects(panel, learned)
-    assert found["channel"].equals(found["promoted_channel"].alias("channel"))
+    estimates = effects(panel, learned)
+    assert estimates["channel"].equals(estimates["promoted_channel"].alias("channel"))
 
 
 def test_promotions_at_once_share_out_the_customers() -> None:
@@ -242,8 +242,8 @@ def test_promotions_at_once_share_out_the_customers() -> None:
     discount[0, 1, 104:106] = 0.3
     panel = panel_of(y, discount)
     learned = Promotions(PULL[..., None], GAIN[:, None])
-    found = effects(panel, learned)
-    runs = found.select("promoted_channel", "starts_on", "ends_on", "discount").unique(maintain_order=True).rows()
+    estimates = effects(panel, learned)
+    runs = estimates.select("promoted_channel", "starts_on", "ends_on", "discount").unique(maintain_order=True).rows()
     at = [START + timedelta(days=day) for day in (50, 54, 52, 56, 104, 105)]
     assert [(*run[:3], round(run[3], 6)) for run in runs] == [
         ("c0", at[0], at[1], 0.2),
@@ -251,7 +251,7 @@ def test_promotions_at_once_share_out_the_customers() -> None:
         ("c1", at[4], at[5], 0.3),
     ]
     base = base_of(panel)[0]
-    units = {row[:3]: row[3] for row in found.select("promoted_channel", "channel", "starts_on", "units").iter_rows()}
+    units = {row[:3]: row[3] for row in estimates.select("promoted_channel", "channel", "starts_on", "units").iter_rows()}
     assert len(units) == 9
     # the third channel, while one is promoted and while both are: weights 1 to stay, 1 * 0.2 and 4 * 0.2 to go
     alone, both = base[2, 50:52].sum(), base[2, 52:55].sum()
@@ -259,7 +259,7 @@ def test_promotions_at_once_share_out_the_customers() -> None:
     # of the first, nobody goes to the second while it is as deep
     assert units["c1", "c0", at[2]] == pytest.approx(-base[0, 55:57].sum() * 1.2 / 2.2, rel=1e-5)
     change = (base * (multipliers(panel, learned) - 1.0)).sum(axis=1)
-    by_channel = found.group_by("channel").agg(pl.col("units").sum()).sort("channel")["units"].to_numpy()
+    by_channel = estimates.group_by("channel").agg(pl.col("units").sum()).sort("channel")["units"].to_numpy()
     np.testing.assert_allclose(by_channel, change, rtol=1e-5)
     # what is planned is expected at the last level
     assert units["c1", "c1", at[4]] == pytest.approx(10.0 * 2 * (np.expm1(0.36) + 1.8 / 2.8 + 1.2 / 2.2), rel=0.01)
@@ -271,9 +271,9 @@ def test_a_shut_or_missing_channel_takes_nothing() -> None:
     discount = np.zeros((1, 2, 70))
     discount[0, 1, 40:50] = 0.3
     panel = panel_of(y, discount)
-    found = multipliers(panel, Promotions(np.full((2, 2, 1), 5.0), np.ones((2, 1))))
-    assert (found[0, [41, 48]] == 1.0).all()
-    assert (found[0, [40, 42]] < 0.5).all()
+    factors = multipliers(panel, Promotions(np.full((2, 2, 1), 5.0), np.ones((2, 1))))
+    assert (factors[0, [41, 48]] == 1.0).all()
+    assert (factors[0, [40, 42]] < 0.5).all()
     only = panel.take(np.array([0]))
     assert (multipliers(only, Promotions(np.full((2, 2, 1), 5.0), np.ones((2, 1)))) == 1.0).all()
 
@@ -289,17 +289,17 @@ def test_drivers_are_promotions_and_the_price_beside_them() -> None:
     np.testing.assert_allclose(alone, multipliers(panel, learned), rtol=1e-5)
     assert law is not None
     np.testing.assert_array_equal(law.pull, learned.pull)
-    again, told = drivers.multipliers(panel, law=law)
+    again, its_law = drivers.multipliers(panel, law=law)
     np.testing.assert_array_equal(again, alone)
-    assert told is law
+    assert its_law is law
     price = np.repeat(chance.normal(0, 0.2, (len(panel), 14)), 30, axis=1).astype(np.float32)
     both = replace(
         panel, y=chance.poisson(200.0 * promoted * np.exp(-1.5 * price)).astype(np.float32), known={**panel.known, "log_price": price}
     )
-    found, _ = drivers.multipliers(both)
-    assert found is not None
+    factors, _ = drivers.multipliers(both)
+    assert factors is not None
     expected = promoted * np.exp(-1.5 * (price - price.mean(axis=1, keepdims=True)))
-    off = np.abs(np.log(found / expected))
+    off = np.abs(np.log(factors / expected))
     assert off[promoted == 1.0].max() < 0.02
     assert off[promoted != 1.0].mean() < 0.1  # prices move the base that the others divert from
 
@@ -335,9 +335,9 @@ def test_the_demos_promotions_are_recovered_though_its_law_is_another() -> None:
             "true": effect["units"] / pl.Series(units_per_line(company)[rows.sku[row]]),
         }
     )
-    found = effects(panel, learned)
+    estimates = effects(panel, learned)
     both = true.join(
-        found.with_columns(pl.col("starts_on").cast(pl.Date)), on=["sku", "promoted_channel", "channel", "starts_on"], how="left"
+        estimates.with_columns(pl.col("starts_on").cast(pl.Date)), on=["sku", "promoted_channel", "channel", "starts_on"], how="left"
     )
     assert both["units"].null_count() == 0
     is_lift = (pl.col("channel") == pl.col("promoted_channel")).alias("is_lift")
@@ -353,6 +353,6 @@ def test_promotions_that_do_nothing_are_found_to() -> None:
     panel = panel_of(chance.poisson(4.0, (80, 3, 420)), discount)
     learned = learn(panel)
     assert learned is not None
-    found = effects(panel, learned)
-    own = found.filter(pl.col("channel") == pl.col("promoted_channel"))
+    estimates = effects(panel, learned)
+    own = estimates.filter(pl.col("channel") == pl.col("promoted_channel"))
     assert own["units"].sum() < 0.05 * own["base"].sum()

@@ -103,20 +103,20 @@ def test_a_series_that_cannot_be_forecast_gets_its_average_and_is_told(panel: Pa
     broken = Panel(panel.ids, panel.start, 1, y, panel.first, statics=panel.statics, labels=panel.labels)
     scene, rows = Scene.of(panel), np.arange(len(panel))
     scene = replace(scene, panel=broken)
-    found, reasons = rolling.ahead(learned[0], scene, rows)
+    predicted, reasons = rolling.ahead(learned[0], scene, rows)
     assert list(reasons) == [5]
-    assert np.isfinite(found.mean).all()
-    assert found.mean[5] == pytest.approx(np.full(HORIZON, y[5, -28:-1].mean()))
+    assert np.isfinite(predicted.mean).all()
+    assert predicted.mean[5] == pytest.approx(np.full(HORIZON, y[5, -28:-1].mean()))
     others = np.delete(rows, 5)
     whole, _ = rolling.ahead(learned[0], Scene.of(panel), rows)
-    assert (found.mean[others] == whole.mean[others]).all()
+    assert (predicted.mean[others] == whole.mean[others]).all()
 
 
 def test_a_short_history_is_not_tried_on_the_past(panel: Panel) -> None:
-    found, errors = rolling.learn(Scene.of(panel.take(np.arange(len(panel)), 20)), HORIZON, 0, effort=EFFORT)
+    models, errors = rolling.learn(Scene.of(panel.take(np.arange(len(panel)), 20)), HORIZON, 0, effort=EFFORT)
     assert errors.is_empty()
     scene = Scene.of(panel.take(np.arange(len(panel)), 20))
-    settled = rolling.settle(found, scene, rolling.ahead(found, scene, np.arange(len(panel)))[0])
+    settled = rolling.settle(models, scene, rolling.ahead(models, scene, np.arange(len(panel)))[0])
     assert np.isfinite(settled.series.mean).all()
 
 
