@@ -149,8 +149,8 @@ def _assortment(seed: int, spec: Size) -> _Assortment:
 
 
 def _weights(values: list[float]) -> Floats:
-    found = np.array(values, np.float64)
-    share: Floats = found / found.sum()
+    weights = np.array(values, np.float64)
+    share: Floats = weights / weights.sum()
     return share
 
 
@@ -189,10 +189,10 @@ def _kits(
 
 def _kit_listed(listed: Flags, parts: list[Ints]) -> Flags:
     """Kits are sold on Amazon, eBay and the web shop, where all their components are."""
-    found = np.array([listed[members].all(axis=0) for members in parts])
-    found[:, 3:] = False
-    found[:, 2] = True
-    return found
+    kits_listed = np.array([listed[members].all(axis=0) for members in parts])
+    kits_listed[:, 3:] = False
+    kits_listed[:, 2] = True
+    return kits_listed
 
 
 def _stocks(rng: np.random.Generator, listed: Flags, by_amazon: Flags, abc: Ints) -> Flags:
@@ -208,13 +208,13 @@ def _stocks(rng: np.random.Generator, listed: Flags, by_amazon: Flags, abc: Ints
 
 def _names(rng: np.random.Generator, category: Ints, stocked: int) -> tuple[str, ...]:
     makers = ("Alder", "Birk", "Corvo", "Dune", "Elm & Ash", "Fjell", "Grove", "Harbour")
-    found: list[str] = []
+    names: list[str] = []
     for number, code in enumerate(category.tolist()):
         spec = CATEGORIES[code]
         noun, variant = spec.nouns[rng.integers(len(spec.nouns))], spec.variants[rng.integers(len(spec.variants))]
         maker = makers[rng.integers(len(makers))]
-        found.append(f"{maker} {noun} {variant}" if number < stocked else f"{maker} {noun} Set")
-    return tuple(found)
+        names.append(f"{maker} {noun} {variant}" if number < stocked else f"{maker} {noun} Set")
+    return tuple(names)
 
 
 def _money(rng: np.random.Generator, category: Ints, kit: Ints, component: Ints, units: Ints, stocked: int) -> tuple[Ints, Ints]:

@@ -185,9 +185,9 @@ def _allocated(company: Company, lines: Lines, taken: Taken, needs: Needs) -> In
     held = np.flatnonzero(taken.is_open & (taken.location >= 0))
     some = lines.part(taken.rows[held])
     at, sku, per = needs.explode(some.sku)
-    found = np.zeros((company.stocked, len(LOCATIONS)), np.int64)
-    np.add.at(found, (sku, taken.location[held][at]), per * some.quantity[at])
-    return found
+    units = np.zeros((company.stocked, len(LOCATIONS)), np.int64)
+    np.add.at(units, (sku, taken.location[held][at]), per * some.quantity[at])
+    return units
 
 
 def _backorders(company: Company, lines: Lines, taken: Taken, needs: Needs) -> pl.DataFrame:

@@ -159,6 +159,6 @@ def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: Return
 
 def returned_units(taken: Taken, back: ReturnedUnits) -> Ints:
     """Units that came back, by line of `taken`."""
-    found = np.zeros(len(taken.rows), np.int32)
-    found[back.at] = back.units
-    return found
+    units = np.zeros(len(taken.rows), np.int32)
+    units[back.at] = back.units
+    return units

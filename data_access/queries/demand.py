@@ -286,11 +286,11 @@ def _series(months: list[Month], store: _Store) -> tuple[pl.DataFrame, Floats]:
     row = row_of[pair].astype(np.int64)
     some = row >= 0
     np.add.at(units.reshape(-1), (row * days + cell % days)[some], ordered[some].astype(np.float32))
-    found = pl.DataFrame(
+    sold_pairs = pl.DataFrame(
         {"sku": pairs // max(channels, 1), "channel": pairs % max(channels, 1), "sold": (units > 0).argmax(axis=1)},
         {"sku": pl.Int32, "channel": pl.Int32, "sold": pl.Int32},
     )
-    begun = found.join(_listed_days(store), on=["sku", "channel"], how="left", maintain_order="left")
+    begun = sold_pairs.join(_listed_days(store), on=["sku", "channel"], how="left", maintain_order="left")
     return begun.select("sku", "channel", "sold", first=pl.min_horizontal("sold", "listed").clip(lower_bound=0)), units
 
 
@@ -338,7 +338,7 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
     known = places(stocked, changes, store.kits, len(store.categories), asked.begins, asked.ends)
     hours = pl.concat([LINES_BY_HOUR.to_frame(), *(month.hours for month in months)])
     named = pl.concat([NAMED.to_frame(), *(month.named for month in months)])
-    found = np.empty_like(units)
+    shares = np.empty_like(units)
     for number, (_, kind, zone, synced_until) in enumerate(store.channels.iter_rows()):
         mine = series.with_row_index("row").filter(pl.col("channel") == number)
         rows = mine["row"].to_numpy()
@@ -352,8 +352,8 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
             heard = (_day(synced_until, zone) - asked.start).days
             if asked.days - heard <= UNHEARD_DAYS:
                 own[:, max(heard, 0) :] = 0.0
-        found[rows] = own
-    return found
+        shares[rows] = own
+    return shares
 
 
 def _clock(zone: str, start: date, hours: pl.DataFrame) -> Clock:
@@ -374,7 +374,7 @@ def _pools(kind: str, locations: list[int], named: pl.DataFrame) -> list[Pool]:
 
 
 def _discount(store: _Store, row_of: Numbers, rows: int, days: int) -> Floats:
-    found = np.zeros((rows, days), np.float32)
+    discounts = np.zeros((rows, days), np.float32)
     start = store.asked.start
     shown = store.promotions.select(
         "discount",
@@ -386,8 +386,8 @@ def _discount(store: _Store, row_of: Numbers, rows: int, days: int) -> Floats:
     length = (shown["last"] - shown["first"] + 1).to_numpy()
     number = np.repeat(np.arange(len(length)), length)
     day = shown["first"].to_numpy()[number] + np.arange(len(number)) - np.repeat(np.cumsum(length) - length, length)
-    np.maximum.at(found, (shown["row"].to_numpy()[number], day), shown["discount"].to_numpy().astype(np.float32)[number])
-    return found
+    np.maximum.at(discounts, (shown["row"].to_numpy()[number], day), shown["discount"].to_numpy().astype(np.float32)[number])
+    return discounts
 
 
 def _regions(months: list[Month], series: pl.DataFrame, units: Floats, store: _Store) -> pl.DataFrame:

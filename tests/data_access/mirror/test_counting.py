@@ -151,6 +151,6 @@ def test_a_miscount_is_found(store: Engine, tmp_path: Path) -> None:
     assert report is not None
     assert report.differences == 1
     day = cells.filter(returns)["day"].item()
-    assert report.found == [
+    assert report.first_differences == [
         {"fact": "day cell", "month": day.strftime("%Y-%m"), "key": f"web return_rate {day} open", "what": "should be -2"}
     ]

@@ -76,7 +76,7 @@ def assert_equal(engine: Engine, folder: Path) -> None:
     assert (alone["placed_at"] == alone["received_at"]).all()
     report = verify_mirror(engine, folder)
     assert report is not None
-    assert (report.differences, report.found) == (0, [])
+    assert (report.differences, report.first_differences) == (0, [])
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -270,7 +270,7 @@ def test_a_difference_is_found(store: Engine, tmp_path: Path) -> None:
     report = verify_mirror(store, tmp_path)
     assert report is not None
     assert report.differences == 3
-    assert [(row["fact"], row["month"], row["key"], row["what"]) for row in report.found] == [
+    assert [(row["fact"], row["month"], row["key"], row["what"]) for row in report.first_differences] == [
         ("line", "2025-10", 1, "only mirrored"),
         ("line", "2025-10", rows["line_id"][0], "differs"),
         ("line", "2025-10", rows["line_id"][2], "missing"),
