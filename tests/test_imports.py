@@ -17,10 +17,10 @@ SCRIPTS = {"dashboard.app"}  # run by Streamlit; the browser tests do
 
 def modules() -> list[str]:
     return sorted(
-        found.name
+        module.name
         for package in (dashboard, data_access, forecasting)
-        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
-        if found.name not in SCRIPTS and ".migrations." not in found.name
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+        if module.name not in SCRIPTS and ".migrations." not in module.name
     )
 
 

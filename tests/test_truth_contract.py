@@ -16,26 +16,26 @@ def product() -> dict[str, ast.Module]:
 
 def named(tree: ast.Module) -> set[str]:
     """Every identifier and every text in the code, documentation aside."""
-    told = {
+    docstrings = {
         id(node.body[0].value)
         for node in ast.walk(tree)
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
-            found.add(node.id)
+            names.add(node.id)
         elif isinstance(node, ast.Attribute):
-            found.add(node.attr)
+            names.add(node.attr)
         elif isinstance(node, ast.alias):
-            found.add(node.name)
+            names.add(node.name)
         elif isinstance(node, ast.arg):
-            found.add(node.arg)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
-            found.add(node.value)
-    return found
+            names.add(node.arg)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            names.add(node.value)
+    return names
 
 
 def test_only_the_demo_knows_of_the_truth() -> None:

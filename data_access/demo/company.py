@@ -32,7 +32,7 @@ def generator(seed: int, purpose: str, number: int = 0) -> np.random.Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Promotions:
+class PromotionPlan:
     """One row per promotion and SKU. `start` and `end` are days of history, both included; they may lie after its end."""
 
     promotion: Ints
@@ -114,7 +114,7 @@ class Company:
     component: Ints
     component_units: Ints
     suppliers: Suppliers
-    promotions: Promotions
+    promotions: PromotionPlan
     prices: Prices
     defects: Defects
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data_access.demo.company import NEVER, Company, Defects, Flags, Floats, Ints, Prices, Promotions, Suppliers, generator
+from data_access.demo.company import NEVER, Company, Defects, Flags, Floats, Ints, Prices, PromotionPlan, Suppliers, generator
 from data_access.demo.demand import rates, yearly
 from data_access.demo.specs import (
     CATEGORIES,
@@ -251,7 +251,7 @@ def _suppliers(rng: np.random.Generator, size: Size, category: Ints) -> tuple[In
 
 def _promotions(
     rng: np.random.Generator, size: Size, category: Ints, listed: Flags, launched: Ints, ended: Ints, stocked: int
-) -> Promotions:
+) -> PromotionPlan:
     """Promotions, drawn slot by slot: in a slot each channel takes SKUs of a category that no other channel promotes then."""
     slots = (size.days + PLANNED_DAYS - 4) // SLOT_DAYS
     columns: list[NDArray[np.float64]] = []
@@ -278,7 +278,7 @@ def _promotions(
                 number += 1
     table = np.concatenate(columns)
     whole = [table[:, column].astype(np.int64) for column in range(5)]
-    return Promotions(whole[0], whole[1], whole[2], whole[3], whole[4], table[:, 5])
+    return PromotionPlan(whole[0], whole[1], whole[2], whole[3], whole[4], table[:, 5])
 
 
 def _prices(rng: np.random.Generator, days: int, list_price: Ints, listed: Flags) -> Prices:

@@ -9,7 +9,7 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines
-from data_access.demo.needs import Needs
+from data_access.demo.needs import UnitNeeds
 from data_access.demo.orders import LOCATION_IDS, Packages, Taken
 from data_access.demo.rows import SOURCE, Events, RowNumbers, grouped, parts, texts, within
 from data_access.demo.specs import DAY_US, HOUR_US, LOCATIONS, MINUTE_US
@@ -94,7 +94,7 @@ def post_supply(company: Company, supply: Supply, moves: Movements, events: Even
     return pl.concat(counts)
 
 
-def post_orders(lines: Lines, taken: Taken, needs: Needs, packages: Packages, moves: Movements, events: Events) -> None:
+def post_orders(lines: Lines, taken: Taken, needs: UnitNeeds, packages: Packages, moves: Movements, events: Events) -> None:
     """Movements of shipments, and of units that were not found when they were to be picked."""
     for part in parts(len(packages.at)):
         line = packages.at[part]

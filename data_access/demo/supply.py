@@ -15,7 +15,7 @@ from data_access.demo.company import Company, Flags, Ints, generator, group_of_l
 from data_access.demo.demand import Lines
 from data_access.demo.fates import Fates
 from data_access.demo.fulfilment import BEYOND, GATE_US, cancel_after, delivered_at, late_factor, shipped_at
-from data_access.demo.needs import Needs
+from data_access.demo.needs import UnitNeeds
 from data_access.demo.planning import expected_use, order_quantities
 from data_access.demo.returning import REFURBISH, RESTOCK, inspected_day, return_location
 from data_access.demo.specs import (
@@ -85,7 +85,7 @@ class Simulation:
         self.on_order = np.zeros((stocked, GROUPS), np.int64)
         self.strain = late_factor(company)
         self.group = group_of_location()
-        self.needs = Needs(company)
+        self.needs = UnitNeeds(company)
         serves = np.full((PLACES, len(CHANNELS)), -1)
         for number, spec in enumerate(CHANNELS):
             if number != RETAIL:
@@ -102,7 +102,7 @@ class Simulation:
         self._plans()
 
     def explode(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
-        """`Needs` of lines by number."""
+        """`UnitNeeds` of lines by number."""
         return self.needs.explode(self.lines.sku[rows])
 
     def _plans(self) -> None:

@@ -22,7 +22,7 @@ from data_access.domain.in_stock import HOURS, Clock
 from data_access.domain.sellable import Pool, places, sellable, unlimited
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
-from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, SENT, TAKEN, Asked, Month, Names, month_of
+from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, SENT, TAKEN, HistorySpan, Month, Names, month_of
 from data_access.mirror.movements import moves
 from data_access.mirror.scan import Mirror
 from data_access.queries import catalog
@@ -170,7 +170,7 @@ class _Store:
     sellable stock but shipments.
     """
 
-    asked: Asked
+    asked: HistorySpan
     channels: pl.DataFrame
     serving: dict[int, list[int]]
     categories: pl.Series
@@ -209,7 +209,7 @@ class _Store:
         )
         at = {**versions(connection), **mirror.manifest.versions}
         return cls(
-            asked=Asked(
+            asked=HistorySpan(
                 start=start,
                 last=last,
                 begins=min(_midnight(start, zone) for zone in zones),
@@ -233,7 +233,7 @@ class _Store:
 
 
 def _homes(stocked: pl.DataFrame, kits: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
-    """`Asked.homes`, from locations by channel in order of priority."""
+    """`HistorySpan.homes`, from locations by channel in order of priority."""
     parts = kits.join(stocked, left_on="component", right_on="sku").select("location", sku="kit")
     keeping = pl.concat([stocked.select("location", "sku"), parts])
     order = served.with_row_index("rank").join(keeping, on="location").sort("rank")

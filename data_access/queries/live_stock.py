@@ -36,7 +36,7 @@ ALL: Final = "*"  # stands for a channel that every location serves
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class LiveCatalogue:
     """What rarely changes, as `queries.catalog` reads it."""
 
     products: pl.DataFrame
@@ -56,7 +56,7 @@ class Live:
     them ends, or None; `demand`: the frame of mean demand that rules in days were worked out with.
     """
 
-    catalogue: Catalogue
+    catalogue: LiveCatalogue
     demand: pl.DataFrame
     withheld: Withheld
     withheld_until: int | None
@@ -68,10 +68,10 @@ class Live:
     overall: pl.DataFrame
 
 
-def load_catalogue(bind: Connection | Engine) -> Catalogue:
+def load_catalogue(bind: Connection | Engine) -> LiveCatalogue:
     """Read the catalogue, channels and locations."""
     listings = catalog.listings(bind)
-    return Catalogue(
+    return LiveCatalogue(
         products=catalog.products(bind),
         kits=catalog.kits(bind),
         caps=rules.caps(listings),
@@ -87,13 +87,13 @@ def load_withheld(bind: Connection | Engine) -> Withheld:
     return Withheld(buffers.rules(bind), buffers.reservations(bind))
 
 
-def load(bind: Connection | Engine, catalogue: Catalogue, withheld: Withheld, demand: pl.DataFrame, now: int) -> Live:
+def load(bind: Connection | Engine, catalogue: LiveCatalogue, withheld: Withheld, demand: pl.DataFrame, now: int) -> Live:
     """Read all levels and work out all figures. `withheld` by `load_withheld`; for the others see `figured`."""
     return figured(catalogue, stock.levels(bind), stock.backorders(bind), stock.allocated(bind), withheld, demand, now)
 
 
 def figured(
-    catalogue: Catalogue,
+    catalogue: LiveCatalogue,
     levels: pl.DataFrame,
     backorders: pl.DataFrame,
     allocated: pl.DataFrame,
@@ -189,11 +189,11 @@ def _differing(those: pl.DataFrame, others: pl.DataFrame, fields: list[str]) -> 
     return pl.concat(alone).unique()
 
 
-def _stock(catalogue: Catalogue, levels: pl.DataFrame, backorders: pl.DataFrame) -> rules.Stock:
+def _stock(catalogue: LiveCatalogue, levels: pl.DataFrame, backorders: pl.DataFrame) -> rules.Stock:
     return rules.Stock(levels, backorders, catalogue.channel_locations, catalogue.kits, catalogue.caps, catalogue.keeps_listings)
 
 
-def _figures(part: rules.Stock, catalogue: Catalogue, withheld: Withheld) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _figures(part: rules.Stock, catalogue: LiveCatalogue, withheld: Withheld) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     places, availability = figures(part, withheld)
     everywhere = replace(
         part,

@@ -38,8 +38,8 @@ def write(root: Path, run_id: int) -> None:
     rows = [*_ABOVE, *(("series", *one) for one in _SERIES)]
     count, above = len(rows), len(_ABOVE)
     ids = [f"node {number}" for number in range(count)]
-    told = [(number, ids[number], *row, 0, "blend", None) for number, row in enumerate(rows)]
-    nodes = pl.DataFrame(told, NODES, orient="row").with_columns(
+    filled = [(number, ids[number], *row, 0, "blend", None) for number, row in enumerate(rows)]
+    nodes = pl.DataFrame(filled, NODES, orient="row").with_columns(
         first=pl.when(pl.col("node") == 9).then(20).otherwise(0).cast(pl.Int32),
         fallback=pl.when(pl.col("node") == 11).then(pl.lit("the forecast was not finite")),
     )

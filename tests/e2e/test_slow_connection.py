@@ -20,7 +20,7 @@ from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, rest
 PULSES_MS = 2_500  # several of the page's pulses
 
 
-class Line:
+class HeldConnection:
     """The connection of a page, which can hold back what the server says."""
 
     def __init__(self, page: Page) -> None:
@@ -70,7 +70,7 @@ def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
 
 
 def test_a_rule_that_was_closed_stays_closed(page: Page, address: str, store: Engine) -> None:
-    line = Line(page)
+    line = HeldConnection(page)
     open_page(page, f"{address}/buffers")
     click_row(page, 0, "buffers-grid")
     expect(page.get_by_role("heading", name="eBay: what is withheld")).to_be_visible()
@@ -90,7 +90,7 @@ def test_a_rule_that_was_closed_stays_closed(page: Page, address: str, store: En
 
 
 def test_a_click_on_a_header_sorts_once(page: Page, address: str, store: Engine) -> None:
-    line = Line(page)
+    line = HeldConnection(page)
     open_page(page, f"{address}/stock")
     left, top = resting_place(page, "stock-grid")
     page.mouse.move(left + 53, top + 17)

@@ -49,9 +49,9 @@ def place(demo_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(place: Path) -> Iterator[Engine]:
-    found = open_engine(f"sqlite:///{place / 'store.db'}")
-    yield found
-    found.dispose()
+    opened = open_engine(f"sqlite:///{place / 'store.db'}")
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +60,26 @@ def first(engine: Engine, place: Path) -> tuple[int, RunSummary]:
 
 
 def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: tuple[int, RunSummary]) -> None:
-    run_id, told = first
-    found = Forecast(place / "forecasts", run_id)
-    assert dict(found.nodes.schema) == dict(NODES)
-    counts = dict(found.nodes.group_by("level").len().iter_rows())
-    channels = found.nodes.filter(pl.col("level") == "channel")["channel_id"]
+    run_id, summary = first
+    forecast = Forecast(place / "forecasts", run_id)
+    assert dict(forecast.nodes.schema) == dict(NODES)
+    counts = dict(forecast.nodes.group_by("level").len().iter_rows())
+    channels = forecast.nodes.filter(pl.col("level") == "channel")["channel_id"]
     assert counts["total"] == 1
-    assert counts["series"] == told.series
-    assert counts["sku"] == found.nodes.filter(pl.col("level") == "series")["sku"].n_unique()
-    assert told == RunSummary(told.inputs_version, run_id, "nothing was trained before", told.series, 0)
+    assert counts["series"] == summary.series
+    assert counts["sku"] == forecast.nodes.filter(pl.col("level") == "series")["sku"].n_unique()
+    assert summary == RunSummary(summary.inputs_version, run_id, "nothing was trained before", summary.series, 0)
 
     def expected(nodes: pl.DataFrame) -> np.ndarray:
-        return np.sum([found.ahead(node)["mean"].to_numpy() for node in nodes["node"]], axis=0)
+        return np.sum([forecast.ahead(node)["mean"].to_numpy() for node in nodes["node"]], axis=0)
 
-    total = found.ahead(0)
+    total = forecast.ahead(0)
     assert total["ds"].to_list() == [LAST + timedelta(days=day) for day in range(1, HORIZON + 1)]
     for level in ("channel", "category", "sku"):
-        assert expected(found.nodes.filter(pl.col("level") == level)) == pytest.approx(total["mean"].to_numpy(), rel=1e-4)
+        assert expected(forecast.nodes.filter(pl.col("level") == level)) == pytest.approx(total["mean"].to_numpy(), rel=1e-4)
     for channel_id in channels[:2]:
-        of_channel = found.nodes.filter((pl.col("level") == "series") & (pl.col("channel_id") == channel_id))
-        node = found.nodes.filter((pl.col("level") == "channel") & (pl.col("channel_id") == channel_id))
+        of_channel = forecast.nodes.filter((pl.col("level") == "series") & (pl.col("channel_id") == channel_id))
+        node = forecast.nodes.filter((pl.col("level") == "channel") & (pl.col("channel_id") == channel_id))
         assert expected(of_channel) == pytest.approx(expected(node), rel=1e-4)
     bands = total.select("q0.025", "q0.1", "q0.25", "q0.5", "q0.75", "q0.9", "q0.975").to_numpy()
     assert (np.diff(bands, axis=1) >= 0).all()
@@ -87,33 +87,33 @@ def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: 
 
 
 def test_the_history_is_that_of_the_orders(engine: Engine, place: Path, first: tuple[int, RunSummary]) -> None:
-    found = Forecast(place / "forecasts", first[0])
-    total = found.history(0)
+    forecast = Forecast(place / "forecasts", first[0])
+    total = forecast.history(0)
     mirror = open_mirror(place / "mirror")
     assert mirror is not None
     placed = mirror.scan("line").select(pl.col("placed_at").min()).collect().item()
     assert (placed - timedelta(hours=12)).date() <= total["ds"][0] <= (placed + timedelta(hours=14)).date()  # the channel's own day
     assert (total["ds"][-1], total["available"].null_count()) == (LAST, len(total))
-    node = int(found.nodes.filter(pl.col("level") == "sku")["node"][3])
-    sku = found.nodes["sku"][node]
-    own = found.history(node)
-    series = [found.history(one) for one in found.nodes.filter((pl.col("level") == "series") & (pl.col("sku") == sku))["node"]]
+    node = int(forecast.nodes.filter(pl.col("level") == "sku")["node"][3])
+    sku = forecast.nodes["sku"][node]
+    own = forecast.history(node)
+    series = [forecast.history(one) for one in forecast.nodes.filter((pl.col("level") == "series") & (pl.col("sku") == sku))["node"]]
     by_day = pl.concat(series).group_by("ds").agg(pl.col("units").sum(), pl.col("available").max()).sort("ds")
     both = own.join(by_day, on="ds", suffix="_of_series")
     assert both["units"].to_list() == both["units_of_series"].to_list()
     assert both["available"].to_list() == pytest.approx(both["available_of_series"].to_list())
-    errors = found.errors(node)
+    errors = forecast.errors(node)
     assert errors["cutoff"].to_list() == [LAST - timedelta(days=2 * HORIZON), LAST - timedelta(days=HORIZON)]
     came = own.filter(pl.col("ds") > LAST - timedelta(days=HORIZON))["units"].sum()
     assert errors["y"][1] >= came  # days out of stock count with what is usual around them
-    assert not found.components(0).is_empty()
+    assert not forecast.components(0).is_empty()
 
 
 def test_the_next_day_uses_what_was_trained_and_a_week_later_it_is_trained_anew(
     engine: Engine, place: Path, first: tuple[int, RunSummary]
 ) -> None:
-    run_id, told = run(engine, place, LAST + timedelta(days=1))
-    assert (told.learned_by, told.reason) == (first[0], f"trained on history up to {LAST.isoformat()}")
+    run_id, summary = run(engine, place, LAST + timedelta(days=1))
+    assert (summary.learned_by, summary.reason) == (first[0], f"trained on history up to {LAST.isoformat()}")
     assert not (place / "forecasts" / f"{run_id:08d}" / LEARNED).exists()
     assert not (place / "forecasts" / f"{first[0]:08d}" / "units.npy").exists()
     assert Forecast(place / "forecasts", first[0]).history(0).is_empty()
@@ -165,9 +165,9 @@ def test_a_run_that_is_killed_goes_on_and_ends_up_the_same(
     make(own, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT)
     assert runs(own)["state"].to_list() == ["finished"]
     own.dispose()
-    expected, found = frames(place, first[0]), frames(tmp_path, run_id)
-    assert list(found) == list(expected)
-    for name, frame in found.items():
+    expected, resumed = frames(place, first[0]), frames(tmp_path, run_id)
+    assert list(resumed) == list(expected)
+    for name, frame in resumed.items():
         assert frame.equals(expected[name]), name
 
 
@@ -205,29 +205,29 @@ def test_a_store_without_orders_fails_in_a_sentence(store: Engine, tmp_path: Pat
     run_id = begin(store, RunDraft(LAST, HORIZON), TODAY, COMMAND_LINE)
     with pytest.raises(InvalidInput, match="Nothing was ordered yet, so there is nothing to forecast from"):
         make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id)
-    found = runs(store)
-    assert found["state"].to_list() == ["failed"]
-    assert found["problem"][0].startswith("Nothing was ordered yet")
+    rows = runs(store)
+    assert rows["state"].to_list() == ["failed"]
+    assert rows["problem"][0].startswith("Nothing was ordered yet")
 
 
 def test_the_command_line_tells_what_it_did(demo_url: str, tmp_path: Path) -> None:
     environment = {**os.environ, "ONHAND_DATABASE_URL": demo_url, "ONHAND_VAR_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--last", TODAY.isoformat(), "--horizon", "400"]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert told.returncode == 2
-    assert told.stderr.strip().endswith("Invalid value for '--horizon': Input should be less than or equal to 365")
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert process.returncode == 2
+    assert process.stderr.strip().endswith("Invalid value for '--horizon': Input should be less than or equal to 365")
     command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--run", "7", "--json"]
-    told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr.strip() == "Forecast 7 is not one that is running: start a new one with `onhand forecast run`."
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout) == (2, "")
+    assert process.stderr.strip() == "Forecast 7 is not one that is running: start a new one with `onhand forecast run`."
 
 
 def test_the_past_is_told_without_keeping_anything(engine: Engine, place: Path, first: tuple[int, RunSummary]) -> None:
     before = sorted(path.name for path in (place / "forecasts").iterdir())
-    found = forecast_run.backtest(engine, place / "mirror", LAST, HORIZON, 0, lambda _done, _total: None, EFFORT)
-    assert found.group_by("level").len()["len"].to_list() == [2] * 6
+    past = forecast_run.backtest(engine, place / "mirror", LAST, HORIZON, 0, lambda _done, _total: None, EFFORT)
+    assert past.group_by("level").len()["len"].to_list() == [2] * 6
     kept = Forecast(place / "forecasts", first[0])
-    assert found.filter(pl.col("level") == "total")["mean"].to_list() == kept.errors(0)["mean"].to_list()
+    assert past.filter(pl.col("level") == "total")["mean"].to_list() == kept.errors(0)["mean"].to_list()
     assert sorted(path.name for path in (place / "forecasts").iterdir()) == before
 
 
@@ -252,15 +252,15 @@ def drawn(store: Engine, root: Path, last: date, discount_from: int | None) -> i
 
 
 def test_the_first_promotions_have_models_trained_anew(store: Engine, tmp_path: Path) -> None:
-    told = []
+    summaries = []
     for day, discount_from in ((0, None), (1, 145), (2, 139), (3, 138)):  # none; planned; begun; going on
         run_id = drawn(store, tmp_path / "forecasts", LAST + timedelta(days=day), discount_from)
-        told.append(make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT))
+        summaries.append(make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT))
     new = "there are other channels or categories, or the first promotions"
-    assert [one.reason for one in told] == [
+    assert [one.reason for one in summaries] == [
         "nothing was trained before",
         new,
         new,
         f"trained on history up to {(LAST + timedelta(days=2)).isoformat()}",
     ]
-    assert [one.fell_back for one in told] == [0, 0, 0, 0]
+    assert [one.fell_back for one in summaries] == [0, 0, 0, 0]

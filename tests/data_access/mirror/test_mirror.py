@@ -63,11 +63,11 @@ def mirrored(folder: Path, fact: str) -> pl.DataFrame:
 def assert_equal(engine: Engine, folder: Path) -> None:
     lines = raw(engine, "line").select("line_id", "order_id", "placed_at", "channel_id")
     for fact in FACTS:
-        found, expected = mirrored(folder, fact), raw(engine, fact)
-        assert found.schema == FACTS[fact]
-        assert found.select(expected.columns).equals(expected), fact
+        rows, expected = mirrored(folder, fact), raw(engine, fact)
+        assert rows.schema == FACTS[fact]
+        assert rows.select(expected.columns).equals(expected), fact
         if fact in ("shipment", "cancellation", "return"):
-            on_line = found.filter(pl.col("line_id").is_not_null())
+            on_line = rows.filter(pl.col("line_id").is_not_null())
             assert on_line.select(lines.columns).equals(
                 on_line.select("line_id").join(lines, on="line_id", how="left", maintain_order="left")
             )
