@@ -111,8 +111,8 @@ def write(root: Path, run_id: int, skus: int, last: date) -> pl.DataFrame:
     folder.put_frame("regions.parquet", regions.with_columns(share=pl.lit(1.0 / REGIONS)))
     folder.put_frame("nodes.parquet", nodes)
     start = last - timedelta(days=DAYS - 1)
-    told_run = {"start": start.isoformat(), "last": last.isoformat(), "horizon": HORIZON, "part": CHUNK, "learned_by": run_id}
-    folder.tell("run.json", told_run)
+    run_document = {"start": start.isoformat(), "last": last.isoformat(), "horizon": HORIZON, "part": CHUNK, "learned_by": run_id}
+    folder.put_document("run.json", run_document)
     return nodes
 
 

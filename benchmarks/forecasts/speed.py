@@ -131,7 +131,7 @@ def runs(skus: int, channels: int) -> None:
             folder.put_array("discount.npy", discount[promoted, day : day + DAYS + HORIZON + LATE_PERIODS])
             folder.put_frame("regions.parquet", pl.DataFrame(schema={"channel_id": pl.String}))
             start = (last - timedelta(days=DAYS - 1)).isoformat()
-            folder.tell("history.json", {"start": start, "last": last.isoformat(), "version": "drawn"})
+            folder.put_document("history.json", {"start": start, "last": last.isoformat(), "version": "drawn"})
             began = time.perf_counter()
             made = make(engine, Path(place) / "mirror", root, run_id)
             seconds = time.perf_counter() - began

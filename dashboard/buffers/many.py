@@ -35,14 +35,14 @@ _BASES: Final = {label: basis for basis, label in buffers.BASES.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RuleChanges:
     """Rules to save together. `finished`: what the keys of the fields begin with that are done with then."""
 
     changes: tuple[Change, ...]
     finished: str
 
 
-def show(rows: pl.DataFrame, can_change: bool) -> Asked | None:
+def show(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     """Draw the filters, the grid of the rules that match (`withheld.RULE_TABLE`), and the change by filter; what a person asks for."""
     where = _filters()
     with st.container(border=True):
@@ -93,7 +93,7 @@ def _named_like(text: str) -> pl.DataFrame:
 # ---- the grid ------------------------------------------------------------------------------------------------------
 
 
-def _grid(rows: pl.DataFrame, can_change: bool) -> Asked | None:
+def _grid(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     edits: dict[int, dict[str, Any]] = dict(st.session_state.get(f"{KEY}.grid", {}).get("edited_rows", {}))
     # while something is typed, the rows stay as they were seen: what others change meanwhile is told below, not slipped in
     seen: pl.DataFrame = st.session_state[f"{KEY}.seen"] if edits and f"{KEY}.seen" in st.session_state else rows.head(SHOWN)
@@ -148,7 +148,7 @@ def _edited(row: Mapping[str, Any], edit: Mapping[str, Any]) -> Change:
     return Change(RuleDraft(**values), row["rule_id"], row["version"])
 
 
-def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
+def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> RuleChanges | None:
     now = {row["rule_id"]: row for row in reads.rule_table().iter_rows(named=True)}
     opened = {row["rule_id"]: row for row in seen.iter_rows(named=True)}
     gone = [change for change in changes if change.rule_id not in now]
@@ -177,7 +177,7 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
     with st.container(horizontal=True):
         label = f"Save {words.counted(len(able), 'rule')}" + (" over what others changed" if stale else "")
         if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.save", disabled=bool(wrong) or not able):
-            return Asked(able, f"{KEY}.")
+            return RuleChanges(able, f"{KEY}.")
         st.button("Drop what I typed", key=f"{KEY}.drop", icon=":material/undo:", on_click=buffers.forget, args=(f"{KEY}.",))
     return None
 
@@ -203,7 +203,7 @@ def _name(draft: RuleDraft) -> str:
 # ---- one change for many -------------------------------------------------------------------------------------------
 
 
-def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Asked | None:
+def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> RuleChanges | None:
     pairs = _pairs(where)
     own = f"{KEY}.bulk"
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -246,7 +246,7 @@ def _pairs(where: Mapping[str, Any]) -> pl.DataFrame:
 
 def _planned(
     rows: pl.DataFrame, plan: pl.DataFrame, reason: str, ends_at: int | None, reason_problem: str, can_change: bool
-) -> Asked | None:
+) -> RuleChanges | None:
     changing = plan.filter(pl.col("outcome").is_in(["new", "change"]))
     counts = dict(plan["outcome"].value_counts().iter_rows())
     told = "; ".join(words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts)
@@ -299,5 +299,5 @@ def _planned(
     disabled = bool(reason_problem) or len(changes) > MOST_AT_ONCE
     label = f"Save {words.counted(len(changes), 'rule')}"
     if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.bulk.save", disabled=disabled):
-        return Asked(changes, f"{KEY}.bulk.")
+        return RuleChanges(changes, f"{KEY}.bulk.")
     return None

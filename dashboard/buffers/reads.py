@@ -17,7 +17,7 @@ from data_access.errors import StoreUnavailable
 from data_access.queries import buffers, withheld
 from data_access.queries.buffer_replay import BackTest
 from data_access.queries.buffer_replay import back_test as make_back_test
-from data_access.queries.live_stock import Catalogue, previewed
+from data_access.queries.live_stock import LiveCatalogue, previewed
 
 
 def sold_on(channel_id: str) -> pl.DataFrame:
@@ -53,8 +53,8 @@ def listing_maxima() -> pl.DataFrame:
         return buffers.LISTING_MAXIMA.to_frame()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Catalogue: id})
-def _listings(_hub: LiveStock, catalogue: Catalogue) -> tuple[Catalogue, pl.DataFrame]:
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={LiveCatalogue: id})
+def _listings(_hub: LiveStock, catalogue: LiveCatalogue) -> tuple[LiveCatalogue, pl.DataFrame]:
     """Read once for each catalogue, which is another one when a listing changes; it is kept here, so that no other gets its id."""
     return catalogue, _hub.ask(buffers.listings)
 

@@ -49,7 +49,7 @@ _TABLE_COLUMNS: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class ReservationEdit:
     """What a person asks for: save a draft, remove a reservation, or undo a change. `version`: of it as it was seen.
 
     `chosen`: what was open in the editor; `reservation_id` is None for one to be added.
@@ -76,7 +76,7 @@ def arrive() -> None:
         said.keep("buffers", "The reservation that the link asks for is not there any more: choose another.", is_warning=True)
 
 
-def show(can_change: bool, key: str) -> Edited | None:
+def show(can_change: bool, key: str) -> ReservationEdit | None:
     """Draw the reservations and the one that is chosen; what a person decided."""
     rows = reads.reservation_table()
     with st.container():  # one place, whether there are rows or none: a field that moves to another is drawn anew, and loses what is typed
@@ -183,7 +183,7 @@ def _choose(reservation: str | None) -> None:
     st.session_state[RESERVATION] = reservation
 
 
-def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edited | None:
+def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> ReservationEdit | None:
     found = rows.filter(pl.col("reservation_id") == (_UNSAVED if chosen == NEW else int(chosen)))
     stored = None if found.is_empty() else found.row(0, named=True)
     own = f"{key}.reservation.{chosen}"  # what all keys of this reservation's fields begin with
@@ -284,14 +284,16 @@ def _told(name: str, values: dict[str, Any]) -> str:
     return "" if value is None else str(value)
 
 
-def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, draft: ReservationDraft, own: str) -> Edited | None:
-    edited: Edited | None = None
+def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, draft: ReservationDraft, own: str) -> ReservationEdit | None:
+    edited: ReservationEdit | None = None
     is_stale = stored is not None and stored["version"] != seen["version"]
     reservation_id = None if stored is None else int(chosen)
     label = "Save mine over it" if is_stale else "Save as a new one" if seen and stored is None else "Save"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if st.button(label, type="primary", icon=":material/save:", key=f"{own}.save"):
-            edited = Edited("save", chosen, draft, reservation_id, None if stored is None else (stored if is_stale else seen)["version"])
+            edited = ReservationEdit(
+                "save", chosen, draft, reservation_id, None if stored is None else (stored if is_stale else seen)["version"]
+            )
         if is_stale:
             st.button("Take theirs", key=f"{own}.theirs", on_click=_take_theirs, args=(chosen,))
         if stored is not None:
@@ -300,7 +302,7 @@ def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, d
             with opened, st.form(f"{own}.remove", border=False):
                 why = st.text_input("Why does it go?", key=f"{own}.why", max_chars=500)
                 if st.form_submit_button("Remove the reservation"):
-                    edited = Edited("remove", chosen, None, reservation_id, seen["version"], why)
+                    edited = ReservationEdit("remove", chosen, None, reservation_id, seen["version"], why)
     return edited
 
 
@@ -323,14 +325,14 @@ def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, to
     buffers.effect(reads.effect(reservations=pl.concat([others, mine])))
 
 
-def _history(reservation_id: int, can_change: bool, key: str) -> Edited | None:
+def _history(reservation_id: int, can_change: bool, key: str) -> ReservationEdit | None:
     found = shared.history("reservation", reservation_id)
     button = f"{key}.reservations.undo.{reservation_id}" if can_change else None
     audit_id = records.changes(found, "reservation", _saved_in_words, button)
-    return None if audit_id is None else Edited("undo", str(reservation_id), audit_id=audit_id)
+    return None if audit_id is None else ReservationEdit("undo", str(reservation_id), audit_id=audit_id)
 
 
-def _removed(rows: pl.DataFrame, can_change: bool, key: str) -> Edited | None:
+def _removed(rows: pl.DataFrame, can_change: bool, key: str) -> ReservationEdit | None:
     """The changes of the reservation that was removed last in this session, which can be undone though it is in no list any more."""
     removed = st.session_state.get(f"{key}.reservations.removed")
     if removed is None or removed in rows["reservation_id"]:

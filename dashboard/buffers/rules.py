@@ -72,7 +72,7 @@ _TABLE_COLUMNS: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class RuleEdit:
     """What a person asks for: save a draft, remove a rule, or undo a change. `version`: of the rule as it was seen."""
 
     act: str
@@ -187,7 +187,7 @@ def choose(rule: str | None) -> None:
     st.session_state[RULE] = rule
 
 
-def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edited | None:
+def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> RuleEdit | None:
     """Draw the fields of a rule, the effect of what is typed, and what can be done; what a person decided.
 
     What the command refused stands below the fields (`{key}.refused`: the draft, and sentences by field) until they are changed.
@@ -286,13 +286,15 @@ def _told(name: str, values: dict[str, Any]) -> str:
     return labels.get(value, "" if value is None else str(value))
 
 
-def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, draft: RuleDraft, is_stale: bool, own: str) -> Edited | None:
-    decided: Edited | None = None
+def _buttons(
+    chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, draft: RuleDraft, is_stale: bool, own: str
+) -> RuleEdit | None:
+    decided: RuleEdit | None = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         label = "Save mine over it" if is_stale else "Save"
         if st.button(label, type="primary", icon=":material/save:", key=f"{own}.save"):
             version = stored["version"] if is_stale and stored is not None else seen.get("version")
-            decided = Edited("save", draft, None if chosen == NEW else int(chosen), version)
+            decided = RuleEdit("save", draft, None if chosen == NEW else int(chosen), version)
         if is_stale and st.button("Take theirs", key=f"{own}.theirs"):
             drop(f"{own}.")
             st.rerun()
@@ -302,7 +304,7 @@ def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, d
             with opened, st.form(f"{own}.remove", border=False):
                 why = st.text_input("Why does it go?", key=f"{own}.why", max_chars=500)
                 if st.form_submit_button("Remove the rule"):
-                    decided = Edited("remove", None, int(chosen), seen["version"], why)
+                    decided = RuleEdit("remove", None, int(chosen), seen["version"], why)
     return decided
 
 
@@ -365,12 +367,12 @@ def effect(found: pl.DataFrame) -> None:
         st.caption(f"The first {_SHOWN} of {words.counted(first.height, 'figure')} that change, those that go to zero first.")
 
 
-def history(rule_id: int, can_change: bool, key: str) -> Edited | None:
+def history(rule_id: int, can_change: bool, key: str) -> RuleEdit | None:
     """Draw who changed a rule, when, from what to what; whether the last change is to be undone."""
     audit_id = records.changes(
         shared.history("buffer_rule", rule_id), "rule", rule_in_words, f"{key}.undo.{rule_id}" if can_change else None
     )
-    return None if audit_id is None else Edited("undo", rule_id=rule_id, audit_id=audit_id)
+    return None if audit_id is None else RuleEdit("undo", rule_id=rule_id, audit_id=audit_id)
 
 
 def rule_in_words(text: str | None) -> str:

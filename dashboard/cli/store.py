@@ -81,7 +81,7 @@ def verify(as_json: Json = False) -> None:
 
 
 def _report_lines(report: "VerifyReport", mirrored: "MirrorReport | None", differences: int) -> Iterator[str]:
-    for row in [*report.rows, *([] if mirrored is None else mirrored.found)]:
+    for row in [*report.rows, *([] if mirrored is None else mirrored.first_differences)]:
         yield ", ".join(f"{name} {value}" for name, value in row.items())
     counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows, "day cells": mirrored.day_cells}
     for name in report.incomplete_imports:

@@ -13,7 +13,7 @@ from dashboard.shell.data.poller import LiveStock
 from data_access.errors import StoreUnavailable
 from data_access.forecasts.reading import Forecast
 from data_access.queries import catalog, demand, forecasts
-from data_access.queries.live_stock import Catalogue
+from data_access.queries.live_stock import LiveCatalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def forecast_skus(run: Forecast) -> dict[str, str]:
     return _forecast_skus(run, run.root, run.run_id, shared.snapshot().catalogue)
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={Catalogue: id})
-def _forecast_skus(_run: Forecast, root: Path, run_id: int, catalogue: Catalogue | None) -> dict[str, str]:  # noqa: ARG001 - the key
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={LiveCatalogue: id})
+def _forecast_skus(_run: Forecast, root: Path, run_id: int, catalogue: LiveCatalogue | None) -> dict[str, str]:  # noqa: ARG001 - the key
     skus = _run.nodes.select(pl.col("sku").drop_nulls().unique().sort())
     known = catalog.PRODUCTS.to_frame() if catalogue is None else catalogue.products
     named = skus.join(known.select("sku", "name"), on="sku", how="left", maintain_order="left")

@@ -48,10 +48,10 @@ class Comeback:
 
     def take(self, until: int) -> list[Task]:
         """Tasks that are due."""
-        found = []
+        tasks = []
         while self.due and self.due[0][0] <= until:
-            found.append(heapq.heappop(self.due))
-        return found
+            tasks.append(heapq.heappop(self.due))
+        return tasks
 
 
 def open_comeback(world: DemoWorld, connection: Connection) -> Comeback:
@@ -159,25 +159,25 @@ def _watch_returns(world: DemoWorld, connection: Connection, comeback: Comeback,
 def come_back(world: DemoWorld, window: DemoWindow, connection: Connection, comeback: Comeback) -> list[Event]:
     """Returns received, inspections and ends of repairs that are due. Times of lagging channels are told when they are known."""
     due = comeback.take(int(window.until.min()))
-    found = _receive(world, window, connection, comeback, [task for task in due if task[1] == "return"])
+    events = _receive(world, window, connection, comeback, [task for task in due if task[1] == "return"])
     ids = sorted({task[2] for task in due if task[1] != "return"})
     when = {(task[1], task[2]): task[0] for task in due}
     rows = _returns(world, connection, ids)
     if not rows:
-        return found
+        return events
     lines = world.lines([r.sku for r in rows], [r.channel_id for r in rows], [r.placed_at for r in rows], [r.quantity for r in rows])
     returning = draw_returning(world.company, lines)
     for number, row in enumerate(rows):
         if ("inspect", row.id) in when and row.inspected_at is None:
             at = max(when["inspect", row.id], row.received_at + 1)
             fate = int(returning.disposition[number])
-            found.append(_inspection(window, row, at, fate))
+            events.append(_inspection(window, row, at, fate))
             if fate == REFURBISH:
                 midnight = at - (at - world.company.start_us) % DAY_US
                 comeback.add(midnight + int(returning.repair_days[number]) * DAY_US + REPAIRED_US, "repair", row.id)
         if ("repair", row.id) in when and row.disposition == "refurbish":
-            found.append(_repaired(world, row, when["repair", row.id], bool(returning.repaired[number])))
-    return found
+            events.append(_repaired(world, row, when["repair", row.id], bool(returning.repaired[number])))
+    return events
 
 
 def _inspection(window: DemoWindow, row: Any, at: int, fate: int) -> Inspection:
@@ -249,13 +249,13 @@ def _receive(world: DemoWorld, window: DemoWindow, connection: Connection, comeb
     arrived = delivered_at(world.company, lines, draw_traits(world.company, lines), at, place, shipped)
     back = _received_at(world, returning, at, arrived)
     home = return_location(lines.channel, place)
-    found: list[Event] = []
+    events: list[Event] = []
     for number, (row, tries) in enumerate(ready):
         if back[number] > window.until.min():
             comeback.add(int(back[number]), "return", row.id, tries)
         else:
-            found.append(_return(window, row, number, returning, int(back[number]), int(arrived[number]), int(home[number])))
-    return found
+            events.append(_return(window, row, number, returning, int(back[number]), int(arrived[number]), int(home[number])))
+    return events
 
 
 def _return(window: DemoWindow, row: Any, number: int, returning: Returning, at: int, arrived: int, place: int) -> ReturnReceived:

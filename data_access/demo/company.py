@@ -32,7 +32,7 @@ def generator(seed: int, purpose: str, number: int = 0) -> np.random.Generator:
 
 
 @dataclass(frozen=True, slots=True)
-class Promotions:
+class PromotionPlan:
     """One row per promotion and SKU. `start` and `end` are days of history, both included; they may lie after its end."""
 
     promotion: Ints
@@ -114,7 +114,7 @@ class Company:
     component: Ints
     component_units: Ints
     suppliers: Suppliers
-    promotions: Promotions
+    promotions: PromotionPlan
     prices: Prices
     defects: Defects
 
@@ -136,10 +136,10 @@ class Company:
     @property
     def components(self) -> dict[int, list[tuple[int, int]]]:
         """By kit: its components and the units of each."""
-        found: dict[int, list[tuple[int, int]]] = {}
+        parts: dict[int, list[tuple[int, int]]] = {}
         for kit, part, units in zip(self.kit.tolist(), self.component.tolist(), self.component_units.tolist(), strict=True):
-            found.setdefault(kit, []).append((part, units))
-        return found
+            parts.setdefault(kit, []).append((part, units))
+        return parts
 
     def day_text(self, day: int) -> str:
         """A day of history as `YYYY-MM-DD`."""
@@ -148,7 +148,7 @@ class Company:
 
 def group_of_location() -> Floats:
     """Location x group: 1 where the location belongs to the group."""
-    found = np.zeros((len(LOCATIONS), GROUPS))
+    belongs = np.zeros((len(LOCATIONS), GROUPS))
     for number, spec in enumerate(LOCATIONS):
-        found[number, spec.group] = 1.0
-    return found
+        belongs[number, spec.group] = 1.0
+    return belongs

@@ -33,12 +33,12 @@ CLOCK_BEYOND: Final = 800
 
 def rates(company: Company, first: int, count: int) -> Floats:
     """Expected lines of `count` days from day `first`: day x SKU x channel. Days before and after the history are allowed."""
-    found = _before_promotions(company, first, count)
+    expected = _before_promotions(company, first, count)
     row, offset = _promoted_days(company, first, count)
     if len(row):
         sku = company.promotions.sku[row]
-        found[offset, sku] = promoted(company, row, found[offset, sku])
-    return found
+        expected[offset, sku] = promoted(company, row, expected[offset, sku])
+    return expected
 
 
 def promoted(company: Company, row: Ints, before: Floats) -> Floats:
@@ -76,8 +76,8 @@ def promotion_effects(company: Company) -> pl.DataFrame:
 
 def units_per_line(company: Company) -> Floats:
     """Mean units of one line, by SKU: 1 plus a geometric number more."""
-    found: Floats = 1.0 / (1.0 - company.multi_buy)
-    return found
+    units: Floats = 1.0 / (1.0 - company.multi_buy)
+    return units
 
 
 def _promoted_days(company: Company, first: int, count: int) -> tuple[Ints, Ints]:
@@ -96,20 +96,20 @@ def _before_promotions(company: Company, first: int, count: int) -> Floats:
     year_day = np.array([day.timetuple().tm_yday for day in dates])
     season = yearly(year_day)
     week = np.array([c.weekdays for c in CHANNELS])[:, weekday].T
-    found: Floats = (company.base[:, None] * company.share)[None] * week[:, None, :]
-    found *= (season[:, company.category] * _life(company, days))[:, :, None]
-    found *= _price_effect(company, days)
-    return found
+    expected: Floats = (company.base[:, None] * company.share)[None] * week[:, None, :]
+    expected *= (season[:, company.category] * _life(company, days))[:, :, None]
+    expected *= _price_effect(company, days)
+    return expected
 
 
 def yearly(year_day: Ints) -> Floats:
     """The yearly season: day x category, about 1 on average."""
-    found = np.empty((len(year_day), len(CATEGORIES)))
+    season = np.empty((len(year_day), len(CATEGORIES)))
     for number, spec in enumerate(CATEGORIES):
         wave = 1.0 + spec.swing * np.cos(2 * np.pi * (year_day - spec.peak_day) / 365.25)
         gift = spec.gift * np.exp(-(((year_day - 344) / 13.0) ** 2))
-        found[:, number] = wave + gift
-    return found
+        season[:, number] = wave + gift
+    return season
 
 
 def _life(company: Company, days: Ints) -> Floats:
@@ -120,8 +120,8 @@ def _life(company: Company, days: Ints) -> Floats:
     ramp = np.where(age < 0, 0.0, np.minimum(0.35 + 0.65 * age / 35.0, 1.0))
     left = company.ended[None, :] - days[:, None]
     fade = np.where(left < 0, 0.0, np.minimum(0.4 + 0.6 * left / 45.0, 1.0))
-    found: Floats = trend * ramp * fade
-    return found
+    factor: Floats = trend * ramp * fade
+    return factor
 
 
 def _price_effect(company: Company, days: Ints) -> Floats:
@@ -136,8 +136,8 @@ def _price_effect(company: Company, days: Ints) -> Floats:
     known = prices.day <= days[-1]
     np.add.at(steps, (np.maximum(prices.day[known] - days[0], 0), prices.sku[known], prices.channel[known]), change[known])
     np.cumsum(steps, axis=0, out=steps)
-    found: Floats = np.exp(steps)
-    return found
+    effect: Floats = np.exp(steps)
+    return effect
 
 
 @dataclass(slots=True)
@@ -273,8 +273,8 @@ def _ahead(company: Company, at: Ints, channels: Ints) -> Ints:
     """What each channel's clock is ahead of UTC at moments in UTC, in microseconds."""
     hour = (at - company.start_us) // HOUR_US + CLOCK_BEFORE * 24
     table = _offsets(company.start, company.days)
-    found: Ints = table[channels, np.clip(hour, 0, table.shape[1] - 1)]
-    return found
+    offset: Ints = table[channels, np.clip(hour, 0, table.shape[1] - 1)]
+    return offset
 
 
 def to_utc(company: Company, local: Ints, channels: Ints) -> Ints:

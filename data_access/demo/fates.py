@@ -41,23 +41,23 @@ def draw_fates(company: Company, lines: Lines) -> Fates:
     """The fates of all lines."""
     cancels, pick_fails = np.empty(len(lines), np.int8), np.empty(len(lines), bool)
     comes_back = np.empty(len(lines), bool)
-    found: list[tuple[Lines, Traits, Returning]] = []
+    chunks: list[tuple[Lines, Traits, Returning]] = []
     for part in parts(len(lines)):
         some = lines.part(part)
         traits, returning = draw_traits(company, some), draw_returning(company, some)
         cancels[part], pick_fails[part], comes_back[part] = traits.cancels, traits.pick_fails, returning.comes_back
         back = np.flatnonzero(returning.comes_back)
-        found.append((some.take(back), traits.take(back), returning.take(back)))
+        chunks.append((some.take(back), traits.take(back), returning.take(back)))
     return Fates(
         cancels,
         pick_fails,
         comes_back,
         np.flatnonzero(comes_back),
-        _joined([one[0] for one in found]),
-        _joined([one[1] for one in found]),
-        _joined([one[2] for one in found]),
+        _joined([one[0] for one in chunks]),
+        _joined([one[1] for one in chunks]),
+        _joined([one[2] for one in chunks]),
     )
 
 
-def _joined(found: list[_Columns]) -> _Columns:
-    return type(found[0])(*(np.concatenate([getattr(one, column.name) for one in found]) for column in fields(found[0])))
+def _joined(chunks: list[_Columns]) -> _Columns:
+    return type(chunks[0])(*(np.concatenate([getattr(one, column.name) for one in chunks]) for column in fields(chunks[0])))

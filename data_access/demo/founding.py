@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from data_access.demo.company import NEVER, Company, Defects, Flags, Floats, Ints, Prices, Promotions, Suppliers, generator
+from data_access.demo.company import NEVER, Company, Defects, Flags, Floats, Ints, Prices, PromotionPlan, Suppliers, generator
 from data_access.demo.demand import rates, yearly
 from data_access.demo.specs import (
     CATEGORIES,
@@ -149,8 +149,8 @@ def _assortment(seed: int, spec: Size) -> _Assortment:
 
 
 def _weights(values: list[float]) -> Floats:
-    found = np.array(values, np.float64)
-    share: Floats = found / found.sum()
+    weights = np.array(values, np.float64)
+    share: Floats = weights / weights.sum()
     return share
 
 
@@ -189,10 +189,10 @@ def _kits(
 
 def _kit_listed(listed: Flags, parts: list[Ints]) -> Flags:
     """Kits are sold on Amazon, eBay and the web shop, where all their components are."""
-    found = np.array([listed[members].all(axis=0) for members in parts])
-    found[:, 3:] = False
-    found[:, 2] = True
-    return found
+    kits_listed = np.array([listed[members].all(axis=0) for members in parts])
+    kits_listed[:, 3:] = False
+    kits_listed[:, 2] = True
+    return kits_listed
 
 
 def _stocks(rng: np.random.Generator, listed: Flags, by_amazon: Flags, abc: Ints) -> Flags:
@@ -208,13 +208,13 @@ def _stocks(rng: np.random.Generator, listed: Flags, by_amazon: Flags, abc: Ints
 
 def _names(rng: np.random.Generator, category: Ints, stocked: int) -> tuple[str, ...]:
     makers = ("Alder", "Birk", "Corvo", "Dune", "Elm & Ash", "Fjell", "Grove", "Harbour")
-    found: list[str] = []
+    names: list[str] = []
     for number, code in enumerate(category.tolist()):
         spec = CATEGORIES[code]
         noun, variant = spec.nouns[rng.integers(len(spec.nouns))], spec.variants[rng.integers(len(spec.variants))]
         maker = makers[rng.integers(len(makers))]
-        found.append(f"{maker} {noun} {variant}" if number < stocked else f"{maker} {noun} Set")
-    return tuple(found)
+        names.append(f"{maker} {noun} {variant}" if number < stocked else f"{maker} {noun} Set")
+    return tuple(names)
 
 
 def _money(rng: np.random.Generator, category: Ints, kit: Ints, component: Ints, units: Ints, stocked: int) -> tuple[Ints, Ints]:
@@ -251,7 +251,7 @@ def _suppliers(rng: np.random.Generator, size: Size, category: Ints) -> tuple[In
 
 def _promotions(
     rng: np.random.Generator, size: Size, category: Ints, listed: Flags, launched: Ints, ended: Ints, stocked: int
-) -> Promotions:
+) -> PromotionPlan:
     """Promotions, drawn slot by slot: in a slot each channel takes SKUs of a category that no other channel promotes then."""
     slots = (size.days + PLANNED_DAYS - 4) // SLOT_DAYS
     columns: list[NDArray[np.float64]] = []
@@ -278,7 +278,7 @@ def _promotions(
                 number += 1
     table = np.concatenate(columns)
     whole = [table[:, column].astype(np.int64) for column in range(5)]
-    return Promotions(whole[0], whole[1], whole[2], whole[3], whole[4], table[:, 5])
+    return PromotionPlan(whole[0], whole[1], whole[2], whole[3], whole[4], table[:, 5])
 
 
 def _prices(rng: np.random.Generator, days: int, list_price: Ints, listed: Flags) -> Prices:

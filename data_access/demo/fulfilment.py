@@ -81,8 +81,8 @@ def draw_traits(company: Company, lines: Lines) -> Traits:
 def cancel_after(company: Company, lines: Lines) -> Ints:
     """How long after placing lines are cancelled by a buyer or marketplace, if they are; in microseconds."""
     after = luck(company.seed, "cancels after", lines.channel, lines.placed_at)
-    found: Ints = (3 * MINUTE_US + after * 50 * MINUTE_US).astype(np.int64)
-    return found
+    delay: Ints = (3 * MINUTE_US + after * 50 * MINUTE_US).astype(np.int64)
+    return delay
 
 
 def weekday(company: Company, day: Ints) -> Ints:
@@ -95,32 +95,32 @@ def business_day(company: Company, day: Ints, count: Ints) -> Ints:
     today = weekday(company, day)
     begin = np.minimum(today, 4)  # from a weekend, count from Friday
     weeks, rest = np.divmod(begin + count, 5)
-    found: Ints = np.where(count == 0, day, day - today + weeks * 7 + rest)
-    return found
+    due: Ints = np.where(count == 0, day, day - today + weeks * 7 + rest)
+    return due
 
 
 def open_day(company: Company, day: Ints) -> Ints:
     """The day itself, or Monday for a Sunday: warehouses work six days."""
-    found: Ints = day + (weekday(company, day) == 6)
-    return found
+    open_on: Ints = day + (weekday(company, day) == 6)
+    return open_on
 
 
-def not_found(traits: Traits, rows: Ints, location: Ints) -> Flags:
+def missing_when_picked(traits: Traits, rows: Ints, location: Ints) -> Flags:
     """Lines whose units will not be on the shelf when they are to be picked; the marketplace's own centre always finds them."""
-    found: Flags = traits.pick_fails[rows] & (location != LEIPZIG)
-    return found
+    is_missing: Flags = traits.pick_fails[rows] & (location != LEIPZIG)
+    return is_missing
 
 
 def late_factor(company: Company) -> Floats:
     """How strained each location is: (day + BEFORE) x location, about 1; higher before Christmas and in a few bad fortnights."""
     days = np.arange(-BEFORE, company.days + BEYOND)
     year_day = np.array([(company.start + timedelta(days=int(day))).timetuple().tm_yday for day in days])
-    found = np.repeat(0.85 + 0.8 * np.exp(-(((year_day - 350) / 10.0) ** 2))[:, None], len(LOCATIONS), axis=1)
+    strain = np.repeat(0.85 + 0.8 * np.exp(-(((year_day - 350) / 10.0) ** 2))[:, None], len(LOCATIONS), axis=1)
     rng = generator(company.seed, "strain")
     for location in range(len(LOCATIONS)):
         for start in rng.integers(0, company.days, max(company.days // 240, 1)):
-            found[start + BEFORE : start + BEFORE + 14, location] *= rng.uniform(1.5, 3.0)
-    return found
+            strain[start + BEFORE : start + BEFORE + 14, location] *= rng.uniform(1.5, 3.0)
+    return strain
 
 
 def shipped_at(company: Company, lines: Lines, traits: Traits, strain: Floats, rows: Ints, location: Ints, held_day: Ints) -> Ints:
@@ -141,10 +141,10 @@ def shipped_at(company: Company, lines: Lines, traits: Traits, strain: Floats, r
     leaves = np.where(late, np.maximum(leaves, open_day(company, due + traits.late_by[rows])), leaves)
     fraction = lateness * 997 % 1.0
     hour = np.where(leaves == day, 13 + 4 * fraction, 8 + 9 * fraction) * HOUR_US
-    found = company.start_us + leaves * DAY_US + hour.astype(np.int64) + shift
+    leaves_at = company.start_us + leaves * DAY_US + hour.astype(np.int64) + shift
     centre = ready + ((2 + 18 * fraction) * HOUR_US).astype(np.int64) + (lateness < 0.003) * 2 * DAY_US
-    found = np.where(location == LEIPZIG, centre, found)
-    return np.where(lines.channel[rows] == RETAIL, placed, found)
+    leaves_at = np.where(location == LEIPZIG, centre, leaves_at)
+    return np.where(lines.channel[rows] == RETAIL, placed, leaves_at)
 
 
 def delivered_at(company: Company, lines: Lines, traits: Traits, rows: Ints, location: Ints, shipped: Ints) -> Ints:
@@ -157,8 +157,8 @@ def delivered_at(company: Company, lines: Lines, traits: Traits, rows: Ints, loc
     shift = LOCAL_SHIFT[location]
     day = open_day(company, (shipped - company.start_us - shift) // DAY_US + days)
     hour = (8 + 11 * (draw * 9973 % 1.0)) * HOUR_US
-    found = company.start_us + day * DAY_US + hour.astype(np.int64) + shift
-    return np.where(lines.channel[rows] == RETAIL, lines.placed_at[rows], found)
+    arrives_at = company.start_us + day * DAY_US + hour.astype(np.int64) + shift
+    return np.where(lines.channel[rows] == RETAIL, lines.placed_at[rows], arrives_at)
 
 
 def package_times(lines: Lines, traits: Traits, rows: Ints, shipped: Ints, delivered: Ints) -> tuple[Ints, Ints, Ints]:
@@ -173,11 +173,11 @@ def package_times(lines: Lines, traits: Traits, rows: Ints, shipped: Ints, deliv
     uploaded = shipped + ((0.05 + 5 * clock**6) * HOUR_US).astype(np.int64) + (scanned > 0.985) * 26 * HOUR_US
     scan = shipped + np.minimum((delivered - shipped) * 6 // 10, ((1.5 + 16 * scanned) * HOUR_US).astype(np.int64))
     seen = tracked & (scanned >= np.array([c.unscanned for c in CHANNELS])[channel])
-    told = (tracked | (scanned < 0.5)) & (clock < 0.994) & remote
-    return np.where(tracked, uploaded, NOT_YET), np.where(seen, scan, NOT_YET), np.where(told, delivered, NOT_YET)
+    is_reported = (tracked | (scanned < 0.5)) & (clock < 0.994) & remote
+    return np.where(tracked, uploaded, NOT_YET), np.where(seen, scan, NOT_YET), np.where(is_reported, delivered, NOT_YET)
 
 
 def carriers(traits: Traits, rows: Ints, location: Ints) -> Ints:
     """Which of `CARRIER_NAMES` takes each package: one of the two of the location's country."""
-    found: Ints = location * 2 + (traits.clock[rows] * 7 % 1.0 < 0.3)
-    return found
+    carrier: Ints = location * 2 + (traits.clock[rows] * 7 % 1.0 < 0.3)
+    return carrier

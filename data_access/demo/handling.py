@@ -14,7 +14,7 @@ from data_access.demo.fulfilment import (
     carriers,
     delivered_at,
     draw_traits,
-    not_found,
+    missing_when_picked,
     package_times,
     shipped_at,
 )
@@ -101,19 +101,19 @@ def ship(world: DemoWorld, window: DemoWindow, connection: Connection, pages: Pa
     hour = window.until[lines.channel] // HOUR_US % 24
     wanted = (traits.cancels == 0) | (lines.placed_at < window.now - DAY_US)  # nobody cancelled while the simulator was off
     ready = wanted & (due <= window.until[lines.channel]) & (~late | ((hour >= 7) & (hour < 18)) | (location == LEIPZIG))
-    carrier, missing = carriers(traits, at, location), not_found(traits, at, location)
+    carrier, missing = carriers(traits, at, location), missing_when_picked(traits, at, location)
     packages: dict[tuple[str, str, str, int], list[Any]] = {}
-    found: list[Event] = []
+    events: list[Event] = []
     for row in np.flatnonzero(ready).tolist():
         if missing[row]:
-            found += _not_found(world, window, rows[row], int(lines.channel[row]), int(due[row]))
+            events += _cancel_missing(world, window, rows[row], int(lines.channel[row]), int(due[row]))
             continue
         packages.setdefault((rows[row].channel_id, rows[row].order_ref, rows[row].location_id, int(due[row])), []).append((rows[row], row))
     for (channel_id, order_ref, location_id, when), members in packages.items():
         channel = CHANNEL_INDEX[channel_id]
         occurred = _spread(world, window, channel, when)
         ref = f"{LOCATION_INDEX[location_id]}{occurred // 1_000_000}"
-        found.append(
+        events.append(
             Shipment(
                 source=SOURCE,
                 event_id=f"ship:{channel}:{order_ref}:{ref}",
@@ -127,7 +127,7 @@ def ship(world: DemoWorld, window: DemoWindow, connection: Connection, pages: Pa
                 carrier=CARRIER_NAMES[int(carrier[members[0][1]])],
             )
         )
-    return found
+    return events
 
 
 def _lines(world: DemoWorld, rows: list[Any]) -> Lines:
@@ -136,7 +136,7 @@ def _lines(world: DemoWorld, rows: list[Any]) -> Lines:
     )
 
 
-def _not_found(world: DemoWorld, window: DemoWindow, row: Any, channel: int, due: int) -> list[Event]:
+def _cancel_missing(world: DemoWorld, window: DemoWindow, row: Any, channel: int, due: int) -> list[Event]:
     occurred = _spread(world, window, channel, due)
     key = f"{channel}:{row.order_ref}:{row.line_ref}"
     parts = world.parts(world.sku_of[row.sku])
@@ -207,24 +207,24 @@ def follow(world: DemoWorld, window: DemoWindow, connection: Connection, pages: 
     shipped = np.array([row.shipped_at for row in rows], np.int64)
     at = np.arange(len(rows))
     arrives = delivered_at(world.company, lines, traits, at, location, shipped)
-    uploaded, scanned, told = package_times(lines, traits, at, shipped, arrives)
+    uploaded, scanned, reported = package_times(lines, traits, at, shipped, arrives)
     until = window.until[lines.channel]
     steps = (
         (uploaded <= until) & np.array([row.tracking_uploaded_at is None for row in rows]),
         (scanned <= until) & np.array([row.first_scan_at is None for row in rows]),
-        told <= until,
+        reported <= until,
     )
     carrier = carriers(traits, at, location)
-    found: list[Event] = []
+    events: list[Event] = []
     seen: set[tuple[int, str]] = set()
     for number in np.flatnonzero(steps[0] | steps[1] | steps[2]).tolist():
         row = rows[number]
         if (row.order_id, row.shipment_ref) in seen:
             continue
         seen.add((row.order_id, row.shipment_ref))
-        times = [int(when[number]) if step[number] else None for when, step in zip((uploaded, scanned, told), steps, strict=True)]
-        found += _steps(world, window, row, times, CARRIER_NAMES[int(carrier[number])])
-    return found
+        times = [int(when[number]) if step[number] else None for when, step in zip((uploaded, scanned, reported), steps, strict=True)]
+        events += _steps(world, window, row, times, CARRIER_NAMES[int(carrier[number])])
+    return events
 
 
 def _steps(world: DemoWorld, window: DemoWindow, row: Any, times: list[int | None], carrier: str) -> list[Event]:
@@ -245,14 +245,14 @@ def _steps(world: DemoWorld, window: DemoWindow, row: Any, times: list[int | Non
             "shipment_ref": row.shipment_ref,
         }
 
-    found: list[Event] = []
+    events: list[Event] = []
     if times[0] is not None:
-        found.append(Tracking(**base("track", times[0]), tracking_number=f"NL{row.shipped_at % 10**10:010d}", carrier=carrier))
+        events.append(Tracking(**base("track", times[0]), tracking_number=f"NL{row.shipped_at % 10**10:010d}", carrier=carrier))
     if times[1] is not None:
-        found.append(Scan(**base("scan", times[1])))
+        events.append(Scan(**base("scan", times[1])))
     if times[2] is not None:
-        found.append(Delivery(**base("deliver", times[2])))
-    return found
+        events.append(Delivery(**base("deliver", times[2])))
+    return events
 
 
 def scan_again(world: DemoWorld, window: DemoWindow, pages: Pages) -> list[Event]:
@@ -298,11 +298,11 @@ def cancel(world: DemoWorld, window: DemoWindow, connection: Connection) -> list
     lines = _lines(world, rows)
     traits = draw_traits(world.company, lines)
     due = lines.placed_at + traits.cancel_after
-    found: dict[tuple[int, str], Event] = {}
+    cancellations: dict[tuple[int, str], Event] = {}
     for number in np.flatnonzero((traits.cancels > 0) & (due <= window.until[lines.channel])).tolist():
         row, channel, when = rows[number], int(lines.channel[number]), int(due[number])
         by_buyer = int(traits.cancels[number]) == BUYER
-        found[(channel, row.order_ref)] = Cancellation(
+        cancellations[(channel, row.order_ref)] = Cancellation(
             source=SOURCE,
             event_id=f"cancel:{channel}:{row.order_ref}",
             occurred_at=when,
@@ -312,7 +312,7 @@ def cancel(world: DemoWorld, window: DemoWindow, connection: Connection) -> list
             reason=("changed mind", "ordered by mistake", "found a better price")[when % 3] if by_buyer else "payment not confirmed",
             cancelled_by="buyer" if by_buyer else "marketplace",
         )
-    return list(found.values())
+    return list(cancellations.values())
 
 
 def give_up(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[Event]:
@@ -346,12 +346,12 @@ def give_up(world: DemoWorld, window: DemoWindow, connection: Connection) -> lis
     lines = _lines(world, rows)
     midnight = lines.placed_at - (lines.placed_at - world.company.start_us) % DAY_US
     due = midnight + draw_patience(world.company, lines).leaves_after
-    found: list[Event] = []
+    events: list[Event] = []
     for number in np.flatnonzero(due <= window.until[lines.channel]).tolist():
         row, channel = rows[number], int(lines.channel[number])
         occurred = _spread(world, window, channel, int(due[number]))
         patient = channel == SHOP
-        found.append(
+        events.append(
             Cancellation(
                 source=SOURCE,
                 event_id=f"give-up:{channel}:{row.order_ref}:{row.line_ref}",
@@ -364,4 +364,4 @@ def give_up(world: DemoWorld, window: DemoWindow, connection: Connection) -> lis
                 cancelled_by="buyer" if patient else "seller",
             )
         )
-    return found
+    return events

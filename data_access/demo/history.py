@@ -16,7 +16,7 @@ from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines, draw_lines
 from data_access.demo.fates import Fates, draw_fates
 from data_access.demo.founding import make_company
-from data_access.demo.needs import Needs
+from data_access.demo.needs import UnitNeeds
 from data_access.demo.orders import (
     CHANNEL_IDS,
     LOCATION_IDS,
@@ -29,7 +29,7 @@ from data_access.demo.orders import (
     shipment_frames,
     take_orders,
 )
-from data_access.demo.returns import ReturnedUnits, came_back, return_table, returned_units
+from data_access.demo.returns import ReceivedReturns, came_back, return_table, returned_units
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
 from data_access.demo.stock import ORDERED_US, DemoLedger, Movements, count_table, movement_frames, post_orders, post_supply
@@ -90,7 +90,7 @@ def _frames(
     fates: Fates,
     supply: Supply,
     taken: Taken,
-    back: ReturnedUnits,
+    back: ReceivedReturns,
     listed: pl.DataFrame,
     counts: pl.DataFrame,
     moves: Movements,
@@ -98,7 +98,7 @@ def _frames(
     numbers: RowNumbers,
 ) -> Frames:
     """All tables. Row ids are given out on the way, so the order of the steps is part of the history."""
-    needs = Needs(company)
+    needs = UnitNeeds(company)
     tables = catalogue(company) | {"listing": listed.drop("sku_number", "channel_number", "slot")} | _account(until)
     yield from tables.items()
     yield from _named("event", events.frames())
@@ -181,17 +181,17 @@ def _received(of: Ints, sku: Ints, came_of: Ints, came_sku: Ints, came_units: In
     return units, np.where(units > 0, first, -1)
 
 
-def _allocated(company: Company, lines: Lines, taken: Taken, needs: Needs) -> Ints:
+def _allocated(company: Company, lines: Lines, taken: Taken, needs: UnitNeeds) -> Ints:
     """Units that open lines hold: stocked SKU x location."""
     held = np.flatnonzero(taken.is_open & (taken.location >= 0))
     some = lines.part(taken.rows[held])
     at, sku, per = needs.explode(some.sku)
-    found = np.zeros((company.stocked, len(LOCATIONS)), np.int64)
-    np.add.at(found, (sku, taken.location[held][at]), per * some.quantity[at])
-    return found
+    units = np.zeros((company.stocked, len(LOCATIONS)), np.int64)
+    np.add.at(units, (sku, taken.location[held][at]), per * some.quantity[at])
+    return units
 
 
-def _backorders(company: Company, lines: Lines, taken: Taken, needs: Needs) -> pl.DataFrame:
+def _backorders(company: Company, lines: Lines, taken: Taken, needs: UnitNeeds) -> pl.DataFrame:
     """Rows of backorder_level."""
     some = lines.part(taken.rows[np.flatnonzero(taken.is_open & (taken.location < 0))])
     at, sku, per = needs.explode(some.sku)

@@ -124,13 +124,13 @@ def _run(world: DemoWorld, stop: threading.Event, on_event: OnEvent | None) -> N
     tasks = _begin(world, size=1_000)
     while now_us() - world.now > STEP_US and not stop.is_set():
         _step(world, tasks, world.now + STEP_US, slow=True, on_event=on_event)
-    told = 0.0
+    printed_at = 0.0
     while not stop.is_set():
         now = now_us()
         slow = now - tasks.looked_at > SLOW_US
-        quiet = time.monotonic() - told > QUIET_SECONDS
+        quiet = time.monotonic() - printed_at > QUIET_SECONDS
         if _step(world, tasks, now, slow, on_event, quiet):
-            told = time.monotonic()
+            printed_at = time.monotonic()
         stop.wait(TICK_SECONDS)
 
 
@@ -177,13 +177,13 @@ def _step(world: DemoWorld, tasks: _Tasks, now: int, slow: bool, on_event: OnEve
 
 def touched_skus(world: DemoWorld, events: Sequence[Event]) -> set[int]:
     """Stocked SKUs that events other than sales move."""
-    found: set[int] = set()
+    touched: set[int] = set()
     for event in events:
         for line in getattr(event, "lines", ()):
             sku = getattr(line, "sku", None)
             if sku in world.sku_of and event.kind != "sale":
-                found |= {part for part, _ in world.parts(world.sku_of[sku])}
-    return found
+                touched |= {part for part, _ in world.parts(world.sku_of[sku])}
+    return touched
 
 
 def _send(world: DemoWorld, tasks: _Tasks, events: list[Event], synced: dict[str, int], on_event: OnEvent | None) -> None:
@@ -201,9 +201,9 @@ def _send(world: DemoWorld, tasks: _Tasks, events: list[Event], synced: dict[str
 
 
 def _known(world: DemoWorld, events: list[Event]) -> set[str]:
-    found: set[str] = set()
+    ids: set[str] = set()
     with reading(world.engine) as connection:
         for part in in_chunks([event.event_id for event in events]):
             query = sa.select(event_table.c.event_id).where(event_table.c.source == SOURCE, event_table.c.event_id.in_(part))
-            found |= set(connection.execute(query).scalars())
-    return found
+            ids |= set(connection.execute(query).scalars())
+    return ids

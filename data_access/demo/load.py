@@ -131,10 +131,10 @@ def _load_sqlite(path: Path, history: DemoHistory, progress: Progress | None) ->
 
 def _clear_leavings(path: Path) -> None:
     """Remove what killed processes left beside the store."""
-    for found in path.parent.glob(f"{path.name}.new-*"):
-        owner = found.name.removeprefix(f"{path.name}.new-").split("-")[0]
+    for leftover in path.parent.glob(f"{path.name}.new-*"):
+        owner = leftover.name.removeprefix(f"{path.name}.new-").split("-")[0]
         if owner.isdigit() and not _is_running(int(owner)):
-            found.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
 
 
 def _is_running(process: int) -> bool:

@@ -18,14 +18,14 @@ def luck(seed: int, purpose: str, *keys: Ints) -> Floats:
     )
     for key in keys:
         state = _mixed(state ^ _mixed(key.astype(np.uint64)))
-    found: Floats = (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    return found
+    uniform: Floats = (state >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return uniform
 
 
 def geometric_days(draw: Floats, mean: float) -> Ints:
     """Whole days from 0 with a geometric tail, from uniform numbers."""
-    found: Ints = np.floor(np.log1p(-draw) / np.log(mean / (1.0 + mean))).astype(np.int64)
-    return found
+    days: Ints = np.floor(np.log1p(-draw) / np.log(mean / (1.0 + mean))).astype(np.int64)
+    return days
 
 
 def _mixed(value: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -5,7 +5,7 @@ import numpy as np
 from data_access.demo.company import Company, Ints
 
 
-class Needs:
+class UnitNeeds:
     """Units of stocked SKUs that one unit of each SKU needs; a kit needs several."""
 
     def __init__(self, company: Company) -> None:

@@ -21,7 +21,7 @@ from data_access.demo.fulfilment import (
     delivered_at,
     draw_traits,
     late_factor,
-    not_found,
+    missing_when_picked,
     package_times,
     shipped_at,
 )
@@ -63,8 +63,8 @@ class Taken:
     @property
     def is_open(self) -> Flags:
         """Neither shipped nor cancelled."""
-        found: Flags = (self.shipped == NOT_YET) & (self.cancelled == NOT_YET)
-        return found
+        is_waiting: Flags = (self.shipped == NOT_YET) & (self.cancelled == NOT_YET)
+        return is_waiting
 
 
 def take_orders(company: Company, lines: Lines, supply: Supply, until_us: int, numbers: RowNumbers, events: Events) -> Taken:
@@ -129,15 +129,15 @@ def _outcomes(
     shipped[held] = shipped_at(company, lines, traits, strain, held, location[held], held_day[held])
     delivered[held] = delivered_at(company, lines, traits, held, location[held], shipped[held])
     unwanted = traits.cancels > 0
-    missing = (status == HELD) & not_found(traits, np.arange(len(rows)), location) & ~unwanted
+    missing = (status == HELD) & missing_when_picked(traits, np.arange(len(rows)), location) & ~unwanted
     cancelled = np.where(status == GIVEN_UP, supply.given_up_at[rows], NOT_YET)
     cancelled = np.where((status == HELD) & unwanted, lines.placed_at + traits.cancel_after, cancelled)
     cancelled = np.where(missing, shipped, cancelled)
-    told = known_until(lines.channel, until_us)
-    cancelled = np.where(cancelled > told, NOT_YET, cancelled)
+    known = known_until(lines.channel, until_us)
+    cancelled = np.where(cancelled > known, NOT_YET, cancelled)
     patient = np.array([c.waits > 0 for c in CHANNELS])[lines.channel]
     by = np.where(unwanted, traits.cancels, np.where(missing | ~patient, SELLER, BUYER))
-    shipped = np.where(unwanted | missing | (shipped > told), NOT_YET, shipped)
+    shipped = np.where(unwanted | missing | (shipped > known), NOT_YET, shipped)
     missing &= cancelled != NOT_YET
     return shipped, np.where(shipped == NOT_YET, NOT_YET, delivered), cancelled, by, missing
 
@@ -165,8 +165,8 @@ def unit_prices(company: Company, lines: Lines) -> Ints:
     on = (promotions.sku[candidate] * width + promotions.channel[candidate] == pair) & (promotions.start[candidate] <= day)
     on &= promotions.end[candidate] >= day
     discount = np.where(on, promotions.discount[candidate], 0.0)
-    found: Ints = np.round(price * (1 - discount) / 100).astype(np.int64) * 100
-    return found
+    rounded: Ints = np.round(price * (1 - discount) / 100).astype(np.int64) * 100
+    return rounded
 
 
 def order_frames(company: Company, lines: Lines, taken: Taken) -> Iterator[pl.DataFrame]:
@@ -271,8 +271,8 @@ def order_refs(channel: Ints, number: Ints) -> pl.Series:
 def _customers(rng: np.random.Generator, channel: Ints) -> Ints:
     """A customer's number; some come back."""
     pool = max(int(len(channel) * 0.55), 1)
-    found: Ints = (rng.random(len(channel)) ** 1.6 * pool).astype(np.int32)
-    return found
+    customer: Ints = (rng.random(len(channel)) ** 1.6 * pool).astype(np.int32)
+    return customer
 
 
 def _customer_refs(channel: Ints, number: Ints) -> pl.Series:
@@ -316,7 +316,7 @@ class Packages:
 
 def send_packages(lines: Lines, taken: Taken, events: Events) -> Packages:
     """Lines of an order that leave together are one package. Till sales are packages without an event of their own."""
-    found: list[tuple[Ints, Ints, Ints]] = []
+    chunks: list[tuple[Ints, Ints, Ints]] = []
     for part in taken.whole:
         at = np.flatnonzero(taken.shipped[part] != NOT_YET) + part.start
         shipped, order = taken.shipped[at], taken.order[at]
@@ -327,8 +327,8 @@ def send_packages(lines: Lines, taken: Taken, events: Events) -> Packages:
         event[sent] = events.add(
             "shipment", channel[first][sent], shipped[first][sent], received_later(channel[first][sent], shipped[first][sent])
         )
-        found.append((at.astype(np.int32), event[package].astype(np.int32), within(order[first])[package].astype(np.int8)))
-    return Packages(*(np.concatenate([one[column] for one in found]) for column in range(3)))
+        chunks.append((at.astype(np.int32), event[package].astype(np.int32), within(order[first])[package].astype(np.int8)))
+    return Packages(*(np.concatenate([one[column] for one in chunks]) for column in range(3)))
 
 
 def shipment_frames(
@@ -375,8 +375,8 @@ def cancellation_table(lines: Lines, taken: Taken, numbers: RowNumbers, events: 
     """Rows of cancellation, one event each."""
     at = np.flatnonzero(taken.cancelled != NOT_YET)
     some, when, by = lines.part(taken.rows[at]), taken.cancelled[at], taken.by[at]
-    told = np.where(by == SELLER, when + 1_000_000, received_later(some.channel, when))
-    event = events.add("cancellation", some.channel, when, told)
+    received = np.where(by == SELLER, when + 1_000_000, received_later(some.channel, when))
+    event = events.add("cancellation", some.channel, when, received)
     waited = (by == BUYER) & (taken.held_day[at] < 0) & (when - some.placed_at > 86_400_000_000)
     reason = np.where(by == SELLER, 0, np.where(by == MARKETPLACE, 1, np.where(waited, 2, 3 + when % 3)))
     words = ["out of stock", "payment not confirmed", "took too long", "changed mind", "ordered by mistake", "found a better price"]

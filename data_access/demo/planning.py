@@ -35,15 +35,15 @@ def expected_use(company: Company, day: int) -> Floats:
     use = (sum(sample) / len(sample)) * units_per_line(company)[:, None]  # SKU x channel
     by_channel = use[: company.stocked].copy()
     np.add.at(by_channel, company.component, use[company.kit] * company.component_units[:, None])
-    found = np.zeros((company.stocked, len(LOCATIONS)))
+    expected = np.zeros((company.stocked, len(LOCATIONS)))
     centre = np.where(company.stocks[:, LEIPZIG], 0.85, 0.0)
-    found[:, LEIPZIG] = by_channel[:, AMAZON] * centre
-    found[:, HAMBURG] = by_channel[:, AMAZON] * (1 - centre) + by_channel[:, SHOP] * 0.9
-    found[:, ROTTERDAM] = np.where(company.stocks[:, ROTTERDAM], by_channel[:, SHOP] * 0.1, 0.0)
-    found[:, LEEDS] = by_channel[:, EBAY] + by_channel[:, TIKTOK]
-    found[:, NEWARK] = by_channel[:, WALMART]
-    found[:, SHOPS] = by_channel[:, RETAIL, None] * np.array(SHOP_SHARES)
-    return found * company.stocks
+    expected[:, LEIPZIG] = by_channel[:, AMAZON] * centre
+    expected[:, HAMBURG] = by_channel[:, AMAZON] * (1 - centre) + by_channel[:, SHOP] * 0.9
+    expected[:, ROTTERDAM] = np.where(company.stocks[:, ROTTERDAM], by_channel[:, SHOP] * 0.1, 0.0)
+    expected[:, LEEDS] = by_channel[:, EBAY] + by_channel[:, TIKTOK]
+    expected[:, NEWARK] = by_channel[:, WALMART]
+    expected[:, SHOPS] = by_channel[:, RETAIL, None] * np.array(SHOP_SHARES)
+    return expected * company.stocks
 
 
 def order_quantities(company: Company, day: int, sku: Ints, use: Floats, position: Ints) -> Ints:
@@ -70,5 +70,5 @@ def _season_ahead(company: Company, day: int, lead: Floats, category: Ints) -> F
     dates = [company.start + timedelta(days=day + step) for step in range(-BEFORE * 2, 75)]
     season = yearly(np.array([value.timetuple().tm_yday for value in dates]))
     at = np.minimum(lead.astype(np.int64) + 10 + BEFORE * 2, len(dates) - 1)
-    found: Floats = (season[at, category] / season[0, category]) ** FAITH
-    return found
+    factor: Floats = (season[at, category] / season[0, category]) ** FAITH
+    return factor

@@ -128,7 +128,7 @@ class Load:
 
     def _shipments(self, count: int) -> list[Shipment]:
         orders = [self._placed.popleft() for _ in range(min(count, len(self._placed)))]
-        found: dict[tuple[str, str, str], list[Any]] = {}
+        by_package: dict[tuple[str, str, str], list[Any]] = {}
         with reading(self._world.engine) as connection:
             for part in in_chunks(orders):
                 query = (
@@ -145,8 +145,8 @@ class Load:
                     .order_by(sales_order.c.id, allocation.c.location_id, order_line.c.id)
                 )
                 for row in connection.execute(query):
-                    found.setdefault((row.channel_id, row.order_ref, row.location_id), []).append(row)
-        at = self._times(len(found))
+                    by_package.setdefault((row.channel_id, row.order_ref, row.location_id), []).append(row)
+        at = self._times(len(by_package))
         return [
             Shipment(
                 source=SOURCE,
@@ -159,7 +159,7 @@ class Load:
                 location_id=location_id,
                 lines=tuple(OrderUnits(line_ref=row.line_ref, quantity=row.quantity) for row in rows),
             )
-            for when, ((channel_id, order_ref, location_id), rows) in zip(at, found.items(), strict=True)
+            for when, ((channel_id, order_ref, location_id), rows) in zip(at, by_package.items(), strict=True)
         ]
 
     def _trackings(self, count: int) -> list[Tracking]:

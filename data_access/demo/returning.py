@@ -84,8 +84,8 @@ def return_location(channel: Ints, location: Ints) -> Ints:
     """Where the units come back to, by channel and the location that shipped them."""
     home = np.array([HAMBURG, LEEDS, HAMBURG, LEEDS, NEWARK, HAMBURG])[channel]
     home = np.where((channel == 0) & (location == LEIPZIG), LEIPZIG, home)
-    found: Ints = np.where(channel == RETAIL, location, home)
-    return found
+    destination: Ints = np.where(channel == RETAIL, location, home)
+    return destination
 
 
 def received_day(company: Company, returning: Returning, rows: Ints, delivered: Ints) -> Ints:
@@ -118,5 +118,5 @@ def _reasons(draw: Floats, channel: Ints, category: Ints) -> Ints:
             for place, reason in enumerate(REASONS):
                 weights[row, column, place] = (kind.reasons.get(reason, 0.0) + 1.0) * tilt.get(reason, 1.0)
     bounds = np.cumsum(weights / weights.sum(axis=2, keepdims=True), axis=2)
-    found: Ints = (draw[:, None] > bounds[channel, category][:, :-1]).sum(axis=1)
-    return found
+    drawn: Ints = (draw[:, None] > bounds[channel, category][:, :-1]).sum(axis=1)
+    return drawn

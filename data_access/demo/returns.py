@@ -10,7 +10,7 @@ from data_access.demo.company import Company, Ints, generator
 from data_access.demo.demand import Lines
 from data_access.demo.fates import Fates
 from data_access.demo.fulfilment import NOT_YET
-from data_access.demo.needs import Needs
+from data_access.demo.needs import UnitNeeds
 from data_access.demo.orders import CHANNEL_IDS, LOCATION_IDS, Taken, nullable, unit_prices
 from data_access.demo.returning import (
     DISCARD,
@@ -31,7 +31,7 @@ REFUND_KNOWN: Final = 0.88
 
 
 @dataclass(slots=True)
-class ReturnedUnits:
+class ReceivedReturns:
     """Returned lines received in time, by number in `Taken` (`at`) and among those of `Fates` that come back (`number`): when they were
     delivered, units, times of receipt and inspection, place, when repaired.
     """
@@ -46,7 +46,7 @@ class ReturnedUnits:
     repaired: Ints
 
 
-def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> ReturnedUnits:
+def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> ReceivedReturns:
     """The returns received until `until_us`."""
     lines, returning = fates.lines, fates.returning
     at = np.flatnonzero((taken.shipped != NOT_YET) & fates.comes_back[taken.rows])
@@ -59,7 +59,7 @@ def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Re
     morning = company.start_us + inspected_day(company, returning, rows, delivered) * DAY_US
     inspected = morning + INSPECTED_US + lines.placed_at[rows] % 3_300 * 1_000_000
     repaired = morning + returning.repair_days[rows] * DAY_US + REPAIRED_US
-    return ReturnedUnits(
+    return ReceivedReturns(
         at,
         rows,
         delivered,
@@ -75,8 +75,8 @@ def return_table(
     company: Company,
     fates: Fates,
     first_line: int,
-    back: ReturnedUnits,
-    needs: Needs,
+    back: ReceivedReturns,
+    needs: UnitNeeds,
     moves: Movements,
     numbers: RowNumbers,
     events: Events,
@@ -130,9 +130,9 @@ def _codes(channel_id: str) -> list[str]:
 
 def _post(
     moves: Movements,
-    needs: Needs,
+    needs: UnitNeeds,
     lines: Lines,
-    back: ReturnedUnits,
+    back: ReceivedReturns,
     kind: str,
     event: Ints,
     state: int,
@@ -144,7 +144,7 @@ def _post(
     moves.add(kind, event[some][at], sku, back.location[some][at], state, per * units[some][at], when[some][at])
 
 
-def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: ReturnedUnits, moves: Movements, events: Events) -> None:
+def _post_repairs(needs: UnitNeeds, returning: Returning, lines: Lines, back: ReceivedReturns, moves: Movements, events: Events) -> None:
     """Refurbished units, some weeks later: most are sellable again, the rest are written off."""
     done = back.repaired != NOT_YET
     for good, kind, event_kind in ((True, "adjustment", "adjustment"), (False, "write_off", "write_off")):
@@ -157,8 +157,8 @@ def _post_repairs(needs: Needs, returning: Returning, lines: Lines, back: Return
             _post(moves, needs, lines, back, kind, event, SELLABLE, back.units, back.repaired, some)
 
 
-def returned_units(taken: Taken, back: ReturnedUnits) -> Ints:
+def returned_units(taken: Taken, back: ReceivedReturns) -> Ints:
     """Units that came back, by line of `taken`."""
-    found = np.zeros(len(taken.rows), np.int32)
-    found[back.at] = back.units
-    return found
+    units = np.zeros(len(taken.rows), np.int32)
+    units[back.at] = back.units
+    return units

@@ -109,9 +109,9 @@ def within(groups: Ints) -> Ints:
     ranked = groups[order]
     head = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]])) if len(ranked) else np.empty(0, np.int64)
     size = np.diff(np.append(head, len(ranked)))
-    found = np.empty(len(groups), np.int32)
-    found[order] = np.arange(len(ranked)) - np.repeat(head, size) + 1
-    return found
+    numbers = np.empty(len(groups), np.int32)
+    numbers[order] = np.arange(len(ranked)) - np.repeat(head, size) + 1
+    return numbers
 
 
 def grouped(*keys: Ints) -> tuple[Ints, Ints]:

@@ -64,7 +64,7 @@ def sell(world: DemoWorld, window: DemoWindow, connection: Connection) -> tuple[
     shelf = read_shelf(world, connection, wanted)
     waits = draw_patience(world.company, lines).waits
     traits = draw_traits(world.company, lines)
-    told = received_later(lines.channel, lines.placed_at)
+    received = received_later(lines.channel, lines.placed_at)
     sold: dict[int, list[tuple[int, int | None]]] = {}
     for row in range(len(lines)):
         place = _place(world, lines, row, shelf)
@@ -82,7 +82,7 @@ def sell(world: DemoWorld, window: DemoWindow, connection: Connection) -> tuple[
                 lines,
                 [row for row, _ in rows],
                 place,
-                min(int(told[first]), window.now),
+                min(int(received[first]), window.now),
                 int(traits.ship_by_at[first]),
                 int(traits.deliver_by_at[first]),
             )

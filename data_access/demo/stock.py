@@ -9,7 +9,7 @@ import polars as pl
 
 from data_access.demo.company import Company, Ints
 from data_access.demo.demand import Lines
-from data_access.demo.needs import Needs
+from data_access.demo.needs import UnitNeeds
 from data_access.demo.orders import LOCATION_IDS, Packages, Taken
 from data_access.demo.rows import SOURCE, Events, RowNumbers, grouped, parts, texts, within
 from data_access.demo.specs import DAY_US, HOUR_US, LOCATIONS, MINUTE_US
@@ -48,11 +48,11 @@ class Movements:
     def columns(self) -> tuple[Ints, ...]:
         """All movements, column by column, in the order of time. They are not kept."""
         order = np.argsort(np.concatenate(self._columns[-1]), kind="stable")
-        found: list[Ints] = []
+        ordered: list[Ints] = []
         for column in self._columns:
-            found.append(np.concatenate(column)[order])
+            ordered.append(np.concatenate(column)[order])
             column.clear()
-        return tuple(found)
+        return tuple(ordered)
 
 
 def post_supply(company: Company, supply: Supply, moves: Movements, events: Events) -> pl.DataFrame:
@@ -94,7 +94,7 @@ def post_supply(company: Company, supply: Supply, moves: Movements, events: Even
     return pl.concat(counts)
 
 
-def post_orders(lines: Lines, taken: Taken, needs: Needs, packages: Packages, moves: Movements, events: Events) -> None:
+def post_orders(lines: Lines, taken: Taken, needs: UnitNeeds, packages: Packages, moves: Movements, events: Events) -> None:
     """Movements of shipments, and of units that were not found when they were to be picked."""
     for part in parts(len(packages.at)):
         line = packages.at[part]
@@ -159,14 +159,14 @@ def count_table(company: Company, ledger: DemoLedger, counts: pl.DataFrame) -> t
         }
     ).filter(pl.col("last_at") >= 0)
     sold = state == SELLABLE
-    found = _found(counts, key[sold], units[sold], at[sold])
+    counted = _balances_counted(counts, key[sold], units[sold], at[sold])
     rows = pl.DataFrame(
         {
             "event_id": counts["event"],
             "sku": texts(company.skus, counts["sku"].to_numpy()),
             "location_id": texts(LOCATION_IDS, counts["location"].to_numpy()),
             "state": pl.repeat(STATES[SELLABLE], len(counts), dtype=pl.String, eager=True),
-            "quantity": found,
+            "quantity": counted,
             "occurred_at": counts["occurred_at"],
             "kind": pl.select(
                 pl.when(counts["occurred_at"] == company.start_us).then(pl.lit("opening")).otherwise(pl.lit("count"))
@@ -184,7 +184,7 @@ def count_table(company: Company, ledger: DemoLedger, counts: pl.DataFrame) -> t
     return rows, balances
 
 
-def _found(counts: pl.DataFrame, key: Ints, units: Ints, at: Ints) -> Ints:
+def _balances_counted(counts: pl.DataFrame, key: Ints, units: Ints, at: Ints) -> Ints:
     """What each count found: the balance up to and including its instant. Movements come in the order of time."""
     order = np.argsort(key, kind="stable").astype(np.int32)
     key = key[order].astype(np.int64)
@@ -198,5 +198,5 @@ def _found(counts: pl.DataFrame, key: Ints, units: Ints, at: Ints) -> Ints:
         side="right",
     )
     begins = np.searchsorted(key, place, side="left")
-    found: Ints = running[ends] - running[begins]
-    return found
+    balance: Ints = running[ends] - running[begins]
+    return balance

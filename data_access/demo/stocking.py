@@ -54,10 +54,10 @@ def receive(world: DemoWorld, window: DemoWindow, connection: Connection, delive
     """Receipts of purchase orders that are due: early or late against what was expected, between 6 and 15 o'clock."""
     if window.now - deliveries.read_at >= READ_AGAIN_US:
         deliveries.read_at, deliveries.due = window.now, _deliveries(world, window, connection)
-    found: list[Event] = []
+    events: list[Event] = []
     for when, order, lines in deliveries.due:
         if when <= window.now:
-            found.append(
+            events.append(
                 Receipt(
                     source=SOURCE,
                     event_id=f"receive:{order.po_ref}",
@@ -69,7 +69,7 @@ def receive(world: DemoWorld, window: DemoWindow, connection: Connection, delive
                 )
             )
     deliveries.due = [row for row in deliveries.due if row[0] > window.now]
-    return found
+    return events
 
 
 def _deliveries(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[tuple[int, Any, list[tuple[str, int]]]]:
@@ -99,7 +99,7 @@ def _deliveries(world: DemoWorld, window: DemoWindow, connection: Connection) ->
         return []
     key = np.array(list(orders), np.int64)
     early, clock = luck(world.company.seed, "arrives", key), luck(world.company.seed, "arrives at", key)
-    found = []
+    deliveries = []
     for number, row in enumerate(orders.values()):
         expected = row.expected_at if row.expected_at is not None else row.placed_at + 14 * DAY_US
         wait = max(expected - row.placed_at, DAY_US)
@@ -107,14 +107,14 @@ def _deliveries(world: DemoWorld, window: DemoWindow, connection: Connection) ->
         if when < window.begins - DAY_US:  # overdue since before we looked: within the next three days
             when = window.begins + int(early[number] * 3 * DAY_US)
         when = when - when % DAY_US + 6 * HOUR_US + int(clock[number] * 9 * HOUR_US)
-        found.append((max(when, row.placed_at + HOUR_US), row, lines[row.id]))
-    return found
+        deliveries.append((max(when, row.placed_at + HOUR_US), row, lines[row.id]))
+    return deliveries
 
 
 def order(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[Event]:
     """Purchase orders to suppliers whose hour of their weekday falls into the window."""
     company = world.company
-    found: list[Event] = []
+    events: list[Event] = []
     clock = luck(company.seed, "orders at", np.arange(len(company.suppliers.names)))
     for day in range(world.day(window.begins), world.day(window.now) + 1):
         weekday = (company.start + timedelta(days=day)).weekday()
@@ -122,8 +122,8 @@ def order(world: DemoWorld, window: DemoWindow, connection: Connection) -> list[
         for supplier in np.flatnonzero(company.suppliers.weekday == weekday).tolist():
             when = midnight + int((7 + 8 * clock[supplier]) * HOUR_US)
             if window.begins < when <= window.now:
-                found += _orders(world, connection, supplier, day, when)
-    return found
+                events += _orders(world, connection, supplier, day, when)
+    return events
 
 
 def _orders(world: DemoWorld, connection: Connection, supplier: int, day: int, when: int) -> list[Event]:
@@ -138,12 +138,12 @@ def _orders(world: DemoWorld, connection: Connection, supplier: int, day: int, w
     group = group_of_location()
     position = shelf.free[:, : SHOPS[0]] @ group[: SHOPS[0]].astype(np.int64) + shelf.on_order @ group.astype(np.int64)
     units = order_quantities(company, day, sku, world.use(day)[sku] @ group, position)
-    found: list[Event] = []
+    events: list[Event] = []
     for number, place in enumerate(GROUP_GATE):
         rows = np.flatnonzero(units[:, number])
         if len(rows):
             name = f"PO-{company.day_text(day)}-{supplier + 1:03d}-{LOCATIONS[place].location_id}"
-            found.append(
+            events.append(
                 PurchaseOrder(
                     source=SOURCE,
                     event_id=f"order:{name}",
@@ -161,7 +161,7 @@ def _orders(world: DemoWorld, connection: Connection, supplier: int, day: int, w
                     ),
                 )
             )
-    return found
+    return events
 
 
 def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, wanted: set[int], used: set[int]) -> list[Event]:
@@ -174,7 +174,7 @@ def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, want
     shelf = read_shelf(world, connection, skus)
     use = world.use(world.day(window.now))[skus]
     day = world.day(window.now)
-    found: list[Event] = []
+    events: list[Event] = []
     for source, target, below, up_to, keep in (
         (ROTTERDAM, HAMBURG, 8, 20, 0),
         (HAMBURG, LEIPZIG, 8, 20, 4),
@@ -184,7 +184,7 @@ def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, want
         rows = np.flatnonzero(units > 0)
         if len(rows):
             shelf.free[rows, source] -= units[rows]
-            found.append(
+            events.append(
                 Transfer(
                     source=SOURCE,
                     event_id=f"move:{source}:{target}:{window.now}",
@@ -195,7 +195,7 @@ def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, want
                     lines=tuple(StateUnits(sku=world.company.skus[skus[row]], quantity=int(units[row])) for row in rows),
                 )
             )
-    return found
+    return events
 
 
 def _to_move(
@@ -207,8 +207,8 @@ def _to_move(
     low = able & (shelf.free[:, target] < use[:, target] * below + 0.5)
     spare = shelf.free[:, source] - np.ceil(use[:, source] * keep).astype(np.int64)
     units = np.minimum(np.ceil(use[:, target] * up_to).astype(np.int64) + 1 - shelf.free[:, target], spare)
-    found: Ints = np.where(low, np.maximum(units, 0), 0)
-    return found
+    moved: Ints = np.where(low, np.maximum(units, 0), 0)
+    return moved
 
 
 def count(world: DemoWorld, window: DemoWindow, connection: Connection, used: set[int]) -> list[Event]:
@@ -225,9 +225,11 @@ def count(world: DemoWorld, window: DemoWindow, connection: Connection, used: se
     quiet = [sku for sku in skus if shelf.held[shelf.row[sku], place] == 0]  # what is about to leave would be counted twice
     lines = []
     for sku in quiet:
-        found = int(shelf.sellable[shelf.row[sku], place])
+        on_shelf = int(shelf.sellable[shelf.row[sku], place])
         draw = world.random.random()
-        lines.append(CountedStateUnits(sku=world.company.skus[sku], quantity=max(found - 1, 0) if draw < 0.07 else found + (draw > 0.97)))
+        lines.append(
+            CountedStateUnits(sku=world.company.skus[sku], quantity=max(on_shelf - 1, 0) if draw < 0.07 else on_shelf + (draw > 0.97))
+        )
     if not lines:
         return []
     return [

@@ -15,7 +15,7 @@ from data_access.demo.company import Company, Flags, Ints, generator, group_of_l
 from data_access.demo.demand import Lines
 from data_access.demo.fates import Fates
 from data_access.demo.fulfilment import BEYOND, GATE_US, cancel_after, delivered_at, late_factor, shipped_at
-from data_access.demo.needs import Needs
+from data_access.demo.needs import UnitNeeds
 from data_access.demo.planning import expected_use, order_quantities
 from data_access.demo.returning import REFURBISH, RESTOCK, inspected_day, return_location
 from data_access.demo.specs import (
@@ -85,7 +85,7 @@ class Simulation:
         self.on_order = np.zeros((stocked, GROUPS), np.int64)
         self.strain = late_factor(company)
         self.group = group_of_location()
-        self.needs = Needs(company)
+        self.needs = UnitNeeds(company)
         serves = np.full((PLACES, len(CHANNELS)), -1)
         for number, spec in enumerate(CHANNELS):
             if number != RETAIL:
@@ -102,7 +102,7 @@ class Simulation:
         self._plans()
 
     def explode(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
-        """`Needs` of lines by number."""
+        """`UnitNeeds` of lines by number."""
         return self.needs.explode(self.lines.sku[rows])
 
     def _plans(self) -> None:
@@ -193,19 +193,19 @@ class Simulation:
         """SKU x channel: 1 where the SKU is sold there and no location that serves it has any left."""
         company = self.company
         alive = (company.launched[: company.stocked] <= day) & (company.ended[: company.stocked] >= day)
-        found = np.zeros((company.stocked, len(CHANNELS)), np.int64)
+        is_out = np.zeros((company.stocked, len(CHANNELS)), np.int64)
         for number, spec in enumerate(CHANNELS):
             left = self.free[:, [LOCATION_INDEX[name] for name in spec.serves]].sum(axis=1)
-            found[:, number] = alive & company.listed[: company.stocked, number] & (left <= 0)
-        return found
+            is_out[:, number] = alive & company.listed[: company.stocked, number] & (left <= 0)
+        return is_out
 
     def allocate(self, rows: Ints) -> Ints:
         """Hold stock for lines in the order given; the location of each, or -1. A line is held whole, at one location."""
-        found = np.full(len(rows), -1)
+        places = np.full(len(rows), -1)
         channel = self.lines.channel[rows]
         for rank in range(PLACES):
             target = np.where(channel == RETAIL, self.lines.shop[rows] if rank == 0 else -1, self.serves[rank][channel])
-            todo = np.flatnonzero((found < 0) & (target >= 0))
+            todo = np.flatnonzero((places < 0) & (target >= 0))
             while len(todo):
                 at, sku, per = self.explode(rows[todo])
                 key = sku * len(LOCATIONS) + target[todo][at]
@@ -223,9 +223,9 @@ class Simulation:
                 if not served.any():
                     served[0] = True  # by itself it fits, as was seen above
                 np.subtract.at(self.flat, key[served[at]], units[served[at]])
-                found[todo[served]] = target[todo[served]]
+                places[todo[served]] = target[todo[served]]
                 todo = todo[~served]
-        return found
+        return places
 
     def hold(self, rows: Ints, location: Ints, day: int) -> None:
         """Note what is held, and plan what comes back to the shelf from it."""
@@ -283,14 +283,14 @@ class Simulation:
         """Whether the lagging channel still offers what these lines want: it sees the pool as it was when it was last told, less what the
         line's own listing sold since. `held`, `location`: the day's lines that got stock, and where.
         """
-        lines, found = self.lines, np.zeros(len(left), bool)
+        lines, is_unaware = self.lines, np.zeros(len(left), bool)
         asking = np.flatnonzero(lines.channel[left] == EBAY)
         if len(asking) == 0:
-            return found
+            return is_unaware
         rows = left[asking]
         at, sku, per = self.explode(rows)
         placed, listing = lines.placed_at[rows][at], self._listing(rows)[at]
-        told = placed - (received_later(lines.channel[rows], lines.placed_at[rows]) - lines.placed_at[rows])[at]
+        last_told = placed - (received_later(lines.channel[rows], lines.placed_at[rows]) - lines.placed_at[rows])[at]
         near = np.isin(location, EBAY_SERVED)
         other_at, other_sku, other_per = self.explode(held[near])
         wanted_too = np.isin(other_sku, sku)
@@ -299,13 +299,13 @@ class Simulation:
         same = sku[:, None] == other_sku[None, :]
         units = same * (other_per * lines.quantity[other])[None, :]
         later = lines.placed_at[other][None, :] > placed[:, None]
-        unseen = ~later & (lines.placed_at[other][None, :] > told[:, None]) & (self._listing(other)[None, :] != listing[:, None])
+        unseen = ~later & (lines.placed_at[other][None, :] > last_told[:, None]) & (self._listing(other)[None, :] != listing[:, None])
         earlier = (sku[:, None] == sku[None, :]) & (np.arange(len(sku))[None, :] < np.arange(len(sku))[:, None])
         wanted = per * lines.quantity[rows][at]
         shown = self._ebay_pool()[sku] + (units * (later | unseen)).sum(axis=1) - (earlier * wanted[None, :]).sum(axis=1)
-        shown -= np.where(told < self.company.start_us + day * DAY_US + GATE_US, self.ebay_moved[sku], 0)
-        found[asking] = np.bincount(at[shown < wanted], minlength=len(rows)) == 0
-        return found
+        shown -= np.where(last_told < self.company.start_us + day * DAY_US + GATE_US, self.ebay_moved[sku], 0)
+        is_unaware[asking] = np.bincount(at[shown < wanted], minlength=len(rows)) == 0
+        return is_unaware
 
     def _listing(self, rows: Ints) -> Ints:
         """A number for the listing that each line is sold by."""

@@ -25,7 +25,7 @@ from data_access.demo.company import Company
 from data_access.demo.demand import Lines, promotion_effects, rushes, units_per_line
 from data_access.demo.fates import Fates
 from data_access.demo.orders import CHANNEL_IDS
-from data_access.demo.returns import ReturnedUnits
+from data_access.demo.returns import ReceivedReturns
 from data_access.demo.rows import texts
 from data_access.demo.supply import LOST, Supply
 from data_access.errors import StoreUnavailable
@@ -45,7 +45,7 @@ TRUTH: Final = pl.Schema(
 )
 
 
-def truth_frame(company: Company, lines: Lines, supply: Supply, fates: Fates, back: ReturnedUnits) -> pl.DataFrame:
+def truth_frame(company: Company, lines: Lines, supply: Supply, fates: Fates, back: ReceivedReturns) -> pl.DataFrame:
     """All records, sorted."""
     parts = [
         _demand(company, lines, supply),
@@ -125,7 +125,7 @@ def _rushes(company: Company) -> pl.DataFrame:
     )
 
 
-def _defects(company: Company, fates: Fates, back: ReturnedUnits) -> pl.DataFrame:
+def _defects(company: Company, fates: Fates, back: ReceivedReturns) -> pl.DataFrame:
     episodes = company.defects
     lines, returning = fates.lines.take(back.number), fates.returning.take(back.number)
     columns: dict[str, list[float]] = {"units": [], "lost_units": []}

@@ -37,8 +37,8 @@ def received_later(channel: Ints, occurred_at: Ints) -> Ints:
 
 def second_listing(company: Company, sku: Ints, channel: Ints, placed_at: Ints) -> Flags:
     """Which lines are sold by a SKU's second listing on the channel."""
-    found: Flags = (luck(company.seed, "which listing", channel, placed_at, sku) < 0.4) & company.second_listing[sku, channel]
-    return found
+    is_second: Flags = (luck(company.seed, "which listing", channel, placed_at, sku) < 0.4) & company.second_listing[sku, channel]
+    return is_second
 
 
 @dataclass(slots=True)

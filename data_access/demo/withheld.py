@@ -64,8 +64,8 @@ def _shared(tables: Mapping[str, pl.DataFrame], channel_id: str) -> pl.DataFrame
     places = serving.filter(pl.col("channel_id") == channel_id).select("location_id")
     units = pl.col("on_hand") - pl.col("unsellable") - pl.col("allocated")
     lying = tables["stock_level"].join(places, on="location_id").join(reach, on=["sku", "location_id"]).join(own, on="sku")
-    found = lying.group_by("sku").agg(units=units.sum()).filter(pl.col("units") > 0)
-    return found.join(tables["product"].filter(pl.col("ended_on").is_null()).select("sku", "launched_on"), on="sku")
+    totals = lying.group_by("sku").agg(units=units.sum()).filter(pl.col("units") > 0)
+    return totals.join(tables["product"].filter(pl.col("ended_on").is_null()).select("sku", "launched_on"), on="sku")
 
 
 def audit_table(rules: pl.DataFrame, until: int, numbers: RowNumbers) -> pl.DataFrame:

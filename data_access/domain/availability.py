@@ -188,8 +188,8 @@ def _kit_places(stocked: pl.DataFrame, kits: pl.DataFrame) -> pl.DataFrame:
         parts.join(stocked, left_on="component_sku", right_on="sku")
         .with_columns((units.clip(lower_bound=0) // pl.col("quantity")).alias(name) for name, units in zip(left, remaining, strict=True))
         .group_by("sku", "location_id")
-        .agg(pl.col(left).min(), found=pl.len(), parts=pl.col("parts").first())
-        .filter(pl.col("found") == pl.col("parts"))
+        .agg(pl.col(left).min(), in_place=pl.len(), parts=pl.col("parts").first())
+        .filter(pl.col("in_place") == pl.col("parts"))
         .select(
             "sku",
             "location_id",
@@ -221,7 +221,7 @@ def sharing(channel_locations: pl.DataFrame) -> pl.DataFrame:
 
 def pools(stock: Stock, places: pl.DataFrame) -> pl.DataFrame:
     """`POOLS`: a row for each SKU or kit and channel with a location that holds it, or with backordered units."""
-    found = (
+    own_pools = (
         _held(places, stock.channel_locations)
         .join(_owed(stock), on=_KEY, how="full", coalesce=True)
         .join(stock.reserved_elsewhere.select(*_KEY, reserved_elsewhere="units"), on=_KEY, how="left")
@@ -231,8 +231,8 @@ def pools(stock: Stock, places: pl.DataFrame) -> pl.DataFrame:
         .select(POOLS.names())
     )
     if stock.kits.is_empty():
-        return found
-    return pl.concat([found.filter(~pl.col("is_kit")), _kit_pools(stock, places, found)])
+        return own_pools
+    return pl.concat([own_pools.filter(~pl.col("is_kit")), _kit_pools(stock, places, own_pools)])
 
 
 def _held(places: pl.DataFrame, channel_locations: pl.DataFrame) -> pl.DataFrame:
@@ -256,7 +256,7 @@ def _owed(stock: Stock) -> pl.DataFrame:
     return named.group_by(_KEY).agg(pl.col("backordered").sum())
 
 
-def _kit_pools(stock: Stock, places: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _kit_pools(stock: Stock, places: pl.DataFrame, own_pools: pl.DataFrame) -> pl.DataFrame:
     """Kits, with no more left than any component's own pool allows."""
     served = stock.channel_locations.select("channel_id", "location_id")
     whole = (
@@ -266,7 +266,7 @@ def _kit_pools(stock: Stock, places: pl.DataFrame, found: pl.DataFrame) -> pl.Da
         .agg(kits=(pl.col("available").clip(lower_bound=0) // pl.col("quantity")).sum())
     )
     parts = (
-        stock.kits.join(found.filter(~pl.col("is_kit")), left_on="component_sku", right_on="sku")
+        stock.kits.join(own_pools.filter(~pl.col("is_kit")), left_on="component_sku", right_on="sku")
         .join(whole, on=["kit_sku", "component_sku", "channel_id"], how="left")
         .with_columns(
             after_backorders=((pl.col("available") - pl.col("backordered")).clip(lower_bound=0) // pl.col("quantity")),
@@ -278,7 +278,7 @@ def _kit_pools(stock: Stock, places: pl.DataFrame, found: pl.DataFrame) -> pl.Da
             binding_component=pl.col("component_sku").sort_by(pl.min_horizontal("kits", "after_all"), "component_sku").first(),
         )
     )
-    kits = found.filter(pl.col("is_kit")).drop("backordered", "pool", "binding_component").join(parts, on=_KEY)
+    kits = own_pools.filter(pl.col("is_kit")).drop("backordered", "pool", "binding_component").join(parts, on=_KEY)
     left = pl.min_horizontal("available", "after_backorders")
     pool = (pl.min_horizontal("available", "after_all") - pl.col("reserved_elsewhere")).clip(lower_bound=0)
     return (

@@ -44,13 +44,13 @@ def planned(
     won = winning(pairs, counting).select("sku", "channel_id", basis_now="basis", amount_now="amount")
     own = all_rules.filter(pl.col("level") == "channel_sku").select("sku", "channel_id", "rule_id", "version")
     key = ["sku", "channel_id"]
-    found = pairs.select(key).join(won, on=key, how="left").join(own, on=key, how="left")
+    rules_now = pairs.select(key).join(won, on=key, how="left").join(own, on=key, how="left")
     now = pl.col("amount_now").fill_null(0.0)
     is_left = pl.lit(operation != "set") & pl.col("basis_now").fill_null("units").is_in(["percent", "days"])
     new = {"set": pl.lit(amount), "add": now + amount, "take": (now - amount).clip(lower_bound=0)}[operation]
     is_same = (pl.col("basis_now").fill_null("units") == basis) & (now == new)
     return (
-        found.with_columns(basis=pl.lit(basis), amount=new.cast(pl.Float64))
+        rules_now.with_columns(basis=pl.lit(basis), amount=new.cast(pl.Float64))
         .with_columns(
             outcome=pl.when(is_left)
             .then(pl.lit("left"))

@@ -110,9 +110,9 @@ def moments(demand: Demand) -> pl.DataFrame:
         .group_by("line_id")
         .agg(pl.col("pool", "then").min())
     )
-    found = asked.join(whole, on="line_id").join(_own_since(asked), on="line_id")
+    orders = asked.join(whole, on="line_id").join(_own_since(asked), on="line_id")
     seen = pl.when(pl.col("delay") > 0).then(pl.col("then") - pl.col("own")).otherwise("pool")
-    return found.with_columns(seen=seen).select(MOMENTS.names()).sort("sku", "at", "line_id")
+    return orders.with_columns(seen=seen).select(MOMENTS.names()).sort("sku", "at", "line_id")
 
 
 def _steps(demand: Demand) -> pl.DataFrame:
@@ -140,7 +140,7 @@ def _parts(asked: pl.DataFrame, parts: pl.DataFrame) -> pl.DataFrame:
 
 def _as_of(parts: pl.DataFrame, steps: pl.DataFrame, moment: str, name: str) -> pl.DataFrame:
     """The pool of each part after all that happened up to a moment; 0 of a SKU that never had any."""
-    found = parts.sort(moment).join_asof(
+    levels = parts.sort(moment).join_asof(
         steps.select("component_sku", pl.col("at").alias("step_at"), after="after"),
         left_on=moment,
         right_on="step_at",
@@ -148,25 +148,27 @@ def _as_of(parts: pl.DataFrame, steps: pl.DataFrame, moment: str, name: str) -> 
         strategy="backward",
         check_sortedness=False,
     )
-    return found.select("line_id", "component_sku", pl.col("after").fill_null(0).alias(name))
+    return levels.select("line_id", "component_sku", pl.col("after").fill_null(0).alias(name))
 
 
 def _own_since(asked: pl.DataFrame) -> pl.DataFrame:
     """`line_id`, `own`: units that the same listing sold after what it saw, before the order itself."""
     by = ["sku", "listing"]
     sold = asked.sort(*by, "at", "line_id").with_columns(until=pl.col("units").cum_sum().over(by))
-    told = sold.sort("at", "line_id", maintain_order=True).select(*by, pl.col("at").alias("sold_at"), told="until")
-    found = sold.sort("seen_at").join_asof(told, left_on="seen_at", right_on="sold_at", by=by, strategy="backward", check_sortedness=False)
-    own = (pl.col("until") - pl.col("units") - pl.col("told").fill_null(0)).clip(lower_bound=0)
-    return found.select("line_id", own=own)
+    sold_by = sold.sort("at", "line_id", maintain_order=True).select(*by, pl.col("at").alias("sold_at"), sold_until="until")
+    since = sold.sort("seen_at").join_asof(
+        sold_by, left_on="seen_at", right_on="sold_at", by=by, strategy="backward", check_sortedness=False
+    )
+    own = (pl.col("until") - pl.col("units") - pl.col("sold_until").fill_null(0)).clip(lower_bound=0)
+    return since.select("line_id", own=own)
 
 
-def replay(found: pl.DataFrame, cancelled: pl.DataFrame, sizes: Sequence[int], own: pl.DataFrame | None = None) -> pl.DataFrame:
+def replay(orders_seen: pl.DataFrame, cancelled: pl.DataFrame, sizes: Sequence[int], own: pl.DataFrame | None = None) -> pl.DataFrame:
     """`CURVES` of `MOMENTS` and `CANCELLED` for each SKU and size; 0 is always among the sizes. `own`: sku, size: one more for a SKU.
 
     Orders of one SKU follow each other, so the loop is over the first, second, ... of every SKU at once, for all sizes.
     """
-    orders = found.with_row_index("order").with_columns(pl.col("order").cast(pl.Int64))
+    orders = orders_seen.with_row_index("order").with_columns(pl.col("order").cast(pl.Int64))
     gone = cancelled.join(orders.select("line_id", "sku", "order"), on="line_id")
     items = pl.concat(
         [

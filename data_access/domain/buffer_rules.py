@@ -48,24 +48,24 @@ def problems(draft: RuleDraft, now: int) -> dict[str, str]:
     """A sentence for each field that is wrong in itself; whether the SKU, channel and so on exist is for the store to say."""
     if draft.level not in LEVELS:
         return {"level": f"“{draft.level}” is no scope of a rule: choose one of {', '.join(LEVELS)}."}
-    found: dict[str, str] = {}
-    for name, told in _NAMES.items():
+    sentences: dict[str, str] = {}
+    for name, label in _NAMES.items():
         value = getattr(draft, name)
         if name in SCOPE_FIELDS[draft.level]:
             if value is None or not value.strip():
-                found[name] = f"Choose the {told} that the rule is for."
+                sentences[name] = f"Choose the {label} that the rule is for."
         elif value is not None:
-            found[name] = f"A rule of this scope names no {told}: leave it empty."
+            sentences[name] = f"A rule of this scope names no {label}: leave it empty."
     if draft.basis not in BASES or (draft.level == "location" and draft.basis != "units"):
         allowed = "units" if draft.level == "location" else "units, percent or days"
-        found["basis"] = f"“{draft.basis}” cannot be taken here: give {allowed}."
+        sentences["basis"] = f"“{draft.basis}” cannot be taken here: give {allowed}."
     elif sentence := _amount_problem(draft.amount, draft.basis):
-        found["amount"] = sentence
+        sentences["amount"] = sentence
     if not draft.reason.strip() or len(draft.reason) > MAX_REASON:
-        found["reason"] = f"Say why, in at most {MAX_REASON} characters."
+        sentences["reason"] = f"Say why, in at most {MAX_REASON} characters."
     if draft.ends_at is not None and draft.ends_at <= now:
-        found["ends_at"] = "The end has passed already: choose a later day, or none."
-    return found
+        sentences["ends_at"] = "The end has passed already: choose a later day, or none."
+    return sentences
 
 
 def _amount_problem(amount: float | None, basis: str) -> str:

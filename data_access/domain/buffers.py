@@ -101,8 +101,8 @@ def effect(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
 
 def location_buffers(all_rules: pl.DataFrame) -> pl.DataFrame:
     """`availability.LOCATION_BUFFERS`."""
-    found = all_rules.filter(pl.col("level") == "location")
-    return found.select("sku", "location_id", units=pl.col("amount").round().cast(pl.Int64)).cast(LOCATION_BUFFERS)
+    location_rules = all_rules.filter(pl.col("level") == "location")
+    return location_rules.select("sku", "location_id", units=pl.col("amount").round().cast(pl.Int64)).cast(LOCATION_BUFFERS)
 
 
 def channel_buffers(withheld: Withheld, pools: pl.DataFrame, caps: pl.DataFrame) -> pl.DataFrame:
@@ -124,8 +124,8 @@ def channel_buffers(withheld: Withheld, pools: pl.DataFrame, caps: pl.DataFrame)
         .then((hundredths * pool + 9_999) // 10_000)
         .otherwise(days)
     )
-    found = won.join(daily, on=["sku", "channel_id"], how="left")
-    return found.select("sku", "channel_id", "rule_id", units=units).select(CHANNEL_BUFFERS.names())
+    sized = won.join(daily, on=["sku", "channel_id"], how="left")
+    return sized.select("sku", "channel_id", "rule_id", units=units).select(CHANNEL_BUFFERS.names())
 
 
 def winning(pairs: pl.DataFrame, all_rules: pl.DataFrame) -> pl.DataFrame:
@@ -135,10 +135,10 @@ def winning(pairs: pl.DataFrame, all_rules: pl.DataFrame) -> pl.DataFrame:
     """
     left, won = pairs, []
     for level, key in _KEYS.items():
-        found = all_rules.filter(pl.col("level") == level).sort("rule_id").unique(key, keep="first", maintain_order=True)
-        if found.is_empty():
+        level_rules = all_rules.filter(pl.col("level") == level).sort("rule_id").unique(key, keep="first", maintain_order=True)
+        if level_rules.is_empty():
             continue
-        own = found.select(*key, "rule_id", "basis", "amount")
+        own = level_rules.select(*key, "rule_id", "basis", "amount")
         won.append(left.join(own, on=key, how="inner").select(*pairs.columns, "rule_id", "basis", "amount"))
         left = left.join(own, on=key, how="anti")
     nothing = pairs.clear().with_columns(rule_id=pl.lit(None, pl.Int64), basis=pl.lit(None, pl.String), amount=pl.lit(None, pl.Float64))

@@ -53,8 +53,8 @@ def hidden(pairs: pl.DataFrame, versions: pl.DataFrame, since: int, until: int) 
 def _units() -> pl.Expr:
     of_days = (pl.col("amount") * pl.col("own_daily").fill_null(0.0)).ceil()
     of_pool = (pl.col("amount") / 100 * pl.col("pool").clip(lower_bound=0)).ceil()
-    found = pl.when(pl.col("basis") == "units").then(pl.col("amount")).when(pl.col("basis") == "percent").then(of_pool).otherwise(of_days)
-    return found.round().cast(pl.Int64)
+    units = pl.when(pl.col("basis") == "units").then(pl.col("amount")).when(pl.col("basis") == "percent").then(of_pool).otherwise(of_days)
+    return units.round().cast(pl.Int64)
 
 
 def observed_from(hidden_days: pl.DataFrame) -> pl.DataFrame:

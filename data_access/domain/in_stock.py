@@ -62,13 +62,13 @@ def held(end: Ints, need: Ints, changes: pl.DataFrame, begins: int, ends: int) -
     return _stretches(row, begins + key % width * SECOND, enough, ends)
 
 
-def overlapping(row: Numbers, found: Stretches, need: Ints) -> Stretches:
+def overlapping(row: Numbers, stretches: Stretches, need: Ints) -> Stretches:
     """When at least `need` (by row) of the stretches that belong to a row held at once.
 
     `row`: the row that each stretch belongs to, instead of its own.
     """
     rows = np.concatenate([row, row])
-    at = np.concatenate([found.since, found.until])
+    at = np.concatenate([stretches.since, stretches.until])
     change = np.repeat(np.array([1, -1]), len(row))
     order = np.lexsort((at, rows))
     rows, at = rows[order].astype(np.int32), at[order]
@@ -110,16 +110,16 @@ class Clock:
         days = (local.dt.date().cast(pl.Int32) - (self.start - date(1970, 1, 1)).days).to_numpy()
         hour = local.dt.hour().to_numpy().astype(np.int64)
         within = (local.dt.minute().cast(pl.Int64) * 60 + local.dt.second()).to_numpy() / 3_600
-        found: Floats = days + self.passed[hour] + within * (self.passed[hour + 1] - self.passed[hour])
-        return found
+        position_in_days: Floats = days + self.passed[hour] + within * (self.passed[hour + 1] - self.passed[hour])
+        return position_in_days
 
 
-def shares(found: Stretches, clock: Clock, rows: int, days: int) -> NDArray[np.float32]:
+def shares(stretches: Stretches, clock: Clock, rows: int, days: int) -> NDArray[np.float32]:
     """The share of each day that the stretches of a row cover, weighed by the clock: rows x days."""
-    since = np.clip(clock.position(found.since), 0, days)
-    until = np.clip(clock.position(found.until), 0, days)
+    since = np.clip(clock.position(stretches.since), 0, days)
+    until = np.clip(clock.position(stretches.until), 0, days)
     some = until > since
-    row, since, until = found.row[some], since[some], until[some]
+    row, since, until = stretches.row[some], since[some], until[some]
     first, last = since.astype(np.int64), until.astype(np.int64)
     covered = np.zeros((rows, days + 2), np.float32)
     cells, begin = covered.reshape(-1), row.astype(np.int64) * (days + 2)

@@ -74,12 +74,12 @@ class Ledger:
             LookupError: the SKU was not handed over, so its stored level is not known.
 
         """
-        found = self.levels.get((sku, location_id))
-        if found is None:
+        entry = self.levels.get((sku, location_id))
+        if entry is None:
             if sku not in self._handed:
                 raise LookupError(f"the levels of {sku} were not handed to the ledger")
-            found = self.levels[(sku, location_id)] = Level(sku, location_id)
-        return found
+            entry = self.levels[(sku, location_id)] = Level(sku, location_id)
+        return entry
 
     def move(self, event: int, occurred_at: int, sku: str, location_id: str, state: State, kind: str, quantity: int) -> None:
         """Post a movement of signed units, with a discrepancy where the balance would fall below 0."""

@@ -96,7 +96,7 @@ class Effect(NamedTuple):
     occurred_at: int
 
 
-class History(NamedTuple):
+class HistoryRow(NamedTuple):
     """A shipment or return that moved no stock, for it came before the location's first count or opening."""
 
     table: Literal["shipment", "return_line"]
@@ -136,5 +136,5 @@ class Source(Protocol):
     def allocated_lines(self, sku: str, location_id: str) -> Iterable[Line]:
         """Stored lines with units of this SKU allocated at this location."""
 
-    def history(self, sku: str, location_id: str, since: int, until: int | None) -> Sequence[History]:
+    def history(self, sku: str, location_id: str, since: int, until: int | None) -> Sequence[HistoryRow]:
         """Stored history in [since, until) that concerns this SKU at this location, oldest first."""

@@ -35,18 +35,18 @@ class ReservationDraft:
 
 def problems(draft: ReservationDraft, now: int) -> dict[str, str]:
     """A sentence for each field that is wrong in itself; whether the SKU, channels and so on exist is for the store to say."""
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     if draft.sku is None or not draft.sku.strip():
-        found["sku"] = "Choose the SKU that is reserved."
+        sentences["sku"] = "Choose the SKU that is reserved."
     if sentence := _units_problem(draft.units, draft.is_all):
-        found["units"] = sentence
+        sentences["units"] = sentence
     if not draft.channel_ids:
-        found["channel_ids"] = "Choose the channels that the units are kept for."
+        sentences["channel_ids"] = "Choose the channels that the units are kept for."
     if not draft.reason.strip() or len(draft.reason) > MAX_REASON:
-        found["reason"] = f"Say why, in at most {MAX_REASON} characters."
+        sentences["reason"] = f"Say why, in at most {MAX_REASON} characters."
     if draft.ends_at is not None and draft.ends_at <= now:
-        found["ends_at"] = "The end has passed already: choose a later day, or none."
-    return found
+        sentences["ends_at"] = "The end has passed already: choose a later day, or none."
+    return sentences
 
 
 def _units_problem(units: int | None, is_all: bool) -> str:

@@ -58,15 +58,15 @@ def places(stocked: pl.DataFrame, changes: pl.DataFrame, kits: pl.DataFrame, sku
 
     """
     kits = kits.with_columns(parts=pl.len().over("kit"))
-    found: list[Places] = []
+    parts: list[Places] = []
     for (location,), here in sorted(stocked.partition_by("location", as_dict=True).items()):
         row_of = np.full(skus, -1, np.int32)
         row_of[here["sku"].to_numpy()] = np.arange(here.height)
         own = changes.filter(pl.col("location") == location)
         own = own.select("at", "units", row=pl.Series(row_of[own["sku"].to_numpy()])).filter(pl.col("row") >= 0)
-        found.append(_alone(here, own, begins, ends))
-        found.append(_together(here.with_row_index("row"), own, kits, begins, ends))
-    return _joined(found)
+        parts.append(_alone(here, own, begins, ends))
+        parts.append(_together(here.with_row_index("row"), own, kits, begins, ends))
+    return _joined(parts)
 
 
 def _alone(here: pl.DataFrame, changes: pl.DataFrame, begins: int, ends: int) -> Places:
@@ -119,7 +119,7 @@ def sellable(known: Places, skus: Numbers, sold_from: Ints, pools: list[Pool], c
     """
     row_of = np.full(int(max(skus.max(initial=0), known.sku.max(initial=0))) + 1, -1, np.int32)
     row_of[skus] = np.arange(len(skus))
-    found, weight = np.zeros((len(skus), days), np.float32), np.zeros(len(skus), np.float32)
+    shares_sold, weight = np.zeros((len(skus), days), np.float32), np.zeros(len(skus), np.float32)
     for pool in pools:
         mine = np.isin(known.location, pool.locations)
         row = np.where(mine, row_of[known.sku], -1).astype(np.int32)
@@ -137,12 +137,12 @@ def sellable(known: Places, skus: Numbers, sold_from: Ints, pools: list[Pool], c
             np.concatenate([at.until, np.minimum(known_from[unknown], ends)]),
         )
         together = overlapping(both.row, both, np.ones(len(skus), np.int64))
-        found[held_here] += np.float32(pool.weight) * shares(together, clock, len(skus), days)[held_here]
+        shares_sold[held_here] += np.float32(pool.weight) * shares(together, clock, len(skus), days)[held_here]
         weight[held_here] += np.float32(pool.weight)
     kept = weight > 0
-    found[kept] /= weight[kept, None]
-    found[~kept] = 1.0
-    return np.clip(found, 0.0, 1.0)
+    shares_sold[kept] /= weight[kept, None]
+    shares_sold[~kept] = 1.0
+    return np.clip(shares_sold, 0.0, 1.0)
 
 
 def unlimited(units: Shares, available: Shares, first: Numbers) -> NDArray[np.bool_]:
@@ -158,6 +158,6 @@ def unlimited(units: Shares, available: Shares, first: Numbers) -> NDArray[np.bo
     ordered = np.where(without, units, 0).sum(axis=1)
     with_stock = np.where(known, units, 0).sum(axis=1)
     usual = with_stock / np.maximum(known.sum(axis=1), 1) * without.sum(axis=1)
-    found: NDArray[np.bool_] = (never & (ordered > 0)) | ((ordered >= LEAST_UNITS) & (ordered >= AS_WELL * usual))
+    is_unlimited: NDArray[np.bool_] = (never & (ordered > 0)) | ((ordered >= LEAST_UNITS) & (ordered >= AS_WELL * usual))
     everything = ordered.sum()
-    return found | bool(everything >= LEAST_UNITS and everything >= AS_WELL * usual.sum())
+    return is_unlimited | bool(everything >= LEAST_UNITS and everything >= AS_WELL * usual.sum())

@@ -41,29 +41,29 @@ def counted(
         or not (known.asked.equals(asked) and known.channels.equals(channels))
         or now - known.at > timedelta(days=KEPT_DAYS)
     ):
-        found = count(mirror, channels, metrics, now)
+        result = count(mirror, channels, metrics, now)
     elif generation == done.manifest.generation:
         return known
     else:
-        found = recount(known, mirror, done.orders, done.months)
-    _save(found)
-    return found
+        result = recount(known, mirror, done.orders, done.months)
+    _save(result)
+    return result
 
 
-def _save(found: Counted) -> None:
+def _save(result: Counted) -> None:
     """Put the count in place of the one before; a kill leaves either."""
-    folder, generation = found.mirror.folder, found.mirror.manifest.generation
+    folder, generation = result.mirror.folder, result.mirror.manifest.generation
     with (folder / f"count.{generation}.parquet").open("wb") as file:
-        found.tally.write_parquet(file, compression="lz4")
+        result.tally.write_parquet(file, compression="lz4")
         file.flush()
         os.fsync(file.fileno())
     about = {
         "format": _FORMAT,
-        "manifest": asdict(found.mirror.manifest),
-        "at": found.at.isoformat(),
-        "scope": {channel: since.isoformat() for channel, since in found.scope.since.items()},
-        "asked": found.asked.rows(),
-        "channels": found.channels.rows(),
+        "manifest": asdict(result.mirror.manifest),
+        "at": result.at.isoformat(),
+        "scope": {channel: since.isoformat() for channel, since in result.scope.since.items()},
+        "asked": result.asked.rows(),
+        "channels": result.channels.rows(),
     }
     beside = folder / f"{COUNT}.{generation}"
     beside.write_text(json.dumps(about))

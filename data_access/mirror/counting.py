@@ -85,15 +85,15 @@ def count(mirror: Mirror, channels: pl.DataFrame, metrics: ChannelMetrics, now: 
     asked, zone_of = wanted(metrics), zones(channels)
 
     def counted(chosen: Scope) -> pl.DataFrame:
-        found = facts(mirror, chosen)
-        return tally(subjects(as_of(found, now) if known_then else found, channels, asked), asked, zone_of)
+        known_facts = facts(mirror, chosen)
+        return tally(subjects(as_of(known_facts, now) if known_then else known_facts, channels, asked), asked, zone_of)
 
     scope = _scope(metrics, now)
-    found = counted(scope)
-    if few := _few(found, metrics, now):
+    cells = counted(scope)
+    if few := _few(cells, metrics, now):
         scope = _scope(metrics, now, few)
-        found = counted(scope)
-    return Counted(mirror, now, channels, asked, scope, found, found.height)
+        cells = counted(scope)
+    return Counted(mirror, now, channels, asked, scope, cells, cells.height)
 
 
 def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: Collection[str]) -> Counted:
@@ -114,8 +114,8 @@ def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: C
 
 def miscounted(kept: Counted) -> pl.DataFrame:
     """What counting the same orders anew changes: `rates.TALLY` with `n` more or less; empty if the count is right."""
-    found = subjects(facts(kept.mirror, kept.scope), kept.channels, kept.asked)
-    return _difference(tally(found, kept.asked, zones(kept.channels)), kept.tally)
+    of_orders = subjects(facts(kept.mirror, kept.scope), kept.channels, kept.asked)
+    return _difference(tally(of_orders, kept.asked, zones(kept.channels)), kept.tally)
 
 
 def _difference(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
@@ -160,7 +160,7 @@ def _days_back(metric: Metric, *, is_few: bool) -> int:
     return (window.days or 31 * months) + metric.reporting_lag + DEPTH_DAYS + late + KEPT_DAYS
 
 
-def _few(found: pl.DataFrame, metrics: ChannelMetrics, now: datetime) -> tuple[str, ...]:
+def _few(cells_by_status: pl.DataFrame, metrics: ChannelMetrics, now: datetime) -> tuple[str, ...]:
     """Channels with a metric whose window reaches further back, because its usual months hold too few."""
     few = set()
     for channel_id, theirs in metrics.items():
@@ -170,7 +170,7 @@ def _few(found: pl.DataFrame, metrics: ChannelMetrics, now: datetime) -> tuple[s
                 continue
             last = now.date() - timedelta(days=metric.reporting_lag)
             first = first_day(metric.window, last, enough)
-            cells = of_metric(cells_at(found, now), channel_id, metric)
+            cells = of_metric(cells_at(cells_by_status, now), channel_id, metric)
             if cells.filter(pl.col("day").is_between(first, last), pl.col("outcome") != "excluded")["n"].sum() < enough:
                 few.add(channel_id)
     return tuple(sorted(few))

@@ -61,7 +61,7 @@ def _number(column: str, names: pl.Enum) -> pl.Expr:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HistorySpan:
     """What is read: whole days from `start` to `last`, and moments from `begins` to before `ends` (microseconds since 1970).
 
     `zone_of`: the time zone of each channel, by number. `homes`: sku, channel, home: the first location of the channel that keeps the SKU,
@@ -98,7 +98,7 @@ class Asked:
 class Month:
     """What one month of placing tells.
 
-    `daily`: units of demand by `Asked.cell`. `hours`: order lines by hour of the channel's day. `named`: units of lines that named a
+    `daily`: units of demand by `HistorySpan.cell`. `hours`: order lines by hour of the channel's day. `named`: units of lines that named a
     location. `sent`: units of the last `REGION_DAYS` that went to a region. `changes`: signed units of free stock of stocked SKUs.
     `taken`: units that lines held right before the end.
     """
@@ -111,7 +111,7 @@ class Month:
     taken: pl.DataFrame
 
 
-def month_of(mirror: Mirror, month: str, asked: Asked) -> Month:
+def month_of(mirror: Mirror, month: str, asked: HistorySpan) -> Month:
     """Read a month of placing."""
     names = asked.names
     lines = (
@@ -141,7 +141,7 @@ def month_of(mirror: Mirror, month: str, asked: Asked) -> Month:
     )
 
 
-def _local(demand: pl.DataFrame, zone: str, asked: Asked) -> pl.DataFrame:
+def _local(demand: pl.DataFrame, zone: str, asked: HistorySpan) -> pl.DataFrame:
     """The lines of the channels of a time zone, by `day` (from the start) and `hour` of its clock; only whole days that are asked for."""
     local = pl.col("placed_at").dt.convert_time_zone(zone)
     return (
@@ -178,7 +178,7 @@ def _gone(mirror: Mirror, month: str, lines: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _taken(mirror: Mirror, month: str, lines: pl.DataFrame, gone: pl.DataFrame, asked: Asked) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _taken(mirror: Mirror, month: str, lines: pl.DataFrame, gone: pl.DataFrame, asked: HistorySpan) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`CHANGES` and `TAKEN` of a month."""
     never = pl.lit(None, pl.Int64)
     shipped = (

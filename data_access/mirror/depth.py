@@ -47,8 +47,8 @@ SIDES: Final = pl.Schema(
 
 def observations(counted: Counted, channel_id: str, metric: Metric) -> pl.DataFrame:
     """`observe.OBSERVATIONS` of a channel and the metric's kind, of all orders that are counted; what is open is not judged yet."""
-    found = subjects(facts(counted.mirror, counted.scope, channel_id=channel_id), counted.channels)
-    return observe(found, str(metric.computes), metric.unit).collect()
+    of_channel = subjects(facts(counted.mirror, counted.scope, channel_id=channel_id), counted.channels)
+    return observe(of_channel, str(metric.computes), metric.unit).collect()
 
 
 def sides(counted: Counted, judged: pl.DataFrame, metric: Metric, current: Rate, now: datetime) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -67,12 +67,12 @@ def sides(counted: Counted, judged: pl.DataFrame, metric: Metric, current: Rate,
         return mirror.scan(fact, since if isinstance(since, datetime) else None).filter(ours).collect().lazy()
 
     theirs = Facts(scan("order"), scan("line"), scan("shipment"), scan("cancellation"), scan("return"))
-    found = with_causes(window, theirs, zone_of).with_columns(window["day"])
+    explained = with_causes(window, theirs, zone_of).with_columns(window["day"])
     room, key = headroom(current.misses, current.denominator, metric), ["order_id", "shipment_ref", "shipment_id"]
-    risks = at_risk(found, room, now, zone_of.get(window["channel_id"][0])).select(*key, "urgency", "tips")
+    risks = at_risk(explained, room, now, zone_of.get(window["channel_id"][0])).select(*key, "urgency", "tips")
     refs = theirs.orders.select("order_id", "order_ref").collect()
     rows = (
-        found.join(refs, on="order_id", how="left")
+        explained.join(refs, on="order_id", how="left")
         .join(risks, on=key, how="left", nulls_equal=True)
         .with_columns(pl.col("reason", "urgency").cast(pl.String), location="location_id")
         .sort("day", "order_id", descending=True)
@@ -81,9 +81,9 @@ def sides(counted: Counted, judged: pl.DataFrame, metric: Metric, current: Rate,
     return rows, remarks(theirs)
 
 
-def by_cause(found: pl.DataFrame, cause: str) -> pl.DataFrame:
+def by_cause(sides_shown: pl.DataFrame, cause: str) -> pl.DataFrame:
     """By a cause: counted, missed and the share of misses, those with the most misses first; of `SIDES`."""
-    judged = found.filter(pl.col("outcome").is_in(["ok", "miss"]))
+    judged = sides_shown.filter(pl.col("outcome").is_in(["ok", "miss"]))
     missed = pl.col("weight").filter(pl.col("outcome") == "miss").sum()
     return (
         judged.group_by(cause)

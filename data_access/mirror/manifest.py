@@ -63,34 +63,35 @@ def load(folder: Path) -> Manifest | None:
 
     """
     try:
-        told = json.loads((folder / _NAME).read_text())
+        content = json.loads((folder / _NAME).read_text())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise StoreUnavailable(f"The mirror in {folder} cannot be read ({error.strerror}).") from error
     except ValueError:
         return None
-    return parsed(told)
+    return parsed(content)
 
 
-def parsed(told: Any) -> Manifest | None:
+def parsed(content: Any) -> Manifest | None:
     """A manifest from what `asdict` made of it; None if this code cannot read it."""
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
         return None
     parts = {
-        fact: {month: Part(tuple(part["files"]), part["patch"]) for month, part in months.items()} for fact, months in told["parts"].items()
+        fact: {month: Part(tuple(part["files"]), part["patch"]) for month, part in months.items()}
+        for fact, months in content["parts"].items()
     }
-    return Manifest(**{**told, "parts": parts})
+    return Manifest(**{**content, "parts": parts})
 
 
 def counted(folder: Path) -> tuple[Manifest, dict[str, Any]] | None:
     """The state of the mirror that the scorecards counted last, and what else is told of that count; None if there is none."""
     try:
-        told = json.loads((folder / COUNT).read_text())
-        manifest = parsed(told["manifest"])
+        content = json.loads((folder / COUNT).read_text())
+        manifest = parsed(content["manifest"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return None if manifest is None else (manifest, told)
+    return None if manifest is None else (manifest, content)
 
 
 def put(folder: Path, manifest: Manifest) -> None:

@@ -40,10 +40,10 @@ def moves(connection: Connection, folder: Path, store_id: str) -> pl.DataFrame:
     newest = int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(stock_movement.c.id), 0))).scalar_one())
     known, about = _kept(folder, store_id, newest, datetime.now(UTC))
     after = int(about["newest"]) - OVERLAP
-    found = pl.concat([known.filter(pl.col("id") <= after), *_read(connection, after)])
-    if found.height != known.height or int(about["newest"]) != newest:
-        _keep(folder, found, {**about, "newest": str(newest)})
-    return found
+    all_moves = pl.concat([known.filter(pl.col("id") <= after), *_read(connection, after)])
+    if all_moves.height != known.height or int(about["newest"]) != newest:
+        _keep(folder, all_moves, {**about, "newest": str(newest)})
+    return all_moves
 
 
 def _read(connection: Connection, after: int) -> Iterator[pl.DataFrame]:
@@ -64,21 +64,21 @@ def _kept(folder: Path, store_id: str, newest: int, now: datetime) -> tuple[pl.D
     anew = {"format": _FORMAT, "store_id": store_id, "read_at": now.isoformat(), "newest": "0"}
     try:
         about = pl.read_parquet_metadata(path)
-        told = {name: about[name] for name in anew}
-        is_ours = (told["format"], told["store_id"]) == (_FORMAT, store_id) and int(told["newest"]) <= newest
-        if is_ours and now - datetime.fromisoformat(told["read_at"]) <= timedelta(KEPT_DAYS):
-            return pl.read_parquet(path), told
+        header = {name: about[name] for name in anew}
+        is_ours = (header["format"], header["store_id"]) == (_FORMAT, store_id) and int(header["newest"]) <= newest
+        if is_ours and now - datetime.fromisoformat(header["read_at"]) <= timedelta(KEPT_DAYS):
+            return pl.read_parquet(path), header
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
         pass
     return MOVES.to_frame(), anew
 
 
-def _keep(folder: Path, found: pl.DataFrame, about: dict[str, str]) -> None:
+def _keep(folder: Path, all_moves: pl.DataFrame, about: dict[str, str]) -> None:
     """Put it in place of what was kept; a kill leaves either."""
     beside = folder / f"{_FILE}.{os.getpid()}"
     try:
         with beside.open("wb") as file:
-            found.write_parquet(file, compression="lz4", metadata=about)
+            all_moves.write_parquet(file, compression="lz4", metadata=about)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(folder / _FILE)

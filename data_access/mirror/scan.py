@@ -69,12 +69,12 @@ def read_both(
     common = {fact: next(read) for fact in wanted}
 
     def state() -> dict[str, pl.DataFrame]:
-        found = {}
+        frames = {}
         for fact in wanted:
             own, patch = next(read), next(read)
             base = pl.concat([common[fact], own])
-            found[fact] = pl.concat([base.join(patch.select(KEYS[fact]), on=KEYS[fact], how="anti"), patch])
-        return found
+            frames[fact] = pl.concat([base.join(patch.select(KEYS[fact]), on=KEYS[fact], how="anti"), patch])
+        return frames
 
     return state(), state()
 

@@ -23,12 +23,12 @@ MAX_ROWS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class MirrorReport:
-    """`differences` in all; `rows` and `day_cells`: how many were compared; `found`: the first differences: fact, month, key and how."""
+    """`differences` in all; `rows` and `day_cells`: how many were compared; `first_differences`: fact, month, key and how."""
 
     differences: int
     rows: int
     day_cells: int
-    found: list[dict[str, Any]]
+    first_differences: list[dict[str, Any]]
 
 
 def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _done, _total: None) -> MirrorReport | None:
@@ -49,19 +49,19 @@ def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _don
         with _emptied(beside):
             made = catch_up_in(connection, beside, before.store_id, progress=progress).manifest
             differences = rows = 0
-            found: list[dict[str, Any]] = []
+            first_differences: list[dict[str, Any]] = []
             for fact in FACTS:
                 for month in sorted({*kept.parts[fact], *made.parts[fact]}):
                     mirrored = rows_of(folder, fact, kept.parts[fact].get(month, Part()))
                     stored = rows_of(beside, fact, made.parts[fact].get(month, Part()))
                     rows += stored.height
-                    told = [{"fact": fact, "month": month, **one} for one in _compare(fact, mirrored, stored)]
-                    differences += len(told)
-                    found += told[: MAX_ROWS - len(found)]
+                    differing = [{"fact": fact, "month": month, **one} for one in _compare(fact, mirrored, stored)]
+                    differences += len(differing)
+                    first_differences += differing[: MAX_ROWS - len(first_differences)]
         last = kept_count(folder)
         cells = [] if last is None else _miscounted(last)
-        found += cells[: MAX_ROWS - len(found)]
-        return MirrorReport(differences + len(cells), rows, 0 if last is None else last.tally.height, found)
+        first_differences += cells[: MAX_ROWS - len(first_differences)]
+        return MirrorReport(differences + len(cells), rows, 0 if last is None else last.tally.height, first_differences)
 
 
 def _miscounted(last: Counted) -> list[dict[str, Any]]:
@@ -95,12 +95,12 @@ def _compare(fact: str, mirrored: pl.DataFrame, stored: pl.DataFrame) -> list[di
     only_mirrored = mirrored.join(stored, on=names, how="anti", nulls_equal=True).select(key)
     only_stored = stored.join(mirrored, on=names, how="anti", nulls_equal=True).select(key)
     both = only_mirrored.join(only_stored, on=key, how="full", coalesce=True)
-    told = both.with_columns(
+    described = both.with_columns(
         mirrored=pl.col(key).is_in(only_mirrored[key].to_list()), stored=pl.col(key).is_in(only_stored[key].to_list())
     ).unique()
     repeated = mirrored.height - mirrored[key].n_unique()
     rows = [
         {"key": row[key], "what": "differs" if row["mirrored"] and row["stored"] else "only mirrored" if row["mirrored"] else "missing"}
-        for row in told.sort(key).iter_rows(named=True)
+        for row in described.sort(key).iter_rows(named=True)
     ]
     return rows + [{"key": None, "what": "mirrored twice"}] * repeated

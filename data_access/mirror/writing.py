@@ -158,11 +158,11 @@ def _write(path: Path, rows: pl.DataFrame) -> None:
 
 def _changes(connection: Connection, before: Manifest, now: dict[str, int]) -> dict[str, list[int]] | None:
     """Ids of the orders and of the returns that changed, by topic; None if the log does not tell."""
-    found: dict[str, list[int]] = {}
+    changed: dict[str, list[int]] = {}
     for topic in TOPICS:
         after = before.versions.get(topic, -1)
         if now[topic] == after:
-            found[topic] = []
+            changed[topic] = []
             continue
         log = change_log.c
         query = sa.select(log.version, log.entity, log.entity_id).where(log.topic == topic, log.version > after).order_by(log.version)
@@ -172,8 +172,8 @@ def _changes(connection: Connection, before: Manifest, now: dict[str, int]) -> d
         ids = rows.filter(pl.col("entity") == _ENTITIES[topic])["entity_id"]
         if (ids == "*").any():
             return None
-        found[topic] = ids.cast(pl.Int64).unique().sort().to_list()
-    return found
+        changed[topic] = ids.cast(pl.Int64).unique().sort().to_list()
+    return changed
 
 
 def _patched(

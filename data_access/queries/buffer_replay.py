@@ -101,28 +101,28 @@ def back_test(
     progress(0.0, "Reading the orders")
     known = demand(connection, live.catalogue.channel_locations, channel_id, skus, since, now)
     progress(0.7, "Playing the stock backwards")
-    found = moments(known)
+    orders = moments(known)
     progress(0.8, "Trying the sizes")
     today = live.availability.filter(pl.col("channel_id") == channel_id).select("sku", size="channel_buffer")
-    curves = replay(found, known.cancelled, ALL_SIZES if skus is not None and len(skus) == 1 else SIZES, today)
+    curves = replay(orders, known.cancelled, ALL_SIZES if skus is not None and len(skus) == 1 else SIZES, today)
     progress(0.95, "Comparing")
-    hid = hidden(_pairs(live, channel_id, found), versions(connection, channel_id), since, now)
+    hid = hidden(_pairs(live, channel_id, orders), versions(connection, channel_id), since, now)
     seen = pl.col("seen").clip(lower_bound=0)
     delay = known.orders.select(pl.col("delay").median().fill_null(0).cast(pl.Int64)).item()
     return BackTest(
         curves=curves,
-        wanted=found.group_by("sku").agg(wanted=pl.col("units").sum()),
+        wanted=orders.group_by("sku").agg(wanted=pl.col("units").sum()),
         today=today,
         observed_from=observed_from(hid),
-        unexplained=int(found.select((pl.col("units") - seen).clip(lower_bound=0).sum()).item()),
+        unexplained=int(orders.select((pl.col("units") - seen).clip(lower_bound=0).sum()).item()),
         delay=int(delay),
         at=now,
     )
 
 
-def _pairs(live: Live, channel_id: str, found: pl.DataFrame) -> pl.DataFrame:
+def _pairs(live: Live, channel_id: str, orders: pl.DataFrame) -> pl.DataFrame:
     """`buffers_in_force.PAIRS`: the pools are the largest that an order met."""
-    largest = found.group_by("sku").agg(pl.col("pool").max())
+    largest = orders.group_by("sku").agg(pl.col("pool").max())
     daily = live.demand.filter(pl.col("channel_id") == channel_id).select("sku", "own_daily")
     return (
         largest.join(live.catalogue.products.select("sku", "category"), on="sku", how="left")
@@ -135,10 +135,10 @@ def versions(connection: Connection, channel_id: str) -> pl.DataFrame:
     """`buffers_in_force.VERSIONS` of all rules that cover the channel: as the audit has them; without any, as they are."""
     entry, rule = audit_entry.c, buffer_rule.c
     query = sa.select(sa.cast(entry.entity_id, sa.BigInteger), entry.at, entry.before, entry.after).where(entry.entity == "buffer_rule")
-    told = read(connection, query.order_by(entry.at, entry.id), _AUDIT)
+    edits = read(connection, query.order_by(entry.at, entry.id), _AUDIT)
     mine = pl.col("channel_id").is_null() | (pl.col("channel_id") == channel_id)
-    after = told.with_columns(since="at", until=pl.col("at").shift(-1).over("rule_id"), values="after")
-    first = told.unique("rule_id", keep="first", maintain_order=True).with_columns(
+    after = edits.with_columns(since="at", until=pl.col("at").shift(-1).over("rule_id"), values="after")
+    first = edits.unique("rule_id", keep="first", maintain_order=True).with_columns(
         since=pl.lit(0, pl.Int64), until=pl.col("at"), values="before"
     )
     audited = (
@@ -150,7 +150,7 @@ def versions(connection: Connection, channel_id: str) -> pl.DataFrame:
         .select(VERSIONS.names())
     )
     stored = read(connection, sa.select(rule.id, *(rule[name] for name in RULES if name != "rule_id")), RULES)
-    unaudited = stored.join(told, on="rule_id", how="anti").with_columns(since=pl.lit(0, pl.Int64), until=pl.lit(None, pl.Int64))
+    unaudited = stored.join(edits, on="rule_id", how="anti").with_columns(since=pl.lit(0, pl.Int64), until=pl.lit(None, pl.Int64))
     return pl.concat([audited, unaudited.select(VERSIONS.names())]).filter(mine)
 
 
@@ -246,8 +246,8 @@ def _placed(
         stock.IS_OPEN, line.placed_at + 0 >= since, line.backordered_quantity > 0, line.channel_id.in_(sharers)
     )
     cancelled = gone.filter(pl.col("belongs") & (pl.col("placed_at") >= since)).with_columns(at="placed_at").select(_TIED.names())
-    found = [read(connection, stock.among(query, line.sku, skus), _TIED) for query in (shipped, allocated, waiting)]
-    tied = pl.concat([*found, cancelled]).group_by("line_id", "sku", "kit_version", "at").agg(units=-pl.col("units").sum())
+    frames = [read(connection, stock.among(query, line.sku, skus), _TIED) for query in (shipped, allocated, waiting)]
+    tied = pl.concat([*frames, cancelled]).group_by("line_id", "sku", "kit_version", "at").agg(units=-pl.col("units").sum())
     return tied.select(_TIED.names())
 
 

@@ -69,21 +69,21 @@ def reservation_rows(bind: Connection | Engine) -> pl.DataFrame:
         with reading(bind) as connection:  # one snapshot: a reservation without its channels would be for nobody
             return reservation_rows(connection)
     own, whom, where = channel_reservation.c, reservation_channel.c, reservation_location.c
-    found = read(bind, sa.select(own.id, own.sku, own.units, own.reason, own.ends_at, own.version), _RESERVED)
+    stored = read(bind, sa.select(own.id, own.sku, own.units, own.reason, own.ends_at, own.version), _RESERVED)
     channels = read(bind, sa.select(whom.reservation_id, whom.channel_id), _FOR_WHOM)
     locations = read(bind, sa.select(where.reservation_id, where.location_id), _WHERE)
     for part in (channels, locations):
         listed = part.group_by("reservation_id").agg(pl.all().sort())
-        found = found.join(listed, on="reservation_id", how="left")
+        stored = stored.join(listed, on="reservation_id", how="left")
     lists = pl.col("channel_ids", "location_ids").fill_null([])
-    return found.with_columns(lists).select(RESERVATION_ROWS.names()).sort("sku", "reservation_id")
+    return stored.with_columns(lists).select(RESERVATION_ROWS.names()).sort("sku", "reservation_id")
 
 
 def listings(bind: Connection | Engine) -> pl.DataFrame:
     """`LISTING_MAXIMA`: every listing that is mapped to a SKU, by channel and its id there."""
     c = listing.c
-    found = read(bind, sa.select(*(c[name] for name in LISTING_MAXIMA)).where(c.sku.is_not(None)), LISTING_MAXIMA)
-    return found.sort("channel_id", "external_sku")
+    maxima = read(bind, sa.select(*(c[name] for name in LISTING_MAXIMA)).where(c.sku.is_not(None)), LISTING_MAXIMA)
+    return maxima.sort("channel_id", "external_sku")
 
 
 def history(bind: Connection | Engine, entity_id: int, limit: int = 50, entity: str = "buffer_rule") -> pl.DataFrame:

@@ -47,17 +47,17 @@ def products(bind: Connection | Engine) -> pl.DataFrame:
         .group_by(supplier_item.c.sku)
         .subquery()
     )
-    found = read(
+    items = read(
         bind,
         sa.select(product.c.sku, product.c.name, product.c.category, product.c.kit_version > 0, fastest.c.lead_time_days).join(
             fastest, fastest.c.sku == product.c.sku, isouter=True
         ),
         PRODUCTS,
     )
-    parts = kits(bind).join(found, left_on="component_sku", right_on="sku")
+    parts = kits(bind).join(items, left_on="component_sku", right_on="sku")
     of_kits = parts.group_by(sku="kit_sku").agg(slowest=pl.col("lead_time_days").max())
     return (
-        found.join(of_kits, on="sku", how="left")
+        items.join(of_kits, on="sku", how="left")
         .with_columns(lead_time_days=pl.coalesce("slowest", "lead_time_days"))
         .select(PRODUCTS.names())
         .sort("sku")
@@ -103,5 +103,5 @@ def main_country(bind: Connection | Engine) -> str | None:
     """The home market of most channels, as a two-letter code; None if no channel tells one."""
     c = channel.c
     query = sa.select(c.country).where(c.country.is_not(None)).group_by(c.country).order_by(sa.func.count().desc(), c.country).limit(1)
-    found = read(bind, query, pl.Schema({"country": pl.String}))
-    return None if found.is_empty() else str(found["country"][0])
+    countries = read(bind, query, pl.Schema({"country": pl.String}))
+    return None if countries.is_empty() else str(countries["country"][0])

@@ -22,7 +22,7 @@ from data_access.domain.in_stock import HOURS, Clock
 from data_access.domain.sellable import Pool, places, sellable, unlimited
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
-from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, SENT, TAKEN, Asked, Month, Names, month_of
+from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, SENT, TAKEN, HistorySpan, Month, Names, month_of
 from data_access.mirror.movements import moves
 from data_access.mirror.scan import Mirror
 from data_access.queries import catalog
@@ -170,7 +170,7 @@ class _Store:
     sellable stock but shipments.
     """
 
-    asked: Asked
+    asked: HistorySpan
     channels: pl.DataFrame
     serving: dict[int, list[int]]
     categories: pl.Series
@@ -209,7 +209,7 @@ class _Store:
         )
         at = {**versions(connection), **mirror.manifest.versions}
         return cls(
-            asked=Asked(
+            asked=HistorySpan(
                 start=start,
                 last=last,
                 begins=min(_midnight(start, zone) for zone in zones),
@@ -233,7 +233,7 @@ class _Store:
 
 
 def _homes(stocked: pl.DataFrame, kits: pl.DataFrame, served: pl.DataFrame) -> pl.DataFrame:
-    """`Asked.homes`, from locations by channel in order of priority."""
+    """`HistorySpan.homes`, from locations by channel in order of priority."""
     parts = kits.join(stocked, left_on="component", right_on="sku").select("location", sku="kit")
     keeping = pl.concat([stocked.select("location", "sku"), parts])
     order = served.with_row_index("rank").join(keeping, on="location").sort("rank")
@@ -286,11 +286,11 @@ def _series(months: list[Month], store: _Store) -> tuple[pl.DataFrame, Floats]:
     row = row_of[pair].astype(np.int64)
     some = row >= 0
     np.add.at(units.reshape(-1), (row * days + cell % days)[some], ordered[some].astype(np.float32))
-    found = pl.DataFrame(
+    sold_pairs = pl.DataFrame(
         {"sku": pairs // max(channels, 1), "channel": pairs % max(channels, 1), "sold": (units > 0).argmax(axis=1)},
         {"sku": pl.Int32, "channel": pl.Int32, "sold": pl.Int32},
     )
-    begun = found.join(_listed_days(store), on=["sku", "channel"], how="left", maintain_order="left")
+    begun = sold_pairs.join(_listed_days(store), on=["sku", "channel"], how="left", maintain_order="left")
     return begun.select("sku", "channel", "sold", first=pl.min_horizontal("sold", "listed").clip(lower_bound=0)), units
 
 
@@ -338,7 +338,7 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
     known = places(stocked, changes, store.kits, len(store.categories), asked.begins, asked.ends)
     hours = pl.concat([LINES_BY_HOUR.to_frame(), *(month.hours for month in months)])
     named = pl.concat([NAMED.to_frame(), *(month.named for month in months)])
-    found = np.empty_like(units)
+    shares = np.empty_like(units)
     for number, (_, kind, zone, synced_until) in enumerate(store.channels.iter_rows()):
         mine = series.with_row_index("row").filter(pl.col("channel") == number)
         rows = mine["row"].to_numpy()
@@ -352,8 +352,8 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
             heard = (_day(synced_until, zone) - asked.start).days
             if asked.days - heard <= UNHEARD_DAYS:
                 own[:, max(heard, 0) :] = 0.0
-        found[rows] = own
-    return found
+        shares[rows] = own
+    return shares
 
 
 def _clock(zone: str, start: date, hours: pl.DataFrame) -> Clock:
@@ -374,7 +374,7 @@ def _pools(kind: str, locations: list[int], named: pl.DataFrame) -> list[Pool]:
 
 
 def _discount(store: _Store, row_of: Numbers, rows: int, days: int) -> Floats:
-    found = np.zeros((rows, days), np.float32)
+    discounts = np.zeros((rows, days), np.float32)
     start = store.asked.start
     shown = store.promotions.select(
         "discount",
@@ -386,8 +386,8 @@ def _discount(store: _Store, row_of: Numbers, rows: int, days: int) -> Floats:
     length = (shown["last"] - shown["first"] + 1).to_numpy()
     number = np.repeat(np.arange(len(length)), length)
     day = shown["first"].to_numpy()[number] + np.arange(len(number)) - np.repeat(np.cumsum(length) - length, length)
-    np.maximum.at(found, (shown["row"].to_numpy()[number], day), shown["discount"].to_numpy().astype(np.float32)[number])
-    return found
+    np.maximum.at(discounts, (shown["row"].to_numpy()[number], day), shown["discount"].to_numpy().astype(np.float32)[number])
+    return discounts
 
 
 def _regions(months: list[Month], series: pl.DataFrame, units: Floats, store: _Store) -> pl.DataFrame:

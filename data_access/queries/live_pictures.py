@@ -60,12 +60,12 @@ def _reach(live: Live, levels: pl.DataFrame) -> pl.DataFrame:
     for mark, channel_id, _ in marks:
         own = sold.filter(pl.col("channel_id") == channel_id).select("sku", pl.lit(True).alias(mark))
         listed = listed.join(own, on="sku", how="left")
-    found = levels.join(listed, on="sku").with_columns(
+    reached = levels.join(listed, on="sku").with_columns(
         pl.col(mark).fill_null(False) & pl.col("location_id").is_in(places.implode()) for mark, _, places in marks
     )
     count = pl.sum_horizontal([pl.lit(0), *(pl.col(mark).cast(pl.Int64) for mark, _, _ in marks)])
     first = pl.coalesce([pl.lit(None, pl.String), *(pl.when(pl.col(mark)).then(pl.lit(channel_id)) for mark, channel_id, _ in marks)])
-    return found.with_columns(
+    return reached.with_columns(
         segment=pl.when(count == 0).then(pl.lit("unserved")).when(count == 1).then(pl.lit("only")).otherwise(pl.lit("shared")),
         channel_id=pl.when(count == 1).then(first),
     )
@@ -87,8 +87,8 @@ def kpis(live: Live, recent: Recent | None, table: pl.DataFrame, where: StockFil
         ("skus_out", "SKUs out", table["is_out"].sum(), "SKUs", "SKUs and kits whose pool is 0 or less."),
     ]
     figures = pl.DataFrame(shown, schema=["kpi", "label", "value", "unit", "help"], orient="row")
-    told = [[*history[kpi], value] if kpi in history else [] for kpi, _, value, _, _ in shown]
-    return figures.with_columns(history=pl.Series(told, dtype=KPIS["history"])).select(KPIS.names()).cast(KPIS)
+    histories = [[*history[kpi], value] if kpi in history else [] for kpi, _, value, _, _ in shown]
+    return figures.with_columns(history=pl.Series(histories, dtype=KPIS["history"])).select(KPIS.names()).cast(KPIS)
 
 
 def _histories(live: Live, recent: Recent | None, table: pl.DataFrame, where: StockFilter) -> dict[str, list[int]]:

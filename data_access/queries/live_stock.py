@@ -36,7 +36,7 @@ ALL: Final = "*"  # stands for a channel that every location serves
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class LiveCatalogue:
     """What rarely changes, as `queries.catalog` reads it."""
 
     products: pl.DataFrame
@@ -56,7 +56,7 @@ class Live:
     them ends, or None; `demand`: the frame of mean demand that rules in days were worked out with.
     """
 
-    catalogue: Catalogue
+    catalogue: LiveCatalogue
     demand: pl.DataFrame
     withheld: Withheld
     withheld_until: int | None
@@ -68,10 +68,10 @@ class Live:
     overall: pl.DataFrame
 
 
-def load_catalogue(bind: Connection | Engine) -> Catalogue:
+def load_catalogue(bind: Connection | Engine) -> LiveCatalogue:
     """Read the catalogue, channels and locations."""
     listings = catalog.listings(bind)
-    return Catalogue(
+    return LiveCatalogue(
         products=catalog.products(bind),
         kits=catalog.kits(bind),
         caps=rules.caps(listings),
@@ -87,13 +87,13 @@ def load_withheld(bind: Connection | Engine) -> Withheld:
     return Withheld(buffers.rules(bind), buffers.reservations(bind))
 
 
-def load(bind: Connection | Engine, catalogue: Catalogue, withheld: Withheld, demand: pl.DataFrame, now: int) -> Live:
+def load(bind: Connection | Engine, catalogue: LiveCatalogue, withheld: Withheld, demand: pl.DataFrame, now: int) -> Live:
     """Read all levels and work out all figures. `withheld` by `load_withheld`; for the others see `figured`."""
     return figured(catalogue, stock.levels(bind), stock.backorders(bind), stock.allocated(bind), withheld, demand, now)
 
 
 def figured(
-    catalogue: Catalogue,
+    catalogue: LiveCatalogue,
     levels: pl.DataFrame,
     backorders: pl.DataFrame,
     allocated: pl.DataFrame,
@@ -189,11 +189,11 @@ def _differing(those: pl.DataFrame, others: pl.DataFrame, fields: list[str]) -> 
     return pl.concat(alone).unique()
 
 
-def _stock(catalogue: Catalogue, levels: pl.DataFrame, backorders: pl.DataFrame) -> rules.Stock:
+def _stock(catalogue: LiveCatalogue, levels: pl.DataFrame, backorders: pl.DataFrame) -> rules.Stock:
     return rules.Stock(levels, backorders, catalogue.channel_locations, catalogue.kits, catalogue.caps, catalogue.keeps_listings)
 
 
-def _figures(part: rules.Stock, catalogue: Catalogue, withheld: Withheld) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def _figures(part: rules.Stock, catalogue: LiveCatalogue, withheld: Withheld) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     places, availability = figures(part, withheld)
     everywhere = replace(
         part,
@@ -204,8 +204,8 @@ def _figures(part: rules.Stock, catalogue: Catalogue, withheld: Withheld) -> tup
 
 
 def _swapped(frame: pl.DataFrame, fresh: pl.DataFrame, skus: Collection[str]) -> pl.DataFrame:
-    found = pl.concat([frame.filter(~pl.col("sku").is_in(skus)), fresh])
-    return found.rechunk() if found.n_chunks() > _MOST_CHUNKS else found
+    swapped = pl.concat([frame.filter(~pl.col("sku").is_in(skus)), fresh])
+    return swapped.rechunk() if swapped.n_chunks() > _MOST_CHUNKS else swapped
 
 
 # ---- the table -----------------------------------------------------------------------------------------------------
@@ -215,7 +215,7 @@ def rows(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str 
     """`STOCK_TABLE` of every SKU of the channel and locations, by SKU. `ages` as `freshness.FRESHNESS`; without `recent`, no demand."""
     scope = _scope(live, channel_id, location_ids)
     on_order = live.levels.filter((pl.col("on_order") > 0) & pl.col("location_id").is_in(scope.implode()))
-    found = (
+    joined = (
         live.catalogue.products.join(_held(live, channel_id, location_ids), on="sku", how="inner" if location_ids else "left")
         .join(on_order.group_by("sku").agg(pl.col("on_order").sum()), on="sku", how="left")
         .join(_assumed(live), on="sku", how="left")
@@ -226,7 +226,7 @@ def rows(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: str 
     units = ["on_hand", "allocated", "unsellable", "available", "on_order", "backordered"]
     here = pl.col("available") if channel_id is None and location_ids else pl.col("pool")
     return (
-        found.with_columns(pl.col(units).fill_null(0), pl.col("is_assumed", "is_ageing").fill_null(False))
+        joined.with_columns(pl.col(units).fill_null(0), pl.col("is_assumed", "is_ageing").fill_null(False))
         .with_columns(pool=here.fill_null(0))
         .with_columns(
             mean_daily_demand=pl.col("shared_daily"),
@@ -252,10 +252,10 @@ def _held(live: Live, channel_id: str | None, location_ids: tuple[str, ...]) -> 
     """`sku`, `on_hand`, `allocated`, `unsellable`, `available` at the locations; taken from the pools where they are the same."""
     if location_ids:
         scope = _scope(live, channel_id, location_ids)
-        found = rules.totals(live.places.filter(pl.col("location_id").is_in(scope.implode())))
+        totals = rules.totals(live.places.filter(pl.col("location_id").is_in(scope.implode())))
     else:
-        found = live.overall if channel_id is None else live.availability.filter(pl.col("channel_id") == channel_id)
-    return found.select("sku", "on_hand", "allocated", "unsellable", "available")
+        totals = live.overall if channel_id is None else live.availability.filter(pl.col("channel_id") == channel_id)
+    return totals.select("sku", "on_hand", "allocated", "unsellable", "available")
 
 
 def _assumed(live: Live) -> pl.DataFrame:
@@ -270,10 +270,10 @@ def _pools(live: Live, channel_id: str | None) -> pl.DataFrame:
     owed = live.backorders if channel_id is None else live.backorders.filter(pl.col("channel_id") == channel_id)
     own = owed.group_by("sku").agg(pl.col("backordered").sum())
     if channel_id is None:
-        found = live.overall.select("sku", "pool", available_to_sell=pl.lit(None, pl.Int64))
+        pools = live.overall.select("sku", "pool", available_to_sell=pl.lit(None, pl.Int64))
     else:
-        found = live.availability.filter(pl.col("channel_id") == channel_id).select("sku", "pool", "available_to_sell")
-    return found.join(own, on="sku", how="left")
+        pools = live.availability.filter(pl.col("channel_id") == channel_id).select("sku", "pool", "available_to_sell")
+    return pools.join(own, on="sku", how="left")
 
 
 def _demand(recent: Recent | None, channel_id: str | None) -> pl.DataFrame:
@@ -300,11 +300,11 @@ def _ageing(live: Live, recent: Recent | None, ages: pl.DataFrame, channel_id: s
     )
 
 
-def _with_states(found: pl.DataFrame) -> pl.DataFrame:
+def _with_states(table: pl.DataFrame) -> pl.DataFrame:
     pool, cover = pl.col("pool"), pl.col("days_of_cover")
     unsold = (pl.col("shared_daily") == 0) & (pl.col("in_stock_days") >= MEAN_DAYS)
     owed = pl.col("backordered") > 0
-    return found.with_columns(
+    return table.with_columns(
         is_out=pool <= 0,
         is_low=((pool > 0) & (cover < pl.col("lead_time_days"))).fill_null(False),
         is_over=((pool > 0) & ((cover > OVER_DAYS).fill_null(False) | unsold.fill_null(False))),

@@ -26,8 +26,8 @@ WAITING: Final = pl.Schema({"kind": pl.String, "count": pl.Int64})
 def waiting(engine: Engine) -> pl.DataFrame:
     """`WAITING`: what waits in the inbox, as its page counts it: inbox_rows (rows and events), conflicts, parked, listings."""
     kinds = {"row": "inbox_rows", "event": "inbox_rows", "conflict": "conflicts", "parked": "parked", "listing": "listings"}
-    found = inbox.counts(engine).select(kind=pl.col("what").replace_strict(kinds), count="waiting")
-    return found.group_by("kind").agg(pl.col("count").sum()).sort("kind").cast(WAITING)
+    counts = inbox.counts(engine).select(kind=pl.col("what").replace_strict(kinds), count="waiting")
+    return counts.group_by("kind").agg(pl.col("count").sum()).sort("kind").cast(WAITING)
 
 
 def attention(table: pl.DataFrame, ages: pl.DataFrame, waiting: pl.DataFrame) -> pl.DataFrame:

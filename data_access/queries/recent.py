@@ -245,17 +245,17 @@ class _InStock:
 
     def days(self, rows: pl.DataFrame, location_ids: pl.Series | None) -> _Bools:
         """For each SKU of `rows` (sku, row) and day: in stock at any of the locations (None: anywhere)."""
-        found = np.zeros((rows.height, WINDOW_DAYS), dtype=np.bool_)
+        in_stock = np.zeros((rows.height, WINDOW_DAYS), dtype=np.bool_)
         chosen = self.at.with_row_index("place")
         if location_ids is not None:
             chosen = chosen.filter(pl.col("location_id").is_in(location_ids.implode()))
         if chosen.is_empty():
-            return found
+            return in_stock
         starts = _starts(chosen["sku"])
         any_left = np.logical_or.reduceat(self.any_left[chosen["place"].to_numpy()], starts, axis=0)
         into = chosen[starts].join(rows, on="sku", how="left", maintain_order="left")["row"]
-        found[into.to_numpy()] = any_left
-        return found
+        in_stock[into.to_numpy()] = any_left
+        return in_stock
 
 
 def _demand(

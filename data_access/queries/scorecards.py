@@ -73,6 +73,6 @@ def metrics(bind: Connection | Engine) -> dict[str, tuple[Metric, ...]]:
 def _as_set(metric: Metric, setting: Mapping[str, object] | None) -> Metric:
     if setting is None:
         return metric
-    told = metric if setting["target"] is None else with_target(metric, str(setting["target"]))
+    targeted = metric if setting["target"] is None else with_target(metric, str(setting["target"]))
     is_on = bool(setting["is_on"])
-    return replace(told, on=is_on, off_because="" if is_on else metric.off_because or "It was switched off.")
+    return replace(targeted, on=is_on, off_because="" if is_on else metric.off_because or "It was switched off.")

@@ -172,8 +172,8 @@ def allocated(bind: Connection | Engine, skus: Collection[str] | None = None) ->
         .where(IS_OPEN, line.kit_version > 0)
         .group_by(part.component_sku, *where)
     )
-    found = pl.concat([read(bind, own, ALLOCATED), read(bind, among(in_kits, part.component_sku, skus), ALLOCATED)])
-    return found.group_by("sku", "location_id", "channel_id").agg(pl.col("units").sum())
+    tied = pl.concat([read(bind, own, ALLOCATED), read(bind, among(in_kits, part.component_sku, skus), ALLOCATED)])
+    return tied.group_by("sku", "location_id", "channel_id").agg(pl.col("units").sum())
 
 
 def ledger(bind: Connection | Engine, skus: Collection[str], location_id: str | None, limit: int, offset: int) -> pl.DataFrame:

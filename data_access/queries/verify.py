@@ -41,14 +41,16 @@ def verify(engine: Engine) -> VerifyReport:
         rows: list[dict[str, Any]] = []
         differences = 0
         for name, (stored, rebuilt) in _figures().items():
-            count, found = _compare(connection, name, stored, rebuilt)
+            count, differing = _compare(connection, name, stored, rebuilt)
             checked[name] = _size(connection, stored)
             differences += count
-            rows += found
-        open_lines, found = _open_lines(connection)
+            rows += differing
+        open_lines, differing = _open_lines(connection)
         checked["open_units"] = _size(connection, sa.select(order_line.c.id))
         unfinished = sa.select(import_run.c.file_name).where(import_run.c.status == "running").order_by(import_run.c.id)
-        return VerifyReport(differences + open_lines, checked, (rows + found)[:MAX_ROWS], list(connection.execute(unfinished).scalars()))
+        return VerifyReport(
+            differences + open_lines, checked, (rows + differing)[:MAX_ROWS], list(connection.execute(unfinished).scalars())
+        )
 
 
 def _size(connection: Connection, query: sa.Select[Any]) -> int:
@@ -90,12 +92,12 @@ def _compare(connection: Connection, name: str, stored: sa.Select[Any], rebuilt:
     ).subquery()
     was, should = units(both.c.was), units(both.c.should)
     query = sa.select(both.c.a, both.c.b, was, should).group_by(both.c.a, both.c.b).having(was != should)
-    found = connection.execute(query).all()
+    differing = connection.execute(query).all()
     rows = [
         {"figure": name, "key": f"{a} {b}".strip(), "stored": int(before), "rebuilt": int(after)}
-        for a, b, before, after in found[:MAX_ROWS]
+        for a, b, before, after in differing[:MAX_ROWS]
     ]
-    return len(found), rows
+    return len(differing), rows
 
 
 def _open_lines(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
@@ -104,7 +106,7 @@ def _open_lines(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
     left = line.quantity - line.shipped_quantity - line.cancelled_quantity
     expected = sa.case((left > 0, left), else_=0)
     held = line.allocated_quantity + line.backordered_quantity
-    found = connection.execute(sa.select(line.id, held, expected).where(held != expected)).all()
-    return len(found), [
-        {"figure": "open_units", "key": str(key), "stored": was, "rebuilt": should} for key, was, should in found[:MAX_ROWS]
+    differing = connection.execute(sa.select(line.id, held, expected).where(held != expected)).all()
+    return len(differing), [
+        {"figure": "open_units", "key": str(key), "stored": was, "rebuilt": should} for key, was, should in differing[:MAX_ROWS]
     ]

@@ -6,7 +6,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from data_access.domain.ledger_state import RANK_COUNT, RANK_IN, RANK_OUT, Effect, History, Key, Level, Line, Step
+from data_access.domain.ledger_state import RANK_COUNT, RANK_IN, RANK_OUT, Effect, HistoryRow, Key, Level, Line, Step
 from data_access.prepared import Prepared, in_list
 from data_access.schema.catalog import product
 from data_access.schema.orders import allocation, order_line, shipment
@@ -34,7 +34,7 @@ _OPEN: Final = order_line.c.allocated_quantity + order_line.c.backordered_quanti
 
 
 class LedgerReader:
-    """`domain.ledger.Source` over the store, in one transaction."""
+    """`domain.ledger_state.Source` over the store, in one transaction."""
 
     def __init__(self, connection: Connection, lookups: Lookups) -> None:
         self._connection = connection
@@ -128,7 +128,7 @@ class LedgerReader:
     def _with(sku: str, lines: list[Line]) -> list[Line]:
         return [line for line in lines if any(part == sku for part, _ in line.components)]
 
-    def history(self, sku: str, location_id: str, since: int, until: int | None) -> Sequence[History]:
+    def history(self, sku: str, location_id: str, since: int, until: int | None) -> Sequence[HistoryRow]:
         """See `Source.history`."""
         sold_as = [sku, *self._lookups.kits_with(sku)]
         s, r, end = shipment.c, return_line.c, until if until is not None else 2**62
@@ -139,7 +139,7 @@ class LedgerReader:
             .where(s.shipped_at >= since, s.shipped_at < end)
         )
         rows = [
-            History(
+            HistoryRow(
                 "shipment",
                 row.id,
                 row.event_id,
@@ -157,7 +157,7 @@ class LedgerReader:
             .where(r.received_at >= since, r.received_at < end)
         )
         rows += [
-            History(
+            HistoryRow(
                 "return_line",
                 row.id,
                 row.event_id,

@@ -99,7 +99,7 @@ def test_the_mirror_is_made_kept_up_to_date_and_verified(onhand: Call, demo_url:
     assert onhand("mirror", "--rebuild").out.startswith("Read everything again; ")
     checked = json.loads(onhand("verify", "--json").out)["mirror"]
     assert checked.pop("day_cells") > 100
-    assert checked == {"differences": 0, "rows": sum(mirrored["rows"].values()), "found": []}
+    assert checked == {"differences": 0, "rows": sum(mirrored["rows"].values()), "first_differences": []}
     earlier, later = sorted((tmp_path / "var" / "mirror" / "order").glob("2026-0[67].2.*.parquet"))
     shutil.copyfile(earlier, later)
     ended = onhand("verify")

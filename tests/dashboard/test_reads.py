@@ -105,7 +105,7 @@ def test_a_store_that_is_not_there_gives_a_sentence_and_empty_frames(empty_url: 
     info = reads.store_info()
     assert info.is_empty
     assert "onhand migrate" in info.sentence
-    for found, schema in [
+    for frame, schema in [
         (reads.stock_table(StockFilter()), stock.STOCK_TABLE),
         (reads.kpis(StockFilter()), stock.KPIS),
         (stock_reads.picture(StockFilter()), stock.PICTURE),
@@ -114,7 +114,7 @@ def test_a_store_that_is_not_there_gives_a_sentence_and_empty_frames(empty_url: 
         (stock_reads.ledger("A"), stock.LEDGER),
         (stock_reads.waterfall("A"), stock.WATERFALL),
     ]:
-        assert found.equals(schema.to_frame())
+        assert frame.equals(schema.to_frame())
     assert reads.categories() == ()
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from data_access.engine import open_engine
 from tests.e2e import scene
 from tests.e2e.driving import choose, open_page, settled
-from tests.e2e.test_slow_connection import PULSES_MS, Line
+from tests.e2e.test_slow_connection import PULSES_MS, SlowLine
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_filters_follow_to_pages_where_they_mean_the_same(page: Page, address: s
 
 
 def test_two_filters_on_a_slow_connection_both_stay_and_back_undoes_one(page: Page, address: str) -> None:
-    line = Line(page)
+    line = SlowLine(page)
     open_page(page, f"{address}/stock")
     choose(page, "category", "Lamps")
     expect(page).to_have_url(f"{address}/stock?category=Lamps")

@@ -21,7 +21,7 @@ from data_access.domain.buffers import Withheld
 from data_access.engine import now_us, reading
 from data_access.errors import OnHandError, StoreOutOfDate, StoreUnavailable
 from data_access.queries import buffers, freshness, overview, stock
-from data_access.queries.live_stock import Catalogue, Live, figured, load, load_catalogue, load_withheld, patched
+from data_access.queries.live_stock import Live, LiveCatalogue, figured, load, load_catalogue, load_withheld, patched
 from data_access.queries.recent import DEMAND, Recent, recent
 from data_access.store.change_log import trim_change_log
 from data_access.store.lifecycle import StoreInfo, check_store, require_current
@@ -47,7 +47,7 @@ class Snapshot:
     versions: dict[str, int] = field(default_factory=dict)
     store: StoreInfo | None = None
     problem: str = ""
-    catalogue: Catalogue | None = None
+    catalogue: LiveCatalogue | None = None
     withheld: Withheld = field(default_factory=Withheld)
     reservations: pl.DataFrame = field(default_factory=buffers.RESERVATION_ROWS.to_frame)
     live: Live | None = None
@@ -243,7 +243,7 @@ class LiveStock:
         with suppress(*_LOST):
             trim_change_log(self.engine)
 
-    def read_recent(self, catalogue: Catalogue, now: int) -> Recent:
+    def read_recent(self, catalogue: LiveCatalogue, now: int) -> Recent:
         with reading(self.engine) as connection:
             return recent(
                 connection,

@@ -22,13 +22,13 @@ def as_of(facts: Facts, moment: datetime) -> Facts:
     shipments = facts.shipments.filter(placed, pl.col("shipped_at") <= then)
     cancellations = facts.cancellations.filter(placed, pl.col("cancelled_at") <= then)
     returns = facts.returns.filter(placed, pl.col("received_at") <= then)
-    told = pl.col("tracking_uploaded_at").is_null() | (pl.col("tracking_uploaded_at") <= then)
+    is_known = pl.col("tracking_uploaded_at").is_null() | (pl.col("tracking_uploaded_at") <= then)
     inspected = pl.col("inspected_at") <= then
     return Facts(
         orders=facts.orders.filter(placed),
         lines=_lines(facts.lines.filter(placed), shipments, cancellations, returns),
         shipments=shipments.with_columns(
-            pl.when(told).then("tracking_number"),
+            pl.when(is_known).then("tracking_number"),
             *[_until(name, then) for name in ("tracking_uploaded_at", "first_scan_at", "delivered_at")],
             last_scan_at=pl.coalesce(_until("last_scan_at", then), _until("first_scan_at", then)),
         ),

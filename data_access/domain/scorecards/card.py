@@ -77,7 +77,7 @@ def cards(
 def _card(
     cells: pl.DataFrame, channel_id: str, metric: Metric, zone: str | None, recorded: Mapping[str, object] | None, now: datetime
 ) -> dict[str, object]:
-    found: dict[str, object] = {
+    card: dict[str, object] = {
         "channel_id": channel_id,
         "metric_id": metric.id,
         "name": metric.name,
@@ -85,17 +85,17 @@ def _card(
         "target": metric.target_words,
     }
     if recorded is not None:
-        found |= {"theirs": float(str(recorded["value"])), "theirs_on": recorded["day"]}
+        card |= {"theirs": float(str(recorded["value"])), "theirs_on": recorded["day"]}
     if metric.computes is None:
-        return {**found, "state": "no data" if metric.on else "off"}
+        return {**card, "state": "no data" if metric.on else "off"}
     day = today(now, zone)
     current = rate(cells, metric, day)
     room = headroom(current.misses, current.denominator, metric)
     trend = rolling(cells, metric, day - timedelta(days=TREND_DAYS - 1), day)["rate"].drop_nulls().to_list()
     if recorded is not None and current.rate is not None:
-        found["difference"] = current.rate - float(str(recorded["value"]))
+        card["difference"] = current.rate - float(str(recorded["value"]))
     return {
-        **found,
+        **card,
         "state": state(current, metric) if metric.on else "off",
         "value": current.rate,
         "low": current.low,

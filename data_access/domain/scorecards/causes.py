@@ -44,8 +44,8 @@ def with_causes(observations: pl.DataFrame, facts: Facts, zone_of: Mapping[str, 
         .unique(key, keep="first", maintain_order=True)
         .select(*key, "sku", "carrier", location_id=pl.coalesce("location_id", "named"))
     )
-    found = observations.lazy().join(causes, on=key, how="left", maintain_order="left").collect()
-    return found.with_columns(_local(found, zone_of)).select(CAUSES.names())
+    joined = observations.lazy().join(causes, on=key, how="left", maintain_order="left").collect()
+    return joined.with_columns(_local(joined, zone_of)).select(CAUSES.names())
 
 
 def _missed(kind: str, unit: str, facts: Facts) -> pl.Expr:
@@ -57,9 +57,9 @@ def _missed(kind: str, unit: str, facts: Facts) -> pl.Expr:
     return pl.col("line_id").is_in(rows.select("line_id").collect()["line_id"].implode())
 
 
-def _local(found: pl.DataFrame, zone_of: Mapping[str, str]) -> pl.DataFrame:
+def _local(observations: pl.DataFrame, zone_of: Mapping[str, str]) -> pl.DataFrame:
     """Weekday and hour of placing in the time of the channel; UTC if it has none."""
-    columns = found.select("channel_id", "placed_at").with_row_index()
+    columns = observations.select("channel_id", "placed_at").with_row_index()
     parts = []
     for (channel,), part in columns.group_by("channel_id"):
         there = pl.col("placed_at").dt.convert_time_zone(zone_of.get(str(channel), "UTC"))

@@ -158,14 +158,14 @@ SPECS: Final[Mapping[tuple[str, str], Spec]] = {
 }
 
 
-def observe(found: Subjects, kind: str, unit: str) -> pl.LazyFrame:
+def observe(subjects: Subjects, kind: str, unit: str) -> pl.LazyFrame:
     """`OBSERVATIONS` of one kind.
 
     Raises:
         KeyError: the kind does not count such units.
 
     """
-    spec, frame = SPECS[kind, unit], found.of(unit)
+    spec, frame = SPECS[kind, unit], subjects.of(unit)
     code = pl.col("status")
     is_open, is_miss, is_excluded = code == OPEN, code == MISS, code >= EXCLUDED
     if unit == "order":
@@ -195,10 +195,10 @@ def status(spec: Spec) -> pl.Expr:
     """Outcome and reason as one small number: OK, MISS, OPEN, or EXCLUDED plus the place in `REASONS` of the first that holds."""
     places = {name: place for place, name in enumerate(REASONS.categories)}
     judged = pl.when(spec.done_at >= NOT_YET).then(pl.lit(OPEN, pl.UInt8)).when(spec.miss_at < NOT_YET).then(pl.lit(MISS, pl.UInt8))
-    found = judged.otherwise(pl.lit(OK, pl.UInt8))
+    code = judged.otherwise(pl.lit(OK, pl.UInt8))
     for why, held in reversed(spec.excluded):
-        found = pl.when(held).then(pl.lit(EXCLUDED + places[why], pl.UInt8)).otherwise(found)
-    return found
+        code = pl.when(held).then(pl.lit(EXCLUDED + places[why], pl.UInt8)).otherwise(code)
+    return code
 
 
 def outcome(code: pl.Expr) -> pl.Expr:

@@ -192,13 +192,13 @@ class _Book:
 
 
 def _days_from(days: pl.Series, today: date) -> _Ints:
-    found: _Ints = days.to_physical().to_numpy().astype(np.int64) - (today - date(1970, 1, 1)).days
-    return found
+    days_away: _Ints = days.to_physical().to_numpy().astype(np.int64) - (today - date(1970, 1, 1)).days
+    return days_away
 
 
 def _age(j: _Ints) -> _Ints:
-    found: _Ints = np.searchsorted(np.array(AGES), j, side="right").astype(np.int64)
-    return found
+    age: _Ints = np.searchsorted(np.array(AGES), j, side="right").astype(np.int64)
+    return age
 
 
 def _open_today(

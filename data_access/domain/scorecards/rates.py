@@ -90,12 +90,12 @@ def wanted(metrics: Mapping[str, Sequence[Metric]]) -> pl.DataFrame:
     return pl.DataFrame(sorted(rows), WANTED, orient="row")
 
 
-def tally(found: Subjects, asked: pl.DataFrame, zone_of: Mapping[str, str]) -> pl.DataFrame:
+def tally(subjects: Subjects, asked: pl.DataFrame, zone_of: Mapping[str, str]) -> pl.DataFrame:
     """`TALLY` of all subjects by what is asked (`WANTED`): it does not depend on the time of day, so keep it until the facts change."""
     cells = [TALLY.to_frame()]
     days: dict[tuple[str, str], pl.Series] = {}
     for (kind, unit), part in asked.group_by("kind", "unit", maintain_order=True):
-        frame, spec = found.of(unit), SPECS[kind, unit]
+        frame, spec = subjects.of(unit), SPECS[kind, unit]
         state = frame.select(status=status(spec)).to_series()
         for (dated_by,), channels in part.group_by("dated_by", maintain_order=True):
             if (unit, dated_by) not in days:
@@ -131,9 +131,9 @@ def _count(channel: pl.Series, day: pl.Series, state: pl.Series, weight: pl.Seri
     first = int(days.min() or 0)  # type: ignore[arg-type]
     key = ((days.to_numpy().astype(np.int64) - first) * len(names) + channel.to_physical().to_numpy()) * width + state.to_numpy()
     counts = np.bincount(key, weights=weight.to_numpy()) if len(key) else np.zeros(0)
-    found = np.flatnonzero(counts)
-    found = found[found % width != OPEN]
-    rest, status_of = np.divmod(found, width)
+    occupied = np.flatnonzero(counts)
+    occupied = occupied[occupied % width != OPEN]
+    rest, status_of = np.divmod(occupied, width)
     code = pl.Series(status_of, dtype=pl.UInt8)
     return pl.select(
         channel_id=pl.lit(names).gather(pl.Series(rest % max(len(names), 1))),
@@ -141,7 +141,7 @@ def _count(channel: pl.Series, day: pl.Series, state: pl.Series, weight: pl.Seri
         outcome=outcome(pl.lit(code)),
         reason=reason(pl.lit(code)),
         miss_from=pl.lit(None, MICROS),
-        n=pl.Series(counts[found]).cast(pl.Int64),
+        n=pl.Series(counts[occupied]).cast(pl.Int64),
     )
 
 
@@ -232,8 +232,8 @@ def daily(cells: pl.DataFrame, first: date, last: date) -> pl.DataFrame:
     """`DAILY`: the cells of a metric, a row for every day from first to last, days without any as well."""
     counts = [pl.col("n").filter(pl.col("outcome") == name).sum().alias(name) for name in DAILY.names()[1:]]
     days = pl.DataFrame({"day": pl.date_range(first, last, eager=True)})
-    found = days.join(cells.group_by("day").agg(counts), on="day", how="left", maintain_order="left")
-    return found.with_columns(pl.col(DAILY.names()[1:]).fill_null(0)).select(DAILY.names())
+    counted = days.join(cells.group_by("day").agg(counts), on="day", how="left", maintain_order="left")
+    return counted.with_columns(pl.col(DAILY.names()[1:]).fill_null(0)).select(DAILY.names())
 
 
 def rolling(cells: pl.DataFrame, metric: Metric, first: date, last: date) -> pl.DataFrame:
@@ -252,10 +252,10 @@ def rolling(cells: pl.DataFrame, metric: Metric, first: date, last: date) -> pl.
         starts = np.array([(first_day(metric.window, day - lag, subjects) - before).days - 1 for day in days])
         return sums[:, ends] - sums[:, starts]
 
-    found = summed(metric.window.enough or 0)
+    in_window = summed(metric.window.enough or 0)
     if metric.window.fallback_months is not None:
-        found = np.where(found.sum(axis=0) < (metric.window.enough or 0), summed(0), found)
-    ok, misses = pl.Series("ok", found[0]), pl.Series("misses", found[1])
+        in_window = np.where(in_window.sum(axis=0) < (metric.window.enough or 0), summed(0), in_window)
+    ok, misses = pl.Series("ok", in_window[0]), pl.Series("misses", in_window[1])
     total, numerator = ok + misses, misses if metric.direction == "lower" else ok
     return pl.DataFrame({"day": days, "numerator": numerator, "denominator": total, "misses": misses}).with_columns(
         rate=pl.when(pl.col("denominator") > 0).then(pl.col("numerator") / pl.col("denominator"))

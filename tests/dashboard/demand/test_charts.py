@@ -77,7 +77,7 @@ def test_bands_lie_on_one_another_under_the_lines() -> None:
     assert {band.fill for band in (most, eighty, fifty)} == {"toself"}
     assert most.fillcolor == colours.see_through(colours.channel(2), 0.16)
     assert (list(ordered.x), list(ordered.y)) == ([day(number) for number in range(7)], [3, 0, 0, 4, 2, 0, 5])
-    assert [bool(told) for told in ordered.customdata] == [False, True, True, False, False, True, False]
+    assert [bool(label) for label in ordered.customdata] == [False, True, True, False, False, True, False]
     assert (list(median.x), list(median.y), median.line.color) == ([day(7), day(8)], [2, 3], colours.channel(2))
     assert list(median.customdata[0]) == [2.5, 1, 3, 0, 5, 0, 7]
 
@@ -105,7 +105,7 @@ def test_promotions_are_marked_along_the_top_and_broken_between() -> None:
     assert (line.name, line.yaxis, line.line.color) == ("Promotion", "y2", colours.PROMOTION)
     assert list(line.x) == [day(1), day(2), day(3), day(7), day(8)]
     assert list(line.y) == [0.985, 0.985, None, 0.985, 0.985]
-    assert [list(told) for told in line.customdata][1] == [0.25, "Web shop, eBay"]
+    assert [list(label) for label in line.customdata][1] == [0.25, "Web shop, eBay"]
 
 
 def test_promotions_out_of_view_are_not_drawn() -> None:

@@ -53,8 +53,8 @@ def history(units: list[float], available: list[float]) -> pl.DataFrame:
 
 def errors(*rows: tuple[int, int, float, float, float, float, float, float]) -> pl.DataFrame:
     """A row for each cutoff: day of October, periods, y, mean, absolute error, inside 50, 80, 95."""
-    told = [("x", "chosen", date(2026, 10, row[0]), *row[1:5], 0.0, 0.0, *row[5:]) for row in rows]
-    return pl.DataFrame(told, ERRORS, orient="row")
+    filled = [("x", "chosen", date(2026, 10, row[0]), *row[1:5], 0.0, 0.0, *row[5:]) for row in rows]
+    return pl.DataFrame(filled, ERRORS, orient="row")
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_what_is_meant_and_what_is_missing_is_said() -> None:
     assert figures.name(Choice("web", "Toys", None), CHANNELS) == "Toys on Web shop"
     assert figures.name(Choice(None, "", None), CHANNELS) == "(no category) on all channels"
     assert figures.name(Choice("ebay", None, "CAR"), CHANNELS) == "CAR on eBay"
-    told = figures.missing(TREE, Choice("ebay", None, "CAR"), CHANNELS)
-    assert told == "There is no forecast of CAR on eBay: nothing of it was ordered there. It sells on Web shop."
-    told = figures.missing(TREE, Choice("web", "Toys", None), CHANNELS)
-    assert told == "There is no forecast of Toys on Web shop: nothing of it was ordered there. Choose another channel or category."
+    sentence = figures.missing(TREE, Choice("ebay", None, "CAR"), CHANNELS)
+    assert sentence == "There is no forecast of CAR on eBay: nothing of it was ordered there. It sells on Web shop."
+    sentence = figures.missing(TREE, Choice("web", "Toys", None), CHANNELS)
+    assert sentence == "There is no forecast of Toys on Web shop: nothing of it was ordered there. Choose another channel or category."
 
 
 def test_a_period_is_compared_with_as_many_days_before() -> None:
@@ -108,8 +108,8 @@ def test_a_period_is_compared_with_as_many_days_before() -> None:
 
 
 def test_the_chart_is_described_for_those_who_do_not_see_it() -> None:
-    told = figures.described("CAR on eBay", history([1, 0], [1.0, 0.1]), ahead([1.0]), 3)
-    assert told == (
+    description = figures.described("CAR on eBay", history([1, 0], [1.0, 0.1]), ahead([1.0]), 3)
+    assert description == (
         "Demand of CAR on eBay by day: the last 2 days, and 1 day ahead as a median with intervals of 50, 80 and 95 of 100 cases; "
         "1 day without stock; 3 promoted days"
     )
@@ -129,12 +129,12 @@ def test_regions_split_what_is_expected_and_the_rest_is_told() -> None:
 
 
 def test_a_back_test_is_judged_by_its_days() -> None:
-    found = figures.judged(errors((1, 10, 100, 110, 30, 0.5, 0.8, 1.0), (8, 30, 100, 70, 50, 0.1, 0.4, 0.8)))
-    assert found is not None
-    assert (found.cutoffs, found.days, found.came, found.expected) == (2, 40, 200, 180)
-    assert (found.bias, found.absolute) == pytest.approx((-0.1, 0.4))
-    assert found.inside == pytest.approx((0.2, 0.5, 0.85))
-    assert figures.back_test_in_words(found) == (
+    judgement = figures.judged(errors((1, 10, 100, 110, 30, 0.5, 0.8, 1.0), (8, 30, 100, 70, 50, 0.1, 0.4, 0.8)))
+    assert judgement is not None
+    assert (judgement.cutoffs, judgement.days, judgement.came, judgement.expected) == (2, 40, 200, 180)
+    assert (judgement.bias, judgement.absolute) == pytest.approx((-0.1, 0.4))
+    assert judgement.inside == pytest.approx((0.2, 0.5, 0.85))
+    assert figures.back_test_in_words(judgement) == (
         "Forecast 2 times from what was known then, 180 units were expected and 200 came (10% too little). The 80 % interval held 50% of "
         "the days, fewer than it promises, so plan for more than the bands show."
     )

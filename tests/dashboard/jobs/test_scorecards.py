@@ -132,13 +132,13 @@ def rates(path: Path, now: datetime) -> dict[str, tuple[int, int]]:
     orders: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in csv.DictReader(path.read_text().splitlines()):
         orders[row["order"]].append(row)
-    found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
 
     def count(name: str, dated: str, days: int, lag: int, late: bool | None) -> None:
         last = now.astimezone(HERE).date() - timedelta(days=lag)
         if late is not None and last - timedelta(days=days - 1) <= day(dated) <= last:
-            found[name][0] += late
-            found[name][1] += 1
+            counts[name][0] += late
+            counts[name][1] += 1
 
     for lines in orders.values():
         live = [row for row in lines if row["status"] != "cancelled"]
@@ -157,7 +157,7 @@ def rates(path: Path, now: datetime) -> dict[str, tuple[int, int]]:
             inside = [row for row in live if row["tracking"] == package and row["shipped"]]
             sent, scan = min(row["shipped"] for row in inside), min((row["scanned"] for row in inside if row["scanned"]), default="")
             count("own-valid-tracking-30d", sent, 30, 14, judged([(scan, plus(sent, 14))], now))
-    return {name: (misses, total) for name, (misses, total) in found.items()}
+    return {name: (misses, total) for name, (misses, total) in counts.items()}
 
 
 def cancelled(lines: list[dict[str, str]], live: list[dict[str, str]]) -> bool | None:
@@ -189,8 +189,8 @@ def test_the_rates_of_a_file_are_those_of_the_command_line(export: Path, sqlite_
     environment = {**os.environ, "ONHAND_DATABASE_URL": str(sqlite_store.url), "ONHAND_VAR_DIR": str(tmp_path / "var")}
     now = datetime.now(UTC)
     command = [sys.executable, "-m", "dashboard.cli", "scorecard", "--channel", "export", "--json"]
-    told = json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    cards = json.loads(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
     expected = rates(export, now)
-    assert {row["metric_id"]: (row["misses"], row["denominator"]) for row in told} == expected
+    assert {row["metric_id"]: (row["misses"], row["denominator"]) for row in cards} == expected
     assert sum(total for _, total in expected.values()) > 5_000
     assert all(misses for misses, _ in expected.values())

@@ -16,11 +16,11 @@ def test_every_state_and_rule_has_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "words_shown"),
     [(None, "no data yet"), (-3.0, "0 s"), (59.4, "59 s"), (60.0, "1 min"), (3_599.0, "59 min"), (3_600.0, "1 h"), (172_800.0, "2 days")],
 )
-def test_an_age_is_told_in_the_largest_unit_that_says_enough(seconds: float | None, told: str) -> None:
-    assert words.age(seconds) == told
+def test_an_age_is_told_in_the_largest_unit_that_says_enough(seconds: float | None, words_shown: str) -> None:
+    assert words.age(seconds) == words_shown
 
 
 def test_numbers_and_moments() -> None:

@@ -27,8 +27,8 @@ AS_OF = date(2026, 9, 30)
 
 
 def test_a_demo_verifies_on_both_databases(empty_url: str, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
-    made = build_demo(empty_url, "tiny", 7, AS_OF, tmp_path / "truth", lambda done, total: told.append((done, total)))
+    steps: list[tuple[int, int]] = []
+    made = build_demo(empty_url, "tiny", 7, AS_OF, tmp_path / "truth", lambda done, total: steps.append((done, total)))
     engine = open_engine(empty_url)
     try:
         info = check_store(engine)
@@ -42,13 +42,13 @@ def test_a_demo_verifies_on_both_databases(empty_url: str, tmp_path: Path) -> No
             assert {tuple(row) for row in connection.execute(sa.select(store_version))} == {(topic, 1) for topic in TOPICS}
             assert connection.execute(sa.select(sa.func.count()).select_from(change_log)).scalar_one() == len(TOPICS)
             assert connection.execute(sa.select(sa.func.sum(stock_level.c.allocated))).scalar_one() > 0
-        found = {index["name"] for table in metadata.sorted_tables for index in sa.inspect(engine).get_indexes(table.name)}
-        assert {str(index.name) for table in metadata.sorted_tables for index in table.indexes} <= found
+        indexes = {index["name"] for table in metadata.sorted_tables for index in sa.inspect(engine).get_indexes(table.name)}
+        assert {str(index.name) for table in metadata.sorted_tables for index in table.indexes} <= indexes
         keys = [key for table in metadata.sorted_tables for key in sa.inspect(engine).get_foreign_keys(table.name)]
         assert len(keys) == sum(len(table.foreign_keys) for table in metadata.sorted_tables)
     finally:
         engine.dispose()
-    assert told[-1][0] == told[-1][1]
+    assert steps[-1][0] == steps[-1][1]
     assert made.skus == 40
     assert pl.read_parquet(made.truth).schema == TRUTH
     assert [path.name for path in made.truth.parent.iterdir()] == ["7.parquet"]

@@ -122,9 +122,9 @@ def test_balances_never_fall_below_zero_and_counts_find_them(size: str, request:
     keys = ["sku", "location_id", "occurred_at"]
     closing = ledger.filter(pl.col("state") == "sellable").group_by(keys, maintain_order=True).agg(pl.col("balance").last())
     counts = history.tables["stock_count"].join(closing.with_columns(at="occurred_at"), on=keys, how="left")
-    found = counts.filter(pl.col("balance").is_not_null())
-    assert found.height > 50
-    assert found.filter(pl.col("balance") != pl.col("quantity")).height == 0
+    balanced = counts.filter(pl.col("balance").is_not_null())
+    assert balanced.height > 50
+    assert balanced.filter(pl.col("balance") != pl.col("quantity")).height == 0
 
 
 @pytest.mark.parametrize("size", ["tiny", "small"])

@@ -47,22 +47,22 @@ def assert_sound(engine: Engine) -> None:
 def test_missed_days_are_made_up_for_once(demo_store: Engine) -> None:
     until = end_of(demo_store) + 9 * DAY_US
     assert days_missed(demo_store, until) == 9
-    told: list[tuple[int, int]] = []
-    sent = catch_up(demo_store, until, lambda done, total: told.append((done, total)))
-    found = kinds(demo_store)
-    assert sum(found.values()) == sent
-    assert told[-1] == (18, 18)
+    steps: list[tuple[int, int]] = []
+    sent = catch_up(demo_store, until, lambda done, total: steps.append((done, total)))
+    by_kind = kinds(demo_store)
+    assert sum(by_kind.values()) == sent
+    assert steps[-1] == (18, 18)
     everything = {
         "sale", "shipment", "tracking", "scan", "delivery", "cancellation", "return_received", "inspection", "purchase_order",
         "receipt", "transfer", "count",
     }  # fmt: skip
-    assert everything <= set(found)
-    assert found["sale"] > 200
+    assert everything <= set(by_kind)
+    assert by_kind["sale"] > 200
     assert end_of(demo_store) == until
     assert_sound(demo_store)
     assert days_missed(demo_store, until) == 0
     assert catch_up(demo_store, until) == 0
-    assert kinds(demo_store) == found
+    assert kinds(demo_store) == by_kind
 
 
 def test_a_stop_half_way_loses_nothing_and_repeats_nothing(demo_store: Engine) -> None:
@@ -148,11 +148,11 @@ def test_live_events_go_through_ingestion_and_verify(demo_today_url: str) -> Non
 def test_load_keeps_its_proportions_and_verifies(demo_store: Engine) -> None:
     seen, stopping = run_live(demo_store, 6, rate=200.0)
     assert stopping < 2
-    found = Counter(event.kind for _, event, _ in seen)
-    assert found["sale"] > 200
-    assert 0.65 < found["shipment"] / found["sale"] <= 0.85
-    assert 0.45 < found["tracking"] / found["sale"] <= 0.65
-    assert sum(found.values()) - found["sale"] - found["shipment"] - found["tracking"] == found["receipt"]
+    by_kind = Counter(event.kind for _, event, _ in seen)
+    assert by_kind["sale"] > 200
+    assert 0.65 < by_kind["shipment"] / by_kind["sale"] <= 0.85
+    assert 0.45 < by_kind["tracking"] / by_kind["sale"] <= 0.65
+    assert sum(by_kind.values()) - by_kind["sale"] - by_kind["shipment"] - by_kind["tracking"] == by_kind["receipt"]
     assert all(outcome.status == "applied" for _, _, outcome in seen)
     assert_sound(demo_store)
 

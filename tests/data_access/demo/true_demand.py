@@ -40,15 +40,15 @@ def with_lost(known: Demand, truth: pl.DataFrame, since: int, until: int) -> Dem
     return Demand(whole, known.cancelled, known.changes, known.pools, known.parts)
 
 
-def rates(found: pl.DataFrame, cancelled: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
+def rates(orders: pl.DataFrame, cancelled: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
     """sku, sold, oversold, without (oversold without a buffer), sold_without: with each SKU's own size (sku, suggested)."""
-    curves = replay(found, cancelled, SIZES)
+    curves = replay(orders, cancelled, SIZES)
     own = curves.join(sizes, on="sku", how="left").filter(pl.col("size") == pl.col("suggested").fill_null(0))
     none = curves.filter(pl.col("size") == 0).select("sku", sold_without="sold", without="oversold")
     return own.join(none, on="sku")
 
 
-def told(by_sku: pl.DataFrame, target: float) -> dict[str, int]:
+def totals(by_sku: pl.DataFrame, target: float) -> dict[str, int]:
     """The figures of one replay: units of all SKUs, and of those in `need`: without a buffer they miss by over a point."""
     over = by_sku.with_columns(
         was=rate(pl.col("sold_without"), pl.col("without")) > target + 0.01, still=rate(pl.col("sold"), pl.col("oversold")) > target + 0.01
@@ -81,8 +81,8 @@ def one_seed(folder: Path, size: str, seed: int, as_of: date, target: float) -> 
     path.unlink()
     true = with_lost(now, truth, until - 90 * DAY, until)
     seen = moments(true)
-    found = {}
+    by_days = {}
     for name, known in (("same", now), ("next", before)):
         sizes = suggested(replay(moments(known), known.cancelled, SIZES), target, NOBODY)
-        found[name] = told(rates(seen, true.cancelled, sizes), target)
-    return found
+        by_days[name] = totals(rates(seen, true.cancelled, sizes), target)
+    return by_days

@@ -88,8 +88,8 @@ class Naive:
         return free - min(self.buffers.get((sku, place), 0), free)
 
     def kits_at(self, kit: str, place: str) -> int:
-        found = [(self.available(sku, place), need) for sku, need in KITS[kit].items()]
-        return min(0 if left is None else left // need for left, need in found)
+        needs = [(self.available(sku, place), need) for sku, need in KITS[kit].items()]
+        return min(0 if left is None else left // need for left, need in needs)
 
     def owed_at(self, sku: str, channel: str) -> int:
         shared = [one for one in CHANNELS if one == channel or set(self.serving[one]) & set(self.serving[channel])]
@@ -116,14 +116,14 @@ class Naive:
 @given(stocks())
 def test_equals_the_rules_as_loops(stock: rules.Stock) -> None:
     naive = Naive(stock)
-    found = rules.availability(stock)
-    assert found.schema == rules.AVAILABILITY
-    assert found.select("sku", "channel_id").is_unique().all()
-    for row in found.iter_rows(named=True):
+    result = rules.availability(stock)
+    assert result.schema == rules.AVAILABILITY
+    assert result.select("sku", "channel_id").is_unique().all()
+    for row in result.iter_rows(named=True):
         key = row["sku"], row["channel_id"]
         assert (row["pool"], row["available_to_sell"]) == (naive.pool(*key), naive.available_to_sell(*key)), row
         assert row["is_kit"] == (row["sku"] in KITS)
-    assert set(naive.caps) <= set(found.select("sku", "channel_id").iter_rows())
+    assert set(naive.caps) <= set(result.select("sku", "channel_id").iter_rows())
 
 
 @given(stocks())
@@ -154,10 +154,10 @@ def test_nothing_is_negative_and_each_figure_could_be_shipped(stock: rules.Stock
 
 @given(stocks())
 def test_the_waterfall_adds_up_and_one_step_binds(stock: rules.Stock) -> None:
-    found = rules.availability(stock)
-    steps = rules.waterfall(found)
+    result = rules.availability(stock)
+    steps = rules.waterfall(result)
     assert steps.schema == rules.WATERFALL
-    for row in found.iter_rows(named=True):
+    for row in result.iter_rows(named=True):
         own = steps.filter((pl.col("sku") == row["sku"]) & (pl.col("channel_id") == row["channel_id"]))
         first, last = own.row(0, named=True), own.row(-1, named=True)
         changes = own.filter(~pl.col("is_total"))["units"].sum()
@@ -182,10 +182,10 @@ def test_by_hand() -> None:
         serving=[("c1", "L1"), ("c1", "L2"), ("c2", "L2"), ("c3", "L3")],
         listings=[("A", "c1", None), ("A", "c1", 4), ("A", "c2", 1), ("K1", "c1", 3), ("C", "c3", None), ("B", "c3", None)],
     )
-    found = rules.availability(stock).select(
+    result = rules.availability(stock).select(
         "sku", "channel_id", "on_hand", "available", "backordered", "pool", "available_to_sell", "binding_rule"
     )
-    assert found.rows() == [
+    assert result.rows() == [
         ("A", "c1", 15, 12, 3, 9, 9, "backordered"),  # c2 draws on L2 too, so its 3 come first
         ("A", "c2", 5, 5, 3, 2, 1, "listing maximum"),
         ("B", "c3", 0, 0, 0, 0, 0, "pool"),
@@ -213,8 +213,8 @@ def test_a_till_needs_no_listing_and_a_listed_channel_does() -> None:
         serving=[("c1", "L1"), ("c2", "L1")],
         listings=[("A", "c1", None), ("C", "c3", None)],
     )
-    found = rules.availability(stock).select("sku", "channel_id", "is_listed", "pool", "available_to_sell", "binding_rule")
-    assert found.rows() == [
+    result = rules.availability(stock).select("sku", "channel_id", "is_listed", "pool", "available_to_sell", "binding_rule")
+    assert result.rows() == [
         ("A", "c1", True, 6, 6, "pool"),
         ("A", "c2", True, 6, 6, "pool"),
         ("B", "c1", False, 1, 0, "not listed"),  # owed there, as a part of a kit perhaps
@@ -231,8 +231,8 @@ def test_totals_are_over_locations_never_over_channels() -> None:
         serving=[("c1", "L1"), ("c2", "L1"), ("c3", "L1")],
         listings=[("A", "c1", None), ("A", "c2", None)],
     )
-    found = rules.totals(rules.places(stock)).sort("sku").select("sku", "is_kit", "on_hand", "available")
-    assert found.rows() == [("A", False, 15, 12), ("B", False, 3, 3), ("K1", True, 1, 1)]
+    result = rules.totals(rules.places(stock)).sort("sku").select("sku", "is_kit", "on_hand", "available")
+    assert result.rows() == [("A", False, 15, 12), ("B", False, 3, 3), ("K1", True, 1, 1)]
 
 
 def test_an_empty_store_has_no_figures() -> None:

@@ -43,9 +43,9 @@ RULES_NOW = pl.DataFrame(
 
 
 def plan(operation: Operation, amount: float, basis: str = "units", rules: pl.DataFrame = RULES_NOW) -> list[tuple[Any, ...]]:
-    found = planned(PAIRS, rules, rules, operation, basis, amount)
-    assert found.schema == PLAN
-    return found.select("sku", "rule_id", "amount_now", "basis", "amount", "outcome").rows()
+    changes = planned(PAIRS, rules, rules, operation, basis, amount)
+    assert changes.schema == PLAN
+    return changes.select("sku", "rule_id", "amount_now", "basis", "amount", "outcome").rows()
 
 
 def test_units_are_added_to_what_is_withheld_by_whatever_rule() -> None:
@@ -71,17 +71,17 @@ def test_setting_takes_any_basis() -> None:
 
 
 def test_an_ended_rule_of_the_sku_itself_is_changed_not_added_again() -> None:
-    found = planned(PAIRS, RULES_NOW, RULES_NOW.filter(pl.col("rule_id") != 1), "add", "units", 1)
-    assert found.row(0, named=True)["outcome"] == "change"
-    assert (found["rule_id"][0], found["version"][0], found["amount"][0]) == (1, 3, 3.0)
+    changes = planned(PAIRS, RULES_NOW, RULES_NOW.filter(pl.col("rule_id") != 1), "add", "units", 1)
+    assert changes.row(0, named=True)["outcome"] == "change"
+    assert (changes["rule_id"][0], changes["version"][0], changes["amount"][0]) == (1, 3, 3.0)
 
 
 @pytest.mark.parametrize("operation", ["set", "add", "take"])
 @given(amount=st.integers(0, 50))
 def test_after_the_plan_each_sku_has_what_it_says(operation: Operation, amount: int) -> None:
-    found = planned(PAIRS, RULES_NOW, RULES_NOW, operation, "units", amount)
-    after = winning(PAIRS, with_plan(RULES_NOW, found, "more returns", None, 100)).sort("sku")
-    for row, told in zip(found.iter_rows(named=True), after.iter_rows(named=True), strict=True):
+    changes = planned(PAIRS, RULES_NOW, RULES_NOW, operation, "units", amount)
+    after = winning(PAIRS, with_plan(RULES_NOW, changes, "more returns", None, 100)).sort("sku")
+    for row, winner in zip(changes.iter_rows(named=True), after.iter_rows(named=True), strict=True):
         expected = (row["basis_now"], row["amount_now"]) if row["outcome"] == "left" else (row["basis"], row["amount"])
-        assert (told["basis"], told["amount"]) == expected
-    assert with_plan(RULES_NOW, found, "r", 7, 100)["rule_id"].n_unique() == with_plan(RULES_NOW, found, "r", 7, 100).height
+        assert (winner["basis"], winner["amount"]) == expected
+    assert with_plan(RULES_NOW, changes, "r", 7, 100)["rule_id"].n_unique() == with_plan(RULES_NOW, changes, "r", 7, 100).height

@@ -26,7 +26,7 @@ POOLS = {"sku": pl.String, "pool": pl.Int64}
 
 
 @dataclass
-class Order:
+class ReplayOrder:
     line_id: int
     sku: str
     at: int
@@ -41,7 +41,7 @@ class World:
     """Orders of the channel, and other changes of the pool: sku, at, units. `start`: pools before all."""
 
     start: dict[str, int]
-    orders: list[Order]
+    orders: list[ReplayOrder]
     others: list[tuple[str, int, int]]
 
     def changes(self) -> list[tuple[str, int, int, int]]:
@@ -62,15 +62,15 @@ class World:
             parts=PARTS.to_frame(),
         )
 
-    def seen_and_pool(self, order: Order) -> tuple[int, int]:
+    def seen_and_pool(self, order: ReplayOrder) -> tuple[int, int]:
         own = [row for row in self.changes() if row[0] == order.sku]
         pool = self.start[order.sku] + sum(units for _, at, line, units in own if (at, line) < (order.at, order.line_id))
         if order.delay == 0:
             return pool, pool
         told_at = order.at - order.delay
-        told = self.start[order.sku] + sum(units for _, at, _, units in own if at <= told_at)
+        last_told = self.start[order.sku] + sum(units for _, at, _, units in own if at <= told_at)
         since = [o for o in self.orders if (o.sku, o.listing) == (order.sku, order.listing) and o.at > told_at]
-        return told - sum(o.units for o in since if (o.at, o.line_id) < (order.at, order.line_id)), pool
+        return last_told - sum(o.units for o in since if (o.at, o.line_id) < (order.at, order.line_id)), pool
 
     def curve(self, sku: str, size: int) -> tuple[int, int, int]:
         """Sold, oversold, withheld."""
@@ -79,7 +79,7 @@ class World:
         return sold, oversold, max(sold_without - oversold_without - (sold - oversold), 0)
 
     def _sold(self, sku: str, size: int) -> tuple[int, int]:
-        steps: list[tuple[int, int, int, Order, int]] = []
+        steps: list[tuple[int, int, int, ReplayOrder, int]] = []
         for one in self.orders:
             if one.sku == sku:
                 steps.append((one.at, 0, one.line_id, one, 0))
@@ -106,7 +106,7 @@ class World:
 def worlds(draw: st.DrawFn) -> World:
     sku, small = st.sampled_from(["A", "B"]), st.integers(1, 4)
     orders = [
-        Order(line_id + 1, draw(sku), 2 * draw(st.integers(0, 30)), draw(small), draw(st.sampled_from(["one", "two"])), draw(delays))
+        ReplayOrder(line_id + 1, draw(sku), 2 * draw(st.integers(0, 30)), draw(small), draw(st.sampled_from(["one", "two"])), draw(delays))
         for line_id in range(draw(st.integers(0, 12)))
     ]
     for order in orders:
@@ -122,21 +122,21 @@ delays = st.sampled_from([0, 0, 1, 4, 11, 40])
 
 @given(worlds())
 def test_each_order_saw_what_the_rules_say(world: World) -> None:
-    found = moments(world.demand())
-    assert found.schema == MOMENTS
-    told = {row["line_id"]: (row["seen"], row["pool"]) for row in found.iter_rows(named=True)}
-    assert told == {order.line_id: world.seen_and_pool(order) for order in world.orders}
+    replayed = moments(world.demand())
+    assert replayed.schema == MOMENTS
+    by_line = {row["line_id"]: (row["seen"], row["pool"]) for row in replayed.iter_rows(named=True)}
+    assert by_line == {order.line_id: world.seen_and_pool(order) for order in world.orders}
 
 
 @given(worlds())
 def test_the_replay_is_the_simulation_order_by_order(world: World) -> None:
     demand = world.demand()
-    found = replay(moments(demand), demand.cancelled, SIZES)
-    assert found.schema == CURVES
-    told = {(row["sku"], row["size"]): (row["sold"], row["oversold"], row["withheld"]) for row in found.iter_rows(named=True)}
+    curves = replay(moments(demand), demand.cancelled, SIZES)
+    assert curves.schema == CURVES
+    by_size = {(row["sku"], row["size"]): (row["sold"], row["oversold"], row["withheld"]) for row in curves.iter_rows(named=True)}
     skus = {order.sku for order in world.orders}
-    assert told == {(sku, size): world.curve(sku, size) for sku in skus for size in SIZES}
-    for (sku, size), (sold, oversold, withheld) in told.items():
+    assert by_size == {(sku, size): world.curve(sku, size) for sku in skus for size in SIZES}
+    for (sku, size), (sold, oversold, withheld) in by_size.items():
         wanted = sum(order.units for order in world.orders if order.sku == sku)
         assert 0 <= oversold <= sold <= wanted
         assert 0 <= withheld <= wanted - sold
@@ -145,7 +145,7 @@ def test_the_replay_is_the_simulation_order_by_order(world: World) -> None:
 
 def test_a_stale_view_oversells_and_a_buffer_prevents_it() -> None:
     """Five units; the shop sells four of them at noon, and the channel hears of it an hour later."""
-    world = World({"A": 5}, [Order(1, "A", 130, 2, delay=60), Order(2, "A", 150, 2, delay=60)], [("A", 120, -4)])
+    world = World({"A": 5}, [ReplayOrder(1, "A", 130, 2, delay=60), ReplayOrder(2, "A", 150, 2, delay=60)], [("A", 120, -4)])
     assert [world.seen_and_pool(order) for order in world.orders] == [(5, 1), (3, -1)]
     demand = world.demand()
     curves = replay(moments(demand), demand.cancelled, (0, 1, 2, 3, 4, 5))
@@ -158,7 +158,7 @@ def test_a_stale_view_oversells_and_a_buffer_prevents_it() -> None:
 
 
 def test_what_a_buffer_refuses_stays_for_later_orders() -> None:
-    orders = [Order(1, "A", 10, 3), Order(2, "A", 20, 3), Order(3, "A", 30, 1)]
+    orders = [ReplayOrder(1, "A", 10, 3), ReplayOrder(2, "A", 20, 3), ReplayOrder(3, "A", 30, 1)]
     world = World({"A": 4}, orders, [("A", 25, 2)])
     demand = world.demand()
     # with 3 withheld: 1 of 3 is taken, 3 are left; none of 3; 2 come, 5 are left; 1 of 1. Without: 3 of 3, 1 of 3, 1 of 1.
@@ -166,7 +166,7 @@ def test_what_a_buffer_refuses_stays_for_later_orders() -> None:
 
 
 def test_a_refused_order_that_was_cancelled_anyway_leaves_nothing() -> None:
-    orders = [Order(1, "A", 10, 4, cancelled=[(15, 4)]), Order(2, "A", 20, 4)]
+    orders = [ReplayOrder(1, "A", 10, 4, cancelled=[(15, 4)]), ReplayOrder(2, "A", 20, 4)]
     demand = World({"A": 4}, orders, []).demand()
     assert replay(moments(demand), demand.cancelled, (4,)).drop("sku").rows() == [(0, 8, 0, 0), (4, 0, 0, 8)]
 
@@ -182,8 +182,8 @@ def test_a_kit_has_the_pool_of_its_scarcest_component() -> None:
         parts=pl.DataFrame([("KIT", 1, "A", 1), ("KIT", 1, "B", 2)], PARTS, orient="row"),
     )
     # A: 10, then 8, then 7. B: 8, less 3 at 7, less 4, less 2. The channel sees 4 kits before 7, and both times counts its own down.
-    found = moments(demand)
-    assert found.select("line_id", "pool", "seen").rows() == [(1, 2, 4), (2, 0, 2)]
+    replayed = moments(demand)
+    assert replayed.select("line_id", "pool", "seen").rows() == [(1, 2, 4), (2, 0, 2)]
 
 
 def test_the_sum_over_skus_is_by_size() -> None:
@@ -199,7 +199,7 @@ def test_nothing_sold_is_no_curve() -> None:
 @pytest.mark.parametrize("delay", [0, 5])
 def test_a_line_that_took_nothing_from_the_pool_sees_what_was_there(delay: int) -> None:
     """As of a till whose location does not serve the channel any more."""
-    demand = World({"A": 3}, [Order(1, "A", 10, 1, delay=delay)], [("A", 7, 2)]).demand()
+    demand = World({"A": 3}, [ReplayOrder(1, "A", 10, 1, delay=delay)], [("A", 7, 2)]).demand()
     elsewhere = Demand(
         demand.orders,
         demand.cancelled,

@@ -36,7 +36,7 @@ def rules_of(*rows: dict[str, Any]) -> pl.DataFrame:
 
 @st.composite
 def rule_sets(draw: st.DrawFn) -> pl.DataFrame:
-    found, seen = [], set()
+    drawn, seen = [], set()
     for number in range(draw(st.integers(0, 8))):
         level = draw(st.sampled_from(CHANNEL_LEVELS))
         values = {"channel_id": CHANNELS, "sku": tuple(CATEGORY), "category": ("x", "y")}
@@ -45,10 +45,10 @@ def rule_sets(draw: st.DrawFn) -> pl.DataFrame:
             seen.add((level, *scope.values()))
             basis = draw(st.sampled_from(buffers.BASES))
             amount = draw(st.integers(0, 9)) if basis == "units" else draw(st.integers(0, 4_000)) / 100
-            found.append(rule(number, level, amount, basis, **scope))
+            drawn.append(rule(number, level, amount, basis, **scope))
     for number, (sku, place) in enumerate(draw(st.sets(st.tuples(st.sampled_from(SKUS), st.sampled_from(PLACES)), max_size=2))):
-        found.append(rule(100 + number, "location", draw(st.integers(0, 9)), sku=sku, location_id=place))
-    return rules_of(*found)
+        drawn.append(rule(100 + number, "location", draw(st.integers(0, 9)), sku=sku, location_id=place))
+    return rules_of(*drawn)
 
 
 @st.composite
@@ -133,9 +133,9 @@ def test_equals_the_rules_as_loops(case: tuple[Stock, Withheld]) -> None:
     }
     reserved = {(sku, channel): naive_reserved(stock, withheld, naive, sku, channel) for sku in SKUS for channel in CHANNELS}
     naive.reserved = reserved
-    _, found = buffers.figures(stock, withheld)
-    assert found.schema == availability.AVAILABILITY
-    for row in found.iter_rows(named=True):
+    _, by_channel = buffers.figures(stock, withheld)
+    assert by_channel.schema == availability.AVAILABILITY
+    for row in by_channel.iter_rows(named=True):
         sku, channel = row["sku"], row["channel_id"]
         pool = naive.pool(sku, channel)
         rule_id, units = naive_buffer(withheld, sku, channel, pool)
@@ -148,19 +148,19 @@ def test_equals_the_rules_as_loops(case: tuple[Stock, Withheld]) -> None:
 def test_nothing_is_negative_each_figure_could_be_shipped_and_the_waterfall_adds_up(case: tuple[Stock, Withheld]) -> None:
     stock, withheld = case
     naive = Naive(stock)
-    _, found = buffers.figures(stock, withheld)
+    _, by_channel = buffers.figures(stock, withheld)
     names = ("on_hand", "allocated", "unsellable", "location_buffer", "available", "backordered", "reserved_elsewhere", "channel_buffer")
-    for row in found.iter_rows(named=True):
+    for row in by_channel.iter_rows(named=True):
         assert min(row[name] for name in (*names, "available_to_sell")) >= 0, row
         places = naive.serving[row["channel_id"]]
         for part, need in KITS.get(row["sku"], {row["sku"]: 1}).items():
             assert row["available_to_sell"] * need <= sum(max(naive.available(part, place) or 0, 0) for place in places)
-    steps = availability.waterfall(found)
+    steps = availability.waterfall(by_channel)
     last = steps.group_by("sku", "channel_id").agg(pl.col("running").sort_by("step").last(), pl.col("binds").sum())
-    told = last.join(found, on=["sku", "channel_id"])
-    assert told.height == found.height
-    assert (told["running"] == told["available_to_sell"]).all()
-    assert (told["binds"] == 1).all()
+    ends = last.join(by_channel, on=["sku", "channel_id"])
+    assert ends.height == by_channel.height
+    assert (ends["running"] == ends["available_to_sell"]).all()
+    assert (ends["binds"] == 1).all()
 
 
 @given(st.data())
@@ -174,9 +174,9 @@ def test_where_all_units_are_reserved_the_channels_together_sell_no_more_than_th
             if serving:
                 rows.append((len(rows), sku, None, [data.draw(st.sampled_from(sorted(serving)))], [place], None))
     withheld = Withheld(data.draw(rule_sets()), table(rows, RESERVATIONS), CATEGORIES)
-    _, found = buffers.figures(stock, withheld)
+    _, by_channel = buffers.figures(stock, withheld)
     free = stock.levels.group_by("sku").agg(free=(pl.col("on_hand") - pl.col("allocated") - pl.col("unsellable")).sum())
-    sums = found.filter(~pl.col("is_kit")).group_by("sku").agg(pl.col("available_to_sell").sum()).join(free, on="sku", how="left")
+    sums = by_channel.filter(~pl.col("is_kit")).group_by("sku").agg(pl.col("available_to_sell").sum()).join(free, on="sku", how="left")
     assert (sums["available_to_sell"] <= sums["free"].fill_null(0)).all()
 
 
@@ -184,11 +184,11 @@ def test_where_all_units_are_reserved_the_channels_together_sell_no_more_than_th
 def test_where_every_location_serves_one_channel_they_sell_no_more_than_there_is(data: st.DataObject) -> None:
     stock = data.draw(stocks(with_rules=False))
     one_each = stock.channel_locations.unique("location_id", keep="first", maintain_order=True)
-    _, found = buffers.figures(
+    _, by_channel = buffers.figures(
         replace(stock, channel_locations=one_each), Withheld(data.draw(rule_sets()), data.draw(reservation_sets()), CATEGORIES)
     )
     free = stock.levels.group_by("sku").agg(free=(pl.col("on_hand") - pl.col("allocated") - pl.col("unsellable")).sum())
-    sums = found.filter(~pl.col("is_kit")).group_by("sku").agg(pl.col("available_to_sell").sum()).join(free, on="sku", how="left")
+    sums = by_channel.filter(~pl.col("is_kit")).group_by("sku").agg(pl.col("available_to_sell").sum()).join(free, on="sku", how="left")
     assert (sums["available_to_sell"] <= sums["free"].fill_null(0)).all()
 
 
@@ -202,8 +202,8 @@ def test_the_narrowest_rule_wins() -> None:
         rule(5, "channel_sku", 5, channel_id="c1", sku="A"),
     ]
     for count in range(1, 6):
-        _, found = buffers.figures(stock, Withheld(rules_of(*given_rules[:count]), categories=CATEGORIES))
-        assert found.select("buffer_rule_id", "channel_buffer", "available_to_sell").rows() == [(count, count, 20 - count)]
+        _, by_channel = buffers.figures(stock, Withheld(rules_of(*given_rules[:count]), categories=CATEGORIES))
+        assert by_channel.select("buffer_rule_id", "channel_buffer", "available_to_sell").rows() == [(count, count, 20 - count)]
 
 
 @pytest.mark.parametrize(
@@ -221,8 +221,8 @@ def test_percent_and_days_are_rounded_up(basis: str, amount: float, daily: float
     """7 % of 100 is 7 units, though 0.07 * 100 is 7.000000000000001; 3 days at 1.5 a day are 4.5, so 5."""
     stock = stock_of([("A", "L1", 100, 0, 0)], [], [("c1", "L1")], [("A", "c1", None)], {})
     demand = table([("A", "c1", daily)], buffers.DEMAND)
-    _, found = buffers.figures(stock, Withheld(rules_of(rule(1, "sku", amount, basis, sku="A")), categories=CATEGORIES, demand=demand))
-    assert found["channel_buffer"].to_list() == [expected]
+    _, by_channel = buffers.figures(stock, Withheld(rules_of(rule(1, "sku", amount, basis, sku="A")), categories=CATEGORIES, demand=demand))
+    assert by_channel["channel_buffer"].to_list() == [expected]
 
 
 def test_a_reservation_is_used_up_by_its_channel_s_own_orders() -> None:
@@ -230,8 +230,8 @@ def test_a_reservation_is_used_up_by_its_channel_s_own_orders() -> None:
     stock = stock_of([("A", "L1", 20, 0, 6)], [], [("c1", "L1"), ("c2", "L1")], [("A", "c1", None), ("A", "c2", None)], {})
     reserved = table([(1, "A", 10, ["c1"], [], None)], RESERVATIONS)
     allocated = table([("A", "L1", "c1", 6)], buffers.ALLOCATED)
-    _, found = buffers.figures(stock, Withheld(reservations=reserved, categories=CATEGORIES, allocated=allocated))
-    assert found.select("channel_id", "reserved_elsewhere", "available_to_sell").rows() == [("c1", 0, 14), ("c2", 4, 10)]
+    _, by_channel = buffers.figures(stock, Withheld(reservations=reserved, categories=CATEGORIES, allocated=allocated))
+    assert by_channel.select("channel_id", "reserved_elsewhere", "available_to_sell").rows() == [("c1", 0, 14), ("c2", 4, 10)]
 
 
 def test_what_has_ended_does_not_count() -> None:
@@ -251,8 +251,8 @@ def test_other_channel_buffers_on_the_same_pools_equal_working_out_anew(case: tu
     _, after = buffers.figures(stock, changed)
     new = buffers.channel_buffers(changed, before.select("sku", "channel_id", "pool"), stock.caps)
     assert availability.rebuffered(before, new).equals(after)
-    told = buffers.effect(before, after)
-    moved = {(sku, channel): units for sku, channel, _, units in told.iter_rows()}
+    changes = buffers.effect(before, after)
+    moved = {(sku, channel): units for sku, channel, _, units in changes.iter_rows()}
     assert after["available_to_sell"].to_list() == [
         moved.get((row["sku"], row["channel_id"]), row["available_to_sell"]) for row in before.iter_rows(named=True)
     ]

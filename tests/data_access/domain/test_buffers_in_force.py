@@ -17,30 +17,30 @@ def version(since: float, until: float | None, level: str = "channel", **more: A
     return {**dict.fromkeys(VERSIONS), **row, "since": int(since * DAY), "until": None if until is None else int(until * DAY)}
 
 
-def found(*versions: dict[str, Any]) -> list[tuple[Any, ...]]:
+def in_force(*versions: dict[str, Any]) -> list[tuple[Any, ...]]:
     frame = hidden(TWO, pl.DataFrame(list(versions), VERSIONS), SINCE, UNTIL)
     assert frame.schema == HIDDEN
     return sorted(frame.rows())
 
 
 def test_a_rule_counts_for_as_long_as_it_was_so() -> None:
-    assert found() == []
-    assert found(version(0, None)) == [("A", 5, 90.0), ("B", 5, 90.0)]
-    assert found(version(110, 130)) == [("A", 5, 20.0), ("B", 5, 20.0)]
-    assert found(version(0, 100), version(190, None)) == []
-    assert found(version(150, None, ends_at=160 * DAY)) == [("A", 5, 10.0), ("B", 5, 10.0)]
+    assert in_force() == []
+    assert in_force(version(0, None)) == [("A", 5, 90.0), ("B", 5, 90.0)]
+    assert in_force(version(110, 130)) == [("A", 5, 20.0), ("B", 5, 20.0)]
+    assert in_force(version(0, 100), version(190, None)) == []
+    assert in_force(version(150, None, ends_at=160 * DAY)) == [("A", 5, 10.0), ("B", 5, 10.0)]
 
 
 def test_the_winning_rule_alone_counts_and_changes_are_told_apart() -> None:
     own = version(120, 140, "channel_sku", rule_id=2, amount=9.0)
     raised = version(150, None, amount=8.0)
-    assert found(version(100, 150), raised, own) == [("A", 5, 30.0), ("A", 8, 40.0), ("A", 9, 20.0), ("B", 5, 50.0), ("B", 8, 40.0)]
+    assert in_force(version(100, 150), raised, own) == [("A", 5, 30.0), ("A", 8, 40.0), ("A", 9, 20.0), ("B", 5, 50.0), ("B", 8, 40.0)]
 
 
 def test_percent_and_days_are_taken_of_what_is_known() -> None:
-    assert found(version(100, None, basis="percent", amount=10.0)) == [("A", 4, 90.0), ("B", 1, 90.0)]
-    assert found(version(100, None, basis="days", amount=3.0)) == [("A", 5, 90.0)]
-    assert found(version(100, None, level="location", location_id="x", sku="A")) == []
+    assert in_force(version(100, None, basis="percent", amount=10.0)) == [("A", 4, 90.0), ("B", 1, 90.0)]
+    assert in_force(version(100, None, basis="days", amount=3.0)) == [("A", 5, 90.0)]
+    assert in_force(version(100, None, level="location", location_id="x", sku="A")) == []
 
 
 def test_a_size_is_observed_if_larger_buffers_were_in_force_for_less_than_a_day() -> None:

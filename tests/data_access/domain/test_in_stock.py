@@ -15,8 +15,8 @@ HOUR = 3_600 * SECOND
 CHANGES = pl.Schema({"row": pl.Int32, "at": pl.Int64, "units": pl.Int64})
 
 
-def rows(found: Stretches) -> list[tuple[int, int, int]]:
-    return list(zip(found.row.tolist(), found.since.tolist(), found.until.tolist(), strict=True))
+def rows(stretches_held: Stretches) -> list[tuple[int, int, int]]:
+    return list(zip(stretches_held.row.tolist(), stretches_held.since.tolist(), stretches_held.until.tolist(), strict=True))
 
 
 def stretches(*given: tuple[int, int, int]) -> Stretches:
@@ -40,10 +40,10 @@ def test_balances_are_played_backwards_from_the_end() -> None:
         [(0, 20, -1), (0, 10, -2), (0, 30, 4), (1, 10, -1), (3, 10, 5), (3, 10, -5)], CHANGES.names(), orient="row"
     ).cast(dict(CHANGES))
     changes = changes.with_columns(pl.col("at") * SECOND)
-    found = held(np.array([4, 3, 0, 0]), np.array([1, 4, 1, 1]), changes, 0, 100 * SECOND)
+    in_stock = held(np.array([4, 3, 0, 0]), np.array([1, 4, 1, 1]), changes, 0, 100 * SECOND)
     # row 0: 3 units until 10, 1 until 20, none until 30, then 4; row 1 has 4 of the 4 that it needs until 10; row 2 never has any; what
     # comes and goes in the same second was never there
-    assert [(row, since // SECOND, until // SECOND) for row, since, until in rows(found)] == [(0, 0, 20), (0, 30, 100), (1, 0, 10)]
+    assert [(row, since // SECOND, until // SECOND) for row, since, until in rows(in_stock)] == [(0, 0, 20), (0, 30, 100), (1, 0, 10)]
 
 
 def test_nothing_changes_and_nothing_is_there() -> None:
@@ -53,11 +53,11 @@ def test_nothing_changes_and_nothing_is_there() -> None:
 
 
 def test_stretches_at_once() -> None:
-    found = stretches((0, 0, 10), (1, 10, 20), (2, 5, 15), (3, 7, 9))
+    parts = stretches((0, 0, 10), (1, 10, 20), (2, 5, 15), (3, 7, 9))
     row = np.array([0, 0, 0, 1], np.int32)
-    assert rows(overlapping(row, found, np.array([1, 1]))) == [(0, 0, 20), (1, 7, 9)]  # one goes on where another ends
-    assert rows(overlapping(row, found, np.array([2, 2]))) == [(0, 5, 15)]
-    assert rows(overlapping(row, found, np.array([3, 1]))) == [(1, 7, 9)]
+    assert rows(overlapping(row, parts, np.array([1, 1]))) == [(0, 0, 20), (1, 7, 9)]  # one goes on where another ends
+    assert rows(overlapping(row, parts, np.array([2, 2]))) == [(0, 5, 15)]
+    assert rows(overlapping(row, parts, np.array([3, 1]))) == [(1, 7, 9)]
 
 
 def test_a_channels_day_is_its_own() -> None:
@@ -74,8 +74,8 @@ def test_hours_weigh_what_is_sold_in_them() -> None:
 
 
 def test_shares_of_days() -> None:
-    found = stretches((0, -5 * HOUR, 15 * HOUR), (0, 24 * HOUR, 30 * HOUR), (0, 36 * HOUR, 37 * HOUR), (2, 20 * HOUR, 100 * HOUR))
-    assert shares(found, clock(), 3, 3) == pytest.approx(np.array([[15 / 24, 7 / 24, 0], [0, 0, 0], [4 / 24, 1, 1]]), abs=1e-6)
+    in_stock = stretches((0, -5 * HOUR, 15 * HOUR), (0, 24 * HOUR, 30 * HOUR), (0, 36 * HOUR, 37 * HOUR), (2, 20 * HOUR, 100 * HOUR))
+    assert shares(in_stock, clock(), 3, 3) == pytest.approx(np.array([[15 / 24, 7 / 24, 0], [0, 0, 0], [4 / 24, 1, 1]]), abs=1e-6)
     assert shares(stretches(), clock(), 1, 2).tolist() == [[0, 0]]
 
 
@@ -92,17 +92,17 @@ def stories(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, int, int]]]:
 @given(story=stories(), need=st.integers(1, 2), together=st.integers(1, 2))
 def test_against_a_loop(story: tuple[list[int], list[tuple[int, int, int]]], need: int, together: int) -> None:
     """Two rows belong to one, a third to another; New York's days begin at 4 in the morning, UTC."""
-    end, told = story
-    told = [one for one in told if one[0] < len(end)]
-    changes = pl.DataFrame([(row, second * SECOND, units) for row, second, units in told], CHANGES, orient="row")
-    found = held(np.array(end), np.full(len(end), need), changes, 0, 72 * HOUR)
+    end, moved = story
+    moved = [one for one in moved if one[0] < len(end)]
+    changes = pl.DataFrame([(row, second * SECOND, units) for row, second, units in moved], CHANGES, orient="row")
+    in_stock = held(np.array(end), np.full(len(end), need), changes, 0, 72 * HOUR)
     owner = np.array([0, 0, 1], np.int32)
-    both = overlapping(owner[found.row], found, np.full(2, together))
+    both = overlapping(owner[in_stock.row], in_stock, np.full(2, together))
     york = clock("America/New_York", date(1970, 1, 1), h9=25.0)
     got = shares(both, york, 2, 2)
     expected = np.zeros((2, 2))
     for second in range(0, 72 * 3_600, 1_800):
-        balances = [last - sum(units for row, at, units in told if row == number and at > second) for number, last in enumerate(end)]
+        balances = [last - sum(units for row, at, units in moved if row == number and at > second) for number, last in enumerate(end)]
         enough = [sum(owner[number] == one and balance >= need for number, balance in enumerate(balances)) for one in (0, 1)]
         local = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo("America/New_York"))
         day = (local.date() - date(1970, 1, 1)).days

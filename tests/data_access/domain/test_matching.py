@@ -12,9 +12,9 @@ def asked(code: str | None, title: str | None = None) -> list[tuple[str, float]]
         {"channel_id": ["amazon"], "external_sku": [code], "title": [title]},
         schema={"channel_id": pl.String, "external_sku": pl.String, "title": pl.String},
     )
-    found = suggestions(listings, PRODUCTS)
-    assert found.schema == SUGGESTIONS
-    return [(sku, round(score, 3)) for sku, score in found.select("sku", "score").iter_rows()]
+    proposals = suggestions(listings, PRODUCTS)
+    assert proposals.schema == SUGGESTIONS
+    return [(sku, round(score, 3)) for sku, score in proposals.select("sku", "score").iter_rows()]
 
 
 def test_the_same_letters_and_digits_come_first() -> None:

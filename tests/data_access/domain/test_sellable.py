@@ -29,36 +29,36 @@ def known(
     return places(pl.DataFrame(rows, STOCKED, orient="row"), at, pl.DataFrame(kits or [], KITS, orient="row"), 9, 0, DAYS * DAY)
 
 
-def shares(found: Places, skus: list[int], pools: list[Pool], sold_from: int = 40) -> list[list[float]]:
+def shares(stock: Places, skus: list[int], pools: list[Pool], sold_from: int = 40) -> list[list[float]]:
     numbers = np.array(skus, np.int32)
-    got = sellable(found, numbers, np.full(len(skus), sold_from * HOUR), pools, CLOCK, 0, DAYS * DAY, DAYS)
+    got = sellable(stock, numbers, np.full(len(skus), sold_from * HOUR), pools, CLOCK, 0, DAYS * DAY, DAYS)
     return [[round(float(share), 4) for share in row] for row in got]
 
 
 def test_some_location_of_the_pool_is_enough() -> None:
-    found = known([(3, 0, 0, -99), (3, 1, 1, -99), (5, 1, 0, -99)], [(3, 0, 12, -4), (3, 1, 36, 1), (7, 0, 5, 3)])
-    assert shares(found, [5, 3], [Pool((0, 1), 1.0)]) == [[0, 0, 0, 0], [0.5, 0.5, 1, 1]]
-    assert shares(found, [3], [Pool((0,), 1.0)]) == [[0.5, 0, 0, 0]]
-    assert shares(found, [3], [Pool((0,), 3.0), Pool((1,), 1.0)]) == [[0.375, 0.125, 0.25, 0.25]]
-    assert shares(found, [5], [Pool((0,), 3.0), Pool((1,), 1.0)]) == [[0, 0, 0, 0]]  # location 0 does not keep it
-    assert shares(found, [7, 3], [Pool((2,), 1.0)]) == [[1, 1, 1, 1], [1, 1, 1, 1]]  # nor does this
-    assert shares(found, [3], []) == [[1, 1, 1, 1]]
+    stock = known([(3, 0, 0, -99), (3, 1, 1, -99), (5, 1, 0, -99)], [(3, 0, 12, -4), (3, 1, 36, 1), (7, 0, 5, 3)])
+    assert shares(stock, [5, 3], [Pool((0, 1), 1.0)]) == [[0, 0, 0, 0], [0.5, 0.5, 1, 1]]
+    assert shares(stock, [3], [Pool((0,), 1.0)]) == [[0.5, 0, 0, 0]]
+    assert shares(stock, [3], [Pool((0,), 3.0), Pool((1,), 1.0)]) == [[0.375, 0.125, 0.25, 0.25]]
+    assert shares(stock, [5], [Pool((0,), 3.0), Pool((1,), 1.0)]) == [[0, 0, 0, 0]]  # location 0 does not keep it
+    assert shares(stock, [7, 3], [Pool((2,), 1.0)]) == [[1, 1, 1, 1], [1, 1, 1, 1]]  # nor does this
+    assert shares(stock, [3], []) == [[1, 1, 1, 1]]
 
 
 def test_before_its_stock_was_known_it_was_there_if_it_sold() -> None:
-    found = known([(0, 0, 2, 36), (1, 0, 0, None)], [(0, 0, 36, 2)])
-    assert shares(found, [0, 1], [Pool((0,), 1.0)]) == [[0, 0.5, 1, 1], [1, 1, 1, 1]]  # the other's never was
-    assert shares(found, [0, 1], [Pool((0,), 1.0)], sold_from=30) == [[1, 1, 1, 1], [1, 1, 1, 1]]
+    stock = known([(0, 0, 2, 36), (1, 0, 0, None)], [(0, 0, 36, 2)])
+    assert shares(stock, [0, 1], [Pool((0,), 1.0)]) == [[0, 0.5, 1, 1], [1, 1, 1, 1]]  # the other's never was
+    assert shares(stock, [0, 1], [Pool((0,), 1.0)], sold_from=30) == [[1, 1, 1, 1], [1, 1, 1, 1]]
 
 
 def test_kits_need_all_parts_at_one_location() -> None:
     kits = [(8, 0, 2), (8, 1, 1), (7, 0, 1), (7, 2, 1)]
     stocked = [(0, 0, 1, -9), (1, 0, 5, 24), (0, 1, 9, -9), (1, 1, 0, -9)]
-    found = known(stocked, [(0, 0, 60, -1), (1, 0, 24, 5), (1, 1, 84, -1)], kits)
-    assert shares(found, [8], [Pool((0,), 1.0)]) == [[0, 1, 0.5, 0]]
-    assert shares(found, [8], [Pool((1,), 1.0)]) == [[1, 1, 1, 0.5]]
-    assert shares(found, [8], [Pool((0,), 1.0)], sold_from=1) == [[1, 1, 0.5, 0]]  # its second part is known since the second day
-    assert shares(found, [7], [Pool((0, 1), 1.0)]) == [[1, 1, 1, 1]]  # no location keeps both of its parts
+    stock = known(stocked, [(0, 0, 60, -1), (1, 0, 24, 5), (1, 1, 84, -1)], kits)
+    assert shares(stock, [8], [Pool((0,), 1.0)]) == [[0, 1, 0.5, 0]]
+    assert shares(stock, [8], [Pool((1,), 1.0)]) == [[1, 1, 1, 0.5]]
+    assert shares(stock, [8], [Pool((0,), 1.0)], sold_from=1) == [[1, 1, 0.5, 0]]  # its second part is known since the second day
+    assert shares(stock, [7], [Pool((0, 1), 1.0)]) == [[1, 1, 1, 1]]  # no location keeps both of its parts
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_kits_need_all_parts_at_one_location() -> None:
     ],
 )
 def test_what_sells_as_well_without_stock(units: list[float], available: list[float], first: int, expected: bool) -> None:
-    found = unlimited(np.array([units], np.float32), np.array([available], np.float32), np.array([first], np.int32))
-    assert found.tolist() == [expected]
+    result = unlimited(np.array([units], np.float32), np.array([available], np.float32), np.array([first], np.int32))
+    assert result.tolist() == [expected]
 
 
 def test_what_sells_as_well_without_stock_on_the_whole_channel() -> None:

@@ -37,7 +37,7 @@ def opened(folder: Path) -> Mirror:
     return mirror
 
 
-def told(counted: Counted) -> pl.DataFrame:
+def comparable(counted: Counted) -> pl.DataFrame:
     return counted.tally.sort(TALLY.names())
 
 
@@ -68,7 +68,7 @@ def test_only_the_changed_orders_are_counted_again(
         start += size
         done = catch_up(company, folder)
         counted = recount(counted, opened(folder), done.orders, done.months)
-    assert told(counted).equals(told(count(opened(folder), ZONES, metrics, NOW)))
+    assert comparable(counted).equals(comparable(count(opened(folder), ZONES, metrics, NOW)))
 
 
 def test_the_touched_day_cells_are_told(store: Engine, tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_touched_day_cells_are_told(store: Engine, tmp_path: Path) -> None:
     ingest(store, [gone])
     done = catch_up(store, tmp_path)
     last = recount(after, opened(tmp_path), done.orders, done.months)
-    assert told(last).equals(told(count(opened(tmp_path), ZONES, metrics, NOW)))
+    assert comparable(last).equals(comparable(count(opened(tmp_path), ZONES, metrics, NOW)))
     assert last.touched > 0
 
 
@@ -97,19 +97,19 @@ def test_the_next_process_goes_on_from_the_last_count(store: Engine, tmp_path: P
     first = counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW, None)
     assert (first.touched, first.tally.height) == (first.tally.height, 10)  # five kinds on two channels
     again = counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW, None)
-    assert (again.touched, told(again).equals(told(first))) == (0, True)
+    assert (again.touched, comparable(again).equals(comparable(first))) == (0, True)
     monkeypatch.setattr(manifests, "KEPT_SECONDS", -1.0)  # what is counted stays, though nobody reads it
     for number in (70, 71):
         ingest(store, [sale(number, "web", "A", 1, number)])
         last = counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW, None)
         assert last.touched == 5
-    assert told(last).equals(told(count(opened(tmp_path), ZONES, metrics, NOW)))
+    assert comparable(last).equals(comparable(count(opened(tmp_path), ZONES, metrics, NOW)))
     assert counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW + timedelta(days=8), None).touched > 0  # too old
     ingest(store, [sale(72, "web", "A", 1, 72)])
     catch_up(store, tmp_path)  # and not counted
     ingest(store, [sale(73, "web", "A", 1, 73)])
     late = counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW, None)
-    assert told(late).equals(told(count(opened(tmp_path), ZONES, metrics, NOW)))
+    assert comparable(late).equals(comparable(count(opened(tmp_path), ZONES, metrics, NOW)))
     (tmp_path / "count.json").write_text("{")
     assert counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW, None).touched > 0
     other = counted(tmp_path, catch_up(store, tmp_path), ZONES.head(1), metrics, NOW, None)  # of other channels
@@ -132,8 +132,8 @@ def test_what_was_known_then_is_what_the_mirror_held_then(store: Engine, tmp_pat
     )
     catch_up(store, tmp_path)
     again = count(opened(tmp_path), ZONES, metrics, then, known_then=True)
-    for found, expected in zip(told(again), told(before), strict=True):
-        assert found.equals(expected)
+    for column, expected in zip(comparable(again), comparable(before), strict=True):
+        assert column.equals(expected)
 
 
 def test_a_miscount_is_found(store: Engine, tmp_path: Path) -> None:
@@ -151,6 +151,6 @@ def test_a_miscount_is_found(store: Engine, tmp_path: Path) -> None:
     assert report is not None
     assert report.differences == 1
     day = cells.filter(returns)["day"].item()
-    assert report.found == [
+    assert report.first_differences == [
         {"fact": "day cell", "month": day.strftime("%Y-%m"), "key": f"web return_rate {day} open", "what": "should be -2"}
     ]

@@ -63,11 +63,11 @@ def mirrored(folder: Path, fact: str) -> pl.DataFrame:
 def assert_equal(engine: Engine, folder: Path) -> None:
     lines = raw(engine, "line").select("line_id", "order_id", "placed_at", "channel_id")
     for fact in FACTS:
-        found, expected = mirrored(folder, fact), raw(engine, fact)
-        assert found.schema == FACTS[fact]
-        assert found.select(expected.columns).equals(expected), fact
+        rows, expected = mirrored(folder, fact), raw(engine, fact)
+        assert rows.schema == FACTS[fact]
+        assert rows.select(expected.columns).equals(expected), fact
         if fact in ("shipment", "cancellation", "return"):
-            on_line = found.filter(pl.col("line_id").is_not_null())
+            on_line = rows.filter(pl.col("line_id").is_not_null())
             assert on_line.select(lines.columns).equals(
                 on_line.select("line_id").join(lines, on="line_id", how="left", maintain_order="left")
             )
@@ -76,7 +76,7 @@ def assert_equal(engine: Engine, folder: Path) -> None:
     assert (alone["placed_at"] == alone["received_at"]).all()
     report = verify_mirror(engine, folder)
     assert report is not None
-    assert (report.differences, report.found) == (0, [])
+    assert (report.differences, report.first_differences) == (0, [])
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -270,7 +270,7 @@ def test_a_difference_is_found(store: Engine, tmp_path: Path) -> None:
     report = verify_mirror(store, tmp_path)
     assert report is not None
     assert report.differences == 3
-    assert [(row["fact"], row["month"], row["key"], row["what"]) for row in report.found] == [
+    assert [(row["fact"], row["month"], row["key"], row["what"]) for row in report.first_differences] == [
         ("line", "2025-10", 1, "only mirrored"),
         ("line", "2025-10", rows["line_id"][0], "differs"),
         ("line", "2025-10", rows["line_id"][2], "missing"),

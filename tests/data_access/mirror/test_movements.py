@@ -52,15 +52,15 @@ def test_only_sellable_stock_and_no_shipments(store: Engine, tmp_path: Path, chu
     shipped = ev.OrderUnits(line_ref="1", quantity=1)
     to = {"channel_id": "web", "order_ref": "o3", "shipment_ref": "p1", "location_id": "north"}
     ingest(store, [ev.Shipment(**head(8, 6), **to, lines=(shipped,))])
-    found = kept(store, tmp_path)
-    assert found.schema == MOVES
-    assert found.select("sku", "location_id", "units").sort("sku", "location_id", "units").rows() == [
+    moved = kept(store, tmp_path)
+    assert moved.schema == MOVES
+    assert moved.select("sku", "location_id", "units").sort("sku", "location_id", "units").rows() == [
         ("A", "north", 5),
         ("A", "north", 10),
         ("A", "south", 4),
         ("B", "north", 9),
     ]
-    assert found.equals(stored(store))
+    assert moved.equals(stored(store))
 
 
 def test_what_came_in_since_is_read_and_no_more(store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,9 +72,9 @@ def test_what_came_in_since_is_read_and_no_more(store: Engine, tmp_path: Path, m
     with writing(store) as connection:  # what was read is not read again
         connection.execute(sa.update(stock_movement).where(stock_movement.c.id == first["id"][0]).values(quantity=77))
     ingest(store, [receipt(9, 3)])
-    found = kept(store, tmp_path)
-    assert found["units"].to_list() == [*first["units"], 2, 3]
-    assert pl.read_parquet(tmp_path / "moves.parquet").equals(found)
+    moved = kept(store, tmp_path)
+    assert moved["units"].to_list() == [*first["units"], 2, 3]
+    assert pl.read_parquet(tmp_path / "moves.parquet").equals(moved)
 
 
 def test_ids_of_earlier_blocks_are_seen_among_the_last_ids_and_after_some_days(

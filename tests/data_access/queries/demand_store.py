@@ -68,15 +68,15 @@ def history(engine: Engine, folder: Path, last: date | None = LAST, days: int = 
     return demand_history(engine, Mirror(folder, catch_up(engine, folder).manifest), last, days, ahead)
 
 
-def row(found: DemandHistory, sku: str, channel_id: str) -> int:
-    names = found.series.select("sku", "channel_id").rows()
+def row(demand: DemandHistory, sku: str, channel_id: str) -> int:
+    names = demand.series.select("sku", "channel_id").rows()
     assert names == sorted(set(names))
     return names.index((sku, channel_id))
 
 
-def units(found: DemandHistory, sku: str, channel_id: str) -> list[float]:
-    return found.units[row(found, sku, channel_id)].tolist()
+def units(demand: DemandHistory, sku: str, channel_id: str) -> list[float]:
+    return demand.units[row(demand, sku, channel_id)].tolist()
 
 
-def available(found: DemandHistory, sku: str, channel_id: str) -> list[float]:
-    return [round(float(share), 4) for share in found.available[row(found, sku, channel_id)]]
+def available(demand: DemandHistory, sku: str, channel_id: str) -> list[float]:
+    return [round(float(share), 4) for share in demand.available[row(demand, sku, channel_id)]]

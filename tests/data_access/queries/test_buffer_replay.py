@@ -88,15 +88,15 @@ def test_the_pools_before_each_order_are_those_that_live_stock_showed(store: Eng
         happened = happening(rng, number, T0 + number * HOUR, orders)
         shown[happened.occurred_at] = pools(store)
         ingest(store, [happened])
-    found = moments(read(store, "market", T0, T0 + 100 * HOUR))
-    assert found.height == sum(channel == "market" for _, channel in orders)
+    replayed = moments(read(store, "market", T0, T0 + 100 * HOUR))
+    assert replayed.height == sum(channel == "market" for _, channel in orders)
     differ = [
         (row["sku"], (row["at"] - T0) // HOUR, row["pool"], shown[row["at"]]["market", row["sku"]])
-        for row in found.iter_rows(named=True)
+        for row in replayed.iter_rows(named=True)
         if (max(row["pool"], 0) if row["sku"] == "KIT" else row["pool"]) != shown[row["at"]]["market", row["sku"]]
     ]
     assert differ == []
-    assert set(found["delay"]) == {0, 90 * MINUTE}
+    assert set(replayed["delay"]) == {0, 90 * MINUTE}
 
 
 def test_what_the_channel_saw_is_the_pool_of_when_it_was_told(store: Engine) -> None:
@@ -110,9 +110,9 @@ def test_what_the_channel_saw_is_the_pool_of_when_it_was_told(store: Engine) -> 
             sale(4, T0 + 10 * HOUR + 2 * MINUTE, "market", "A", 2, delay=HOUR),
         ],
     )
-    found = moments(read(store, "market", T0, T0 + DAY))
-    assert found.select("line_id", "pool", "seen").sort("pool", descending=True).drop("line_id").rows() == [(1, 5), (0, 4)]
-    assert found["delay"].to_list() == [HOUR, HOUR]
+    replayed = moments(read(store, "market", T0, T0 + DAY))
+    assert replayed.select("line_id", "pool", "seen").sort("pool", descending=True).drop("line_id").rows() == [(1, 5), (0, 4)]
+    assert replayed["delay"].to_list() == [HOUR, HOUR]
 
 
 def test_what_came_in_days_later_tells_no_delay(store: Engine) -> None:
@@ -155,16 +155,16 @@ def test_the_back_test_of_a_channel(store: Engine) -> None:
     (rule_id,) = save(store, [Change(RuleDraft("channel", channel_id="market", amount=4.0, reason="slow"))], COMMAND_LINE)
     steps: list[tuple[float, str]] = []
     with reading(store) as connection:
-        found = back_test(connection, live(store), "market", None, 90, now, lambda *step: steps.append(step))
-    told = by_sku(found.curves, found.wanted, found.today, found.observed_from, 0.0)
-    assert told.schema == BY_SKU
-    assert told.to_dicts() == [
+        result = back_test(connection, live(store), "market", None, 90, now, lambda *step: steps.append(step))
+    figures = by_sku(result.curves, result.wanted, result.today, result.observed_from, 0.0)
+    assert figures.schema == BY_SKU
+    assert figures.to_dicts() == [
         {
             "sku": "A", "wanted": 2, "today": 4, "oversold_without": 1, "oversold": 0, "avoided": 1, "withheld": 0, "costs": -1,
             "suggested": 4, "suggested_oversold": 0, "suggested_withheld": 0, "observed_from": 0,
         }
     ]  # fmt: skip
-    assert (found.unexplained, found.delay, found.at) == (0, HOUR, now)
+    assert (result.unexplained, result.delay, result.at) == (0, HOUR, now)
     assert [share for share, _ in steps] == sorted(share for share, _ in steps)
     remove(store, rule_id, 1, "enough", COMMAND_LINE)
 
@@ -176,7 +176,7 @@ def test_versions_of_rules_come_from_the_audit(store: Engine) -> None:
     save(store, [Change(RuleDraft("channel", channel_id="web", amount=1.0, reason="other"))], COMMAND_LINE)
     remove(store, rule_id, 2, "fast now", COMMAND_LINE)
     with reading(store) as connection:
-        found = versions(connection, "market").sort("since")
-    assert found.select("rule_id", "amount", "reason").rows() == [(rule_id, 4.0, "slow"), (rule_id, 6.0, "slower")]
-    assert found["until"][0] == found["since"][1]
-    assert found["until"][1] > found["since"][1]
+        stretches = versions(connection, "market").sort("since")
+    assert stretches.select("rule_id", "amount", "reason").rows() == [(rule_id, 4.0, "slow"), (rule_id, 6.0, "slower")]
+    assert stretches["until"][0] == stretches["since"][1]
+    assert stretches["until"][1] > stretches["since"][1]

@@ -36,9 +36,9 @@ def test_products_have_the_fastest_lead_time_and_kits_the_slowest_components(com
                 {"supplier_id": "sup", "sku": "B", "lead_time_days": None},
             ],
         )
-    found = catalog.products(company)
-    assert found.schema == catalog.PRODUCTS
-    assert found.select("sku", "is_kit", "lead_time_days").rows() == [("A", False, 4.5), ("B", False, 10.0), ("KIT", True, 10.0)]
+    products = catalog.products(company)
+    assert products.schema == catalog.PRODUCTS
+    assert products.select("sku", "is_kit", "lead_time_days").rows() == [("A", False, 4.5), ("B", False, 10.0), ("KIT", True, 10.0)]
 
 
 def test_kits_are_those_of_now(company: Engine) -> None:
@@ -86,9 +86,9 @@ def test_what_changed_since_a_version(company: Engine) -> None:
 def test_freshness(company: Engine) -> None:
     ingest(company, [], {"web": T0})
     ingest(company, [sale(1, "web", "unknown", 1, 0)])
-    found = freshness.aged(freshness.synced(company), T0 + 2 * HOUR)
-    assert found.schema == freshness.FRESHNESS
-    shown = found.select("channel_id", "age_seconds", "is_stale", "parked").rows()
+    synced = freshness.aged(freshness.synced(company), T0 + 2 * HOUR)
+    assert synced.schema == freshness.FRESHNESS
+    shown = synced.select("channel_id", "age_seconds", "is_stale", "parked").rows()
     assert shown == [("web", 7_200.0, True, 1), ("market", None, True, 0)]
     assert freshness.aged(freshness.synced(company), T0 + 60_000_000)["is_stale"].to_list() == [False, True]
     assert freshness.aged(freshness.synced(company), T0 - HOUR)["age_seconds"].to_list() == [0.0, None]
@@ -108,9 +108,9 @@ def test_attention(store: Engine) -> None:
     weeks = recent(store, now.levels, now.backorders, known.kits, known.channels, known.channel_locations, T0 + 5 * DAY)
     ages = freshness.aged(freshness.synced(store), T0 + 6 * HOUR)
     assert dict(overview.waiting(store).iter_rows()) == {"inbox_rows": 1, "conflicts": 1, "parked": 2, "listings": 2}
-    found = overview.attention(live.rows(now, weeks, ages, None, ()), ages, overview.waiting(store))
-    assert found.schema == overview.ATTENTION
-    assert found.select("kind", "count", "page", "query").rows() == [
+    rows = overview.attention(live.rows(now, weeks, ages, None, ()), ages, overview.waiting(store))
+    assert rows.schema == overview.ATTENTION
+    assert rows.select("kind", "count", "page", "query").rows() == [
         ("oversell", 1, "stock", "state=oversell"),
         ("backordered", 1, "stock", "state=oversell"),
         ("stale_channels", 1, "overview", ""),
@@ -119,7 +119,7 @@ def test_attention(store: Engine) -> None:
         ("conflicts", 1, "inbox", "tab=conflicts"),
         ("parked", 2, "inbox", "tab=parked"),
     ]
-    items = dict(found.select("kind", "items").iter_rows())
+    items = dict(rows.select("kind", "items").iter_rows())
     assert items["backordered"] == [{"key": "A", "label": "Apple", "detail": "2 units"}]
     assert items["stale_channels"] == [{"key": "market", "label": "Market", "detail": "60 minutes old"}]
 

@@ -52,13 +52,13 @@ def test_demand_is_of_the_channels_own_day(store: Engine, tmp_path: Path) -> Non
         sale(7, at(5, 0), "web", "A", 7),  # the day after the last, but not in New York
         sale(8, at(5, 0), "market", "A", 5),
     )
-    found = history(store, tmp_path)
-    assert (found.start, found.last) == (FIRST, LAST)
-    assert found.series.schema == SERIES
-    assert found.series.rows() == [("A", "market", "fruit", 0), ("A", "web", "fruit", 0)]
-    assert found.units.dtype == found.available.dtype == found.discount.dtype == np.float32
-    assert units(found, "A", "web") == [1, 0, 2, 0, 4]
-    assert units(found, "A", "market") == [0, 3, 0, 0, 5]
+    history_read = history(store, tmp_path)
+    assert (history_read.start, history_read.last) == (FIRST, LAST)
+    assert history_read.series.schema == SERIES
+    assert history_read.series.rows() == [("A", "market", "fruit", 0), ("A", "web", "fruit", 0)]
+    assert history_read.units.dtype == history_read.available.dtype == history_read.discount.dtype == np.float32
+    assert units(history_read, "A", "web") == [1, 0, 2, 0, 4]
+    assert units(history_read, "A", "market") == [0, 3, 0, 0, 5]
 
 
 def test_only_what_buyers_cancel_before_it_ships_is_no_demand(store: Engine, tmp_path: Path) -> None:
@@ -79,18 +79,18 @@ def test_only_what_buyers_cancel_before_it_ships_is_no_demand(store: Engine, tmp
         sale(12, at(3, 9), "market", "A", 2),
         cancel(13, at(4, 10), 12, "market", 2, "buyer"),  # nothing is left: no series
     )
-    found = history(store, tmp_path)
-    assert found.series["channel_id"].to_list() == ["web"]
-    assert units(found, "A", "web") == [1, 4, 3, 0, 0]
+    history_read = history(store, tmp_path)
+    assert history_read.series["channel_id"].to_list() == ["web"]
+    assert units(history_read, "A", "web") == [1, 4, 3, 0, 0]
 
 
 def test_kits_are_series_of_their_own(store: Engine, tmp_path: Path) -> None:
     make_company(store)
     happened(store, opening(1, at(-1, 0), "north", A=9, B=9), sale(2, at(1, 9), "web", "KIT", 2), sale(3, at(1, 9), "web", "B"))
-    found = history(store, tmp_path)
-    assert found.series.select("sku", "category").rows() == [("B", "fruit"), ("KIT", "baskets")]
-    assert units(found, "KIT", "web") == [0, 2, 0, 0, 0]
-    assert units(found, "B", "web") == [0, 1, 0, 0, 0]
+    history_read = history(store, tmp_path)
+    assert history_read.series.select("sku", "category").rows() == [("B", "fruit"), ("KIT", "baskets")]
+    assert units(history_read, "KIT", "web") == [0, 2, 0, 0, 0]
+    assert units(history_read, "B", "web") == [0, 1, 0, 0, 0]
 
 
 def test_a_series_begins_with_its_listing_or_its_first_order(store: Engine, tmp_path: Path) -> None:
@@ -104,8 +104,8 @@ def test_a_series_begins_with_its_listing_or_its_first_order(store: Engine, tmp_
         opening(1, at(-1, 0), "south", A=50, B=50),
         *(sale(2 + number, at(3, 9), *pair) for number, pair in enumerate((("web", "A"), ("market", "A"), ("web", "B"), ("web", "KIT")))),
     )
-    found = history(store, tmp_path)
-    assert dict(zip(found.series.select("sku", "channel_id").rows(), found.series["first"], strict=True)) == {
+    history_read = history(store, tmp_path)
+    assert dict(zip(history_read.series.select("sku", "channel_id").rows(), history_read.series["first"], strict=True)) == {
         ("A", "web"): 1,  # the listing
         ("A", "market"): 3,  # the first order, as the listing was seen later
         ("B", "web"): 0,
@@ -135,13 +135,13 @@ def test_days_that_a_channels_data_do_not_reach_are_unknown(store: Engine, tmp_p
         [opening(1, at(-1, 0), "south", A=9), sale(2, at(0, 9), "web", "A"), sale(3, at(0, 9), "market", "A")],
         {"web": at(5, 0), "market": at(3, 12)},
     )
-    found = history(store, tmp_path)
-    assert available(found, "A", "web") == [1, 1, 1, 1, 1]
-    assert available(found, "A", "market") == [1, 1, 1, 0, 0]
+    history_read = history(store, tmp_path)
+    assert available(history_read, "A", "web") == [1, 1, 1, 1, 1]
+    assert available(history_read, "A", "market") == [1, 1, 1, 0, 0]
     ingest(store, [], {"web": at(40, 0)})
-    found = history(store, tmp_path, FIRST + timedelta(days=39), 40)
-    assert available(found, "A", "market") == [1] * 40  # silent for so long: it sells no more
-    assert units(found, "A", "market") == [1] + [0] * 39
+    history_read = history(store, tmp_path, FIRST + timedelta(days=39), 40)
+    assert available(history_read, "A", "market") == [1] * 40  # silent for so long: it sells no more
+    assert units(history_read, "A", "market") == [1] + [0] * 39
 
 
 def test_hours_weigh_what_the_channel_sells_in_them(store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +155,8 @@ def test_hours_weigh_what_the_channel_sells_in_them(store: Engine, tmp_path: Pat
         sale(4, at(2, 20), "web", "A"),
         sale(5, at(0, 9), "market", "B"),
     )
-    found = history(store, tmp_path)
-    assert available(found, "A", "web") == [1, 1, round(20 / 27, 4), 0, 0]  # each hour weighs 1 and its lines
+    history_read = history(store, tmp_path)
+    assert available(history_read, "A", "web") == [1, 1, round(20 / 27, 4), 0, 0]  # each hour weighs 1 and its lines
 
 
 def test_the_version_tells_what_was_read(store: Engine, tmp_path: Path) -> None:
@@ -171,9 +171,14 @@ def test_the_version_tells_what_was_read(store: Engine, tmp_path: Path) -> None:
 
 
 def test_a_store_without_orders_has_no_series(store: Engine, tmp_path: Path) -> None:
-    found = history(store, tmp_path, None)
-    assert (found.series.rows(), found.units.shape, found.available.shape, found.discount.shape) == ([], (0, 5), (0, 5), (0, 8))
-    assert found.last == datetime.now(UTC).date() - timedelta(days=1)
+    history_read = history(store, tmp_path, None)
+    assert (history_read.series.rows(), history_read.units.shape, history_read.available.shape, history_read.discount.shape) == (
+        [],
+        (0, 5),
+        (0, 5),
+        (0, 8),
+    )
+    assert history_read.last == datetime.now(UTC).date() - timedelta(days=1)
     make_company(store)
     assert history(store, tmp_path, None).series.schema == SERIES
 
@@ -190,13 +195,13 @@ def test_promotions_mark_their_days_also_those_to_come(store: Engine, tmp_path: 
             starts_on, ends_on = ((FIRST + timedelta(days=day)).isoformat() for day in (first, last))
             values = {"starts_on": starts_on, "ends_on": ends_on, "discount": discount}
             connection.execute(sa.insert(promotion), {"promotion_id": promotion_id, "channel_id": channel_id, "sku": sku, **values})
-    found = history(store, tmp_path)
-    assert found.discount[row(found, "A", "web")].tolist() == [0.25, 0.125, 0, 0.5, 0.5, 0.5, 0.5, 0]
-    assert found.discount[row(found, "A", "market")].tolist() == [0] * 8
-    told = promotions(store)
-    assert told.schema == PROMOTIONS
-    assert told["promotion_id"].to_list() == ["P1", "P2", "P4", "P3"]
-    assert told.row(0) == ("P1", "A", "web", date(2025, 10, 7), date(2025, 10, 10), 0.25)
+    history_read = history(store, tmp_path)
+    assert history_read.discount[row(history_read, "A", "web")].tolist() == [0.25, 0.125, 0, 0.5, 0.5, 0.5, 0.5, 0]
+    assert history_read.discount[row(history_read, "A", "market")].tolist() == [0] * 8
+    planned = promotions(store)
+    assert planned.schema == PROMOTIONS
+    assert planned["promotion_id"].to_list() == ["P1", "P2", "P4", "P3"]
+    assert planned.row(0) == ("P1", "A", "web", date(2025, 10, 7), date(2025, 10, 10), 0.25)
 
 
 def test_regions_share_the_demand_of_a_channel_and_category(store: Engine, tmp_path: Path) -> None:
@@ -219,9 +224,9 @@ def test_regions_share_the_demand_of_a_channel_and_category(store: Engine, tmp_p
         sent(10, "A", 1, "Kent", day=1),
         cancel(11, at(1, 10), 10, "market", 1, "buyer"),
     )
-    found = history(store, tmp_path, days=400)
-    assert found.regions.schema == REGIONS
-    assert found.regions.rows() == [
+    history_read = history(store, tmp_path, days=400)
+    assert history_read.regions.schema == REGIONS
+    assert history_read.regions.rows() == [
         ("market", "baskets", "Wales", 1.0),
         ("market", "fruit", "England", 0.25),
         ("market", "fruit", "Wales", 0.25),

@@ -54,10 +54,10 @@ def test_it_runs_out_at_three_in_the_afternoon(store: Engine, tmp_path: Path) ->
         ship(7, at(3, 19), 5, "web", "south"),
         sale(8, at(4, 6), "market", "A", 2),
     )
-    found = history(store, tmp_path)
-    assert units(found, "A", "web") == [1, 1, 1, 0, 0]
-    assert available(found, "A", "web") == [1, round(15 / 24, 4), 0, round(6 / 24, 4), round(6 / 24, 4)]
-    assert available(found, "A", "market") == available(found, "A", "web")
+    demand = history(store, tmp_path)
+    assert units(demand, "A", "web") == [1, 1, 1, 0, 0]
+    assert available(demand, "A", "web") == [1, round(15 / 24, 4), 0, round(6 / 24, 4), round(6 / 24, 4)]
+    assert available(demand, "A", "market") == available(demand, "A", "web")
 
 
 def test_stock_elsewhere_helps_only_channels_that_it_serves(store: Engine, tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_stock_elsewhere_helps_only_channels_that_it_serves(store: Engine, tmp_p
         ev.Transfer(**head(5, at(2, 12)), from_location_id="north", to_location_id="south", lines=one),
         ev.Transfer(**head(6, at(3, 12)), from_location_id="south", to_location_id="north", lines=one),
     )
-    found = history(store, tmp_path)
-    assert available(found, "A", "web") == [1, 1, 1, 1, 1]
-    assert available(found, "A", "market") == [0.25, 0, 0.5, 0.5, 0]
+    demand = history(store, tmp_path)
+    assert available(demand, "A", "web") == [1, 1, 1, 1, 1]
+    assert available(demand, "A", "market") == [0.25, 0, 0.5, 0.5, 0]
 
 
 def test_what_is_unsellable_or_written_off_cannot_be_sold(store: Engine, tmp_path: Path) -> None:
@@ -122,9 +122,9 @@ def test_a_kit_needs_all_of_its_components_at_one_location(store: Engine, tmp_pa
         receipt(6, at(3, 18), "south", B=2),
         sale(7, at(4, 0), "market", "KIT"),
     )
-    found = history(store, tmp_path)
-    assert available(found, "KIT", "web") == [0.25, 0.75, 0.25, 0.25, 0]
-    assert available(found, "KIT", "market") == [0, 0, 0, 0.25, 0]
+    demand = history(store, tmp_path)
+    assert available(demand, "KIT", "web") == [0.25, 0.75, 0.25, 0.25, 0]
+    assert available(demand, "KIT", "market") == [0, 0, 0, 0.25, 0]
 
 
 def test_a_kit_that_is_made_of_other_things_now_took_what_it_was_made_of(store: Engine, tmp_path: Path) -> None:
@@ -134,9 +134,9 @@ def test_a_kit_that_is_made_of_other_things_now_took_what_it_was_made_of(store: 
         connection.execute(sa.insert(kit_component), {"kit_sku": "KIT", "kit_version": 2, "component_sku": "B", "quantity": 9})
         connection.execute(sa.update(product).where(product.c.sku == "KIT").values(kit_version=2))
     happened(store, sale(4, at(4, 0), "web", "A"))
-    found = history(store, tmp_path)
-    assert available(found, "A", "web") == [1, 0.5, 0, 0, 0]
-    assert available(found, "KIT", "web") == [0.5, 0, 0, 0, 0]  # as it is made now: B fell from 9 to 8, and to 6
+    demand = history(store, tmp_path)
+    assert available(demand, "A", "web") == [1, 0.5, 0, 0, 0]
+    assert available(demand, "KIT", "web") == [0.5, 0, 0, 0, 0]  # as it is made now: B fell from 9 to 8, and to 6
 
 
 def test_stock_that_is_not_kept_is_never_out(store: Engine, tmp_path: Path) -> None:
@@ -151,10 +151,10 @@ def test_stock_that_is_not_kept_is_never_out(store: Engine, tmp_path: Path) -> N
         sale(4, at(3, 12), "web", "B"),
         receipt(5, at(2, 12), "north", B=9),
     )
-    found = history(store, tmp_path)
-    assert available(found, "A", "web") == [1, 1, 1, 1, 1]  # it had sold before anything was known of its stock
-    assert available(found, "B", "web") == [0, 0, 0.5, 1, 1]  # it had not
-    assert available(found, "B", "market") == [1, 1, 1, 1, 1]  # no location serves it
+    demand = history(store, tmp_path)
+    assert available(demand, "A", "web") == [1, 1, 1, 1, 1]  # it had sold before anything was known of its stock
+    assert available(demand, "B", "web") == [0, 0, 0.5, 1, 1]  # it had not
+    assert available(demand, "B", "market") == [1, 1, 1, 1, 1]  # no location serves it
 
 
 def test_days_without_stock_on_which_some_order_stay_unknown_but_not_for_what_sells_without(store: Engine, tmp_path: Path) -> None:
@@ -162,9 +162,9 @@ def test_days_without_stock_on_which_some_order_stay_unknown_but_not_for_what_se
     few = [sale(10 + day, at(day, 12), "web", "A", 3 if day else 8) for day in range(DAYS)]
     as_many = [sale(20 + day, at(day, 12), "web", "B", 6 if day else 8) for day in range(DAYS)]
     happened(store, opening(1, at(-1, 0), "south", A=8, B=8), *few, *as_many)
-    found = history(store, tmp_path)
-    assert available(found, "A", "web") == [0.5, 0, 0, 0, 0]
-    assert available(found, "B", "web") == [1, 1, 1, 1, 1]
+    demand = history(store, tmp_path)
+    assert available(demand, "A", "web") == [0.5, 0, 0, 0, 0]
+    assert available(demand, "B", "web") == [1, 1, 1, 1, 1]
 
 
 def test_tills_sell_what_lies_in_their_own_shop(store: Engine, tmp_path: Path) -> None:
@@ -180,10 +180,10 @@ def test_tills_sell_what_lies_in_their_own_shop(store: Engine, tmp_path: Path) -
         sale(4, at(1, 12), "web", "A", 3, location_id="north", **till),
         sale(5, at(2, 0), "web", "B", 1, location_id="north", **till),
     )
-    found = history(store, tmp_path)
+    demand = history(store, tmp_path)
     # north sees 4 of 5 units
-    assert available(found, "A", "web") == [round(0.8 + 0.2 / 2, 4), 0.8, 0.8, 0.8, 0.8]
-    assert available(found, "B", "web") == [1, 1, 0, 0, 0]  # south never had any
+    assert available(demand, "A", "web") == [round(0.8 + 0.2 / 2, 4), 0.8, 0.8, 0.8, 0.8]
+    assert available(demand, "B", "web") == [1, 1, 0, 0, 0]  # south never had any
 
 
 def test_an_earlier_last_day_is_as_if_nothing_had_come_after(store: Engine, tmp_path: Path) -> None:
@@ -264,12 +264,12 @@ def free(engine: Engine) -> dict[str, int]:
     with reading(engine) as connection:
         levels, owed = stock.levels(connection), stock.backorders(connection).group_by("sku").agg(pl.col("backordered").sum())
     waiting = dict(owed.iter_rows())
-    found = {
+    components = {
         row["sku"]: row["on_hand"] - row["unsellable"] - row["allocated"] - waiting.get(row["sku"], 0)
         for row in levels.iter_rows(named=True)
         if row["location_id"] == "south"
     }
-    return {**found, "KIT": min(found["A"], found["B"] // 2)}
+    return {**components, "KIT": min(components["A"], components["B"] // 2)}
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -288,9 +288,9 @@ def test_in_stock_is_when_live_stock_had_some(store: Engine, tmp_path: Path, see
         shown.append((when, free(store)))
         if rng.random() < 0.1:
             history(store, tmp_path, FIRST)
-    found = history(store, tmp_path)
+    demand = history(store, tmp_path)
     for sku in ("A", "B", "KIT"):
         had = np.zeros(DAYS * 24)
         for moment, left in shown:
             had[(moment - at(0, 0)) // HOUR :] = left[sku] > 0
-        assert found.available[row(found, sku, "market")] == pytest.approx(had.reshape(DAYS, 24).mean(axis=1), abs=1e-5), sku
+        assert demand.available[row(demand, sku, "market")] == pytest.approx(had.reshape(DAYS, 24).mean(axis=1), abs=1e-5), sku

@@ -42,29 +42,29 @@ def ages(engine: Engine, now: int = T0 + 6 * HOUR) -> pl.DataFrame:
 
 
 def table(engine: Engine, channel_id: str | None = None, location_ids: tuple[str, ...] = ()) -> pl.DataFrame:
-    found = live.rows(figures(engine), weeks(engine), ages(engine), channel_id, location_ids)
-    assert found.schema == stock.STOCK_TABLE
-    return found
+    rows = live.rows(figures(engine), weeks(engine), ages(engine), channel_id, location_ids)
+    assert rows.schema == stock.STOCK_TABLE
+    return rows
 
 
 UNITS = ["sku", "available_to_sell", "available", "on_hand", "allocated", "backordered", "unsellable", "on_order", "pool"]
 
 
 def test_all_channels_show_available_and_judge_by_what_is_not_owed(company: Engine) -> None:
-    found = table(company)
-    assert found.select(UNITS).rows() == [
+    rows = table(company)
+    assert rows.select(UNITS).rows() == [
         ("A", None, 10, 20, 9, 2, 1, 15, 8),
         ("B", None, 5, 9, 4, 0, 0, 0, 5),
         ("KIT", None, 2, 4, 2, 0, 0, 0, 2),
     ]
-    assert found.select("sku", "lead_time_days", "lead_time_is_known", "state").rows() == [
+    assert rows.select("sku", "lead_time_days", "lead_time_is_known", "state").rows() == [
         ("A", 10.0, True, "oversell"),
         ("B", 7.0, False, "low"),
         ("KIT", 10.0, True, "low"),
     ]
     # 5 in-stock days: A 3 + 6 + 2 in kits, B 4 in kits, 2 kits
-    assert found["mean_daily_demand"].to_list() == pytest.approx([11 / 5, 4 / 5, 2 / 5])
-    assert found["days_of_cover"].to_list() == pytest.approx([8 / (11 / 5), 5 / (4 / 5), 2 / (2 / 5)])
+    assert rows["mean_daily_demand"].to_list() == pytest.approx([11 / 5, 4 / 5, 2 / 5])
+    assert rows["days_of_cover"].to_list() == pytest.approx([8 / (11 / 5), 5 / (4 / 5), 2 / (2 / 5)])
 
 
 def test_a_channel_shows_its_own_figures_at_its_own_locations(company: Engine) -> None:
@@ -73,18 +73,18 @@ def test_a_channel_shows_its_own_figures_at_its_own_locations(company: Engine) -
         ("B", 5, 5, 9, 4, 0, 0, 0, 5),
         ("KIT", 2, 2, 4, 2, 0, 0, 0, 2),
     ]
-    found = table(company, "market")
-    assert found.select(UNITS).rows() == [
+    rows = table(company, "market")
+    assert rows.select(UNITS).rows() == [
         ("A", 0, 0, 4, 4, 2, 0, 0, -2),
         ("B", 0, 0, 0, 0, 0, 0, 0, 0),
         ("KIT", 0, 0, 0, 0, 0, 0, 0, 0),
     ]
-    assert found["state"].to_list() == ["oversell", "out", "out"]
+    assert rows["state"].to_list() == ["oversell", "out", "out"]
 
 
 def test_locations_restrict_what_lies_there(company: Engine) -> None:
-    found = table(company, None, ("south",))
-    assert found.filter(pl.col("sku") == "A").select(UNITS).rows() == [("A", None, 0, 4, 4, 2, 0, 0, 0)]
+    rows = table(company, None, ("south",))
+    assert rows.filter(pl.col("sku") == "A").select(UNITS).rows() == [("A", None, 0, 4, 4, 2, 0, 0, 0)]
     assert table(company, "web", ("north",)).select(UNITS).row(0) == ("A", 8, 10, 16, 5, 0, 1, 15, 8)
 
 
@@ -104,8 +104,8 @@ def test_states_and_their_order() -> None:
         schema=["sku", "pool", "backordered", "shared_daily", "days_of_cover", "in_stock_days", "lead_time_days", "is_ageing"],
         orient="row",
     )
-    found = live._with_states(rows)
-    assert dict(found.select("sku", "state").iter_rows()) == {
+    stated = live._with_states(rows)
+    assert dict(stated.select("sku", "state").iter_rows()) == {
         "healthy": "healthy",
         "low": "low",
         "over": "over",
@@ -116,23 +116,23 @@ def test_states_and_their_order() -> None:
         "owed": "oversell",
         "ageing": "oversell",
     }
-    assert found.filter("is_out")["sku"].to_list() == ["out", "owed"]
-    assert found.filter("is_low")["sku"].to_list() == ["low", "ageing"]
+    assert stated.filter("is_out")["sku"].to_list() == ["out", "owed"]
+    assert stated.filter("is_low")["sku"].to_list() == ["low", "ageing"]
 
 
 def test_old_data_make_a_small_pool_about_to_oversell(company: Engine) -> None:
     """Web sells 1.0 A a day alone: after 9 days without data its pool of 8 may be gone, after 7 not."""
     for days, is_oversell in ((7, False), (9, True)):
         old = ages(company, T0 + 6 * HOUR + days * DAY)
-        found = live.rows(figures(company), weeks(company), old, "web", ())
-        assert found.filter(pl.col("sku") == "A")["is_oversell"].item() is is_oversell
+        rows = live.rows(figures(company), weeks(company), old, "web", ())
+        assert rows.filter(pl.col("sku") == "A")["is_oversell"].item() is is_oversell
 
 
 def test_filters_and_sorting(company: Engine) -> None:
-    found = table(company)
+    all_rows = table(company)
 
     def skus(where: StockFilter) -> list[str]:
-        return live.matching(found, where)["sku"].to_list()
+        return live.matching(all_rows, where)["sku"].to_list()
 
     assert skus(StockFilter(text="nAN")) == ["B"]
     assert skus(StockFilter(text="(.*")) == []
@@ -149,15 +149,15 @@ def test_filters_and_sorting(company: Engine) -> None:
 
 def test_the_picture_counts_every_unit_once(company: Engine) -> None:
     now = figures(company)
-    found = pictures.picture(now, table(company), StockFilter())
-    assert found.schema == stock.PICTURE
-    assert found.select("location_id", "segment", "channel_id", "label", "units").rows() == [
+    drawn = pictures.picture(now, table(company), StockFilter())
+    assert drawn.schema == stock.PICTURE
+    assert drawn.select("location_id", "segment", "channel_id", "label", "units").rows() == [
         ("north", "allocated", "web", "Allocated: Web", 9),
         ("north", "only", "web", "Available: only Web", 15),
         ("north", "unsellable", None, "Unsellable", 1),
         ("south", "allocated", "market", "Allocated: Market", 4),
     ]
-    assert found["units"].sum() == now.levels["on_hand"].sum()
+    assert drawn["units"].sum() == now.levels["on_hand"].sum()
 
 
 def test_shared_and_unserved_units(company: Engine) -> None:
@@ -169,23 +169,23 @@ def test_shared_and_unserved_units(company: Engine) -> None:
         catalogue, levels, stock.BACKORDERS.to_frame(), stock.ALLOCATED.to_frame(), Withheld(), DEMAND.to_frame(), now_us()
     )
     rows = live.rows(changed_now, None, ages(company), None, ())
-    found = pictures.picture(changed_now, rows, StockFilter())
-    assert found.select("location_id", "segment", "units").rows() == [("nowhere", "unserved", 2), ("south", "shared", 7)]
+    drawn = pictures.picture(changed_now, rows, StockFilter())
+    assert drawn.select("location_id", "segment", "units").rows() == [("nowhere", "unserved", 2), ("south", "shared", 7)]
 
 
 def test_kpis_and_their_history(company: Engine) -> None:
     now, past = figures(company), weeks(company)
     rows = live.rows(now, past, ages(company), None, ())
-    found = pictures.kpis(now, past, rows, StockFilter())
-    assert found.schema == stock.KPIS
-    assert found.select("kpi", "value").rows() == [
+    figures_now = pictures.kpis(now, past, rows, StockFilter())
+    assert figures_now.schema == stock.KPIS
+    assert figures_now.select("kpi", "value").rows() == [
         ("on_hand", 29),
         ("available", 15),
         ("allocated", 13),
         ("backordered", 2),
         ("skus_out", 0),
     ]
-    history = {row["kpi"]: row["history"] for row in found.iter_rows(named=True)}
+    history = {row["kpi"]: row["history"] for row in figures_now.iter_rows(named=True)}
     # 25 days before anything, the 5 days since T0, today; as if by SKU: 11 of A are open, and 19 sellable
     assert history["on_hand"] == [0] * 25 + [29] * 6
     assert history["allocated"] == [0] * 25 + [15] * 5 + [13]
@@ -227,8 +227,8 @@ def test_the_waterfall_of_a_sku_goes_by_channel(company: Engine) -> None:
 def test_an_empty_store_has_empty_figures(store: Engine) -> None:
     now = figures(store)
     past = weeks(store)
-    found = live.rows(now, past, ages(store), None, ())
-    assert found.equals(stock.STOCK_TABLE.to_frame())
-    assert pictures.kpis(now, past, found, StockFilter())["value"].to_list() == [0] * 5
-    assert pictures.picture(now, found, StockFilter()).equals(stock.PICTURE.to_frame())
+    rows = live.rows(now, past, ages(store), None, ())
+    assert rows.equals(stock.STOCK_TABLE.to_frame())
+    assert pictures.kpis(now, past, rows, StockFilter())["value"].to_list() == [0] * 5
+    assert pictures.picture(now, rows, StockFilter()).equals(stock.PICTURE.to_frame())
     assert past.today == datetime.fromtimestamp(NOW / 1_000_000, UTC).date()

@@ -18,22 +18,22 @@ def weeks(engine: Engine, now: int) -> Recent:
     return recent(engine, stock.levels(engine), stock.backorders(engine), known.kits, known.channels, known.channel_locations, now)
 
 
-def demand(found: Recent, sku: str, channel_id: str | None) -> tuple[float, float, int]:
-    row = found.demand.filter((pl.col("sku") == sku) & pl.col("channel_id").eq_missing(pl.lit(channel_id)))
+def demand(last_weeks: Recent, sku: str, channel_id: str | None) -> tuple[float, float, int]:
+    row = last_weeks.demand.filter((pl.col("sku") == sku) & pl.col("channel_id").eq_missing(pl.lit(channel_id)))
     return row.select("own_daily", "shared_daily", "in_stock_days").row(0)
 
 
 def test_demand_by_channel_and_of_those_that_share_its_stock(store: Engine) -> None:
     make_busy_company(store)
-    found = weeks(store, T0 + 5 * DAY)
-    assert found.demand.schema == DEMAND
-    assert demand(found, "A", None) == pytest.approx((11 / 5, 11 / 5, 5))
-    assert demand(found, "A", "web") == pytest.approx((5 / 5, 11 / 5, 5))  # 3, and 2 in kits
-    assert demand(found, "A", "market") == pytest.approx((6 / 5, 11 / 5, 5))
-    assert demand(found, "B", "web") == pytest.approx((4 / 5, 4 / 5, 5))
-    assert demand(found, "KIT", "web") == pytest.approx((2 / 5, 2 / 5, 5))
+    last_weeks = weeks(store, T0 + 5 * DAY)
+    assert last_weeks.demand.schema == DEMAND
+    assert demand(last_weeks, "A", None) == pytest.approx((11 / 5, 11 / 5, 5))
+    assert demand(last_weeks, "A", "web") == pytest.approx((5 / 5, 11 / 5, 5))  # 3, and 2 in kits
+    assert demand(last_weeks, "A", "market") == pytest.approx((6 / 5, 11 / 5, 5))
+    assert demand(last_weeks, "B", "web") == pytest.approx((4 / 5, 4 / 5, 5))
+    assert demand(last_weeks, "KIT", "web") == pytest.approx((2 / 5, 2 / 5, 5))
     # market has no B: no day in stock there but the one with demand on the shared stock
-    assert demand(found, "B", "market") == pytest.approx((0, 4, 1))
+    assert demand(last_weeks, "B", "market") == pytest.approx((0, 4, 1))
 
 
 def test_only_what_the_buyer_cancelled_before_shipping_is_no_demand(store: Engine) -> None:
@@ -81,17 +81,17 @@ def test_the_mean_is_over_the_last_28_days_in_stock(store: Engine) -> None:
     again = [ev.Receipt(**head(90, 24 * 50), location_id="north", lines=(ev.SkuUnits(sku="A", quantity=100),))]
     later = [sale(100 + day, "web", "A", 2, 24 * (50 + day) + 1) for day in range(20)]
     ingest(store, [*first, *sales, *ships, *again, *later])
-    found = weeks(store, T0 + 70 * DAY)
+    last_weeks = weeks(store, T0 + 70 * DAY)
     # 20 days of 2, and the last 8 of the 10 days of 1 (on the tenth the last unit left, but there was demand)
-    assert demand(found, "A", "web") == pytest.approx(((20 * 2 + 8) / 28, (20 * 2 + 8) / 28, 28))
-    at_end = found.on_hand[0].tolist()
+    assert demand(last_weeks, "A", "web") == pytest.approx(((20 * 2 + 8) / 28, (20 * 2 + 8) / 28, 28))
+    at_end = last_weeks.on_hand[0].tolist()
     assert len(at_end) == HISTORY_DAYS + 1
     assert at_end == [0] * 10 + [100] * 21
-    assert found.open_units[found.skus.to_list().index("A")].tolist() == [0] * 10 + [2 * (1 + day) for day in range(20)] + [40]
+    assert last_weeks.open_units[last_weeks.skus.to_list().index("A")].tolist() == [0] * 10 + [2 * (1 + day) for day in range(20)] + [40]
 
 
 def test_what_is_older_than_the_window_has_no_demand(store: Engine) -> None:
     make_busy_company(store)
-    found = weeks(store, T0 + 200 * DAY)
-    assert demand(found, "A", "web") == (0, 0, 28)  # in stock, but nothing sold
-    assert found.demand.filter(pl.col("sku") == "B", pl.col("channel_id") == "market").is_empty()  # never in stock there
+    last_weeks = weeks(store, T0 + 200 * DAY)
+    assert demand(last_weeks, "A", "web") == (0, 0, 28)  # in stock, but nothing sold
+    assert last_weeks.demand.filter(pl.col("sku") == "B", pl.col("channel_id") == "market").is_empty()  # never in stock there

@@ -47,11 +47,11 @@ def reserve(engine: Engine, sku: str, units: int | None, channel_id: str, *locat
     return reservations.save(engine, draft, COMMAND_LINE)
 
 
-def told(engine: Engine, now: int) -> dict[int, tuple[str, int, int]]:
+def outcomes(engine: Engine, now: int) -> dict[int, tuple[str, int, int]]:
     """State, kept and withheld of each reservation."""
-    found = reservation_table(figured(engine, now), queries.reservation_rows(engine), now)
-    assert dict(found.schema) == dict(RESERVATION_TABLE)
-    return {row["reservation_id"]: (row["state"], row["kept"], row["withheld"]) for row in found.iter_rows(named=True)}
+    rows = reservation_table(figured(engine, now), queries.reservation_rows(engine), now)
+    assert dict(rows.schema) == dict(RESERVATION_TABLE)
+    return {row["reservation_id"]: (row["state"], row["kept"], row["withheld"]) for row in rows.iter_rows(named=True)}
 
 
 def test_rules_with_what_they_decide_and_withhold(company: Engine) -> None:
@@ -64,15 +64,15 @@ def test_rules_with_what_they_decide_and_withhold(company: Engine) -> None:
         RuleDraft("category", category="baskets", amount=0.0, reason="nothing"),
     ]
     save(company, [Change(draft) for draft in drafts], COMMAND_LINE)
-    found = rule_table(figured(company, now), live.load_withheld(company).rules, now)
-    assert dict(found.schema) == dict(RULE_TABLE)
-    told = {row["reason"]: (row["state"], row["decides"], row["withheld"], row["zeros"]) for row in found.iter_rows(named=True)}
+    rows = rule_table(figured(company, now), live.load_withheld(company).rules, now)
+    assert dict(rows.schema) == dict(RULE_TABLE)
+    by_reason = {row["reason"]: (row["state"], row["decides"], row["withheld"], row["zeros"]) for row in rows.iter_rows(named=True)}
     # web sells A (10 + 1 left), B (3) and KIT; market sells A from south alone, where 1 is left of 4
-    assert told["all of it"][:3] == ("active", 1, 2)
-    assert told["more than there is"] == ("active", 1, 3, 1)
-    assert told["soon over"] == ("ending", 1, 1, 1)
-    assert told["display"] == ("active", 1, 3, 0)
-    assert told["nothing"][0] == "without effect"
+    assert by_reason["all of it"][:3] == ("active", 1, 2)
+    assert by_reason["more than there is"] == ("active", 1, 3, 1)
+    assert by_reason["soon over"] == ("ending", 1, 1, 1)
+    assert by_reason["display"] == ("active", 1, 3, 0)
+    assert by_reason["nothing"][0] == "without effect"
     later = now + 4 * DAY
     ended = rule_table(figured(company, later), live.load_withheld(company).rules, later)
     assert {row["reason"]: row["state"] for row in ended.iter_rows(named=True)}["soon over"] == "ended"
@@ -105,34 +105,34 @@ def test_reservations_with_what_they_keep_and_withhold(company: Engine) -> None:
     some = reserve(company, "A", 5, "web")
     south = reserve(company, "A", None, "market", "south", ends_at=now + 3 * DAY)
     nothing = reserve(company, "B", None, "market")
-    assert told(company, now) == {
+    assert outcomes(company, now) == {
         some: ("active", 5, 4),  # of 14; market reaches only the 4 at south
         south: ("ending", 4, 4),
         nothing: ("without effect", 0, 0),  # no B lies where market is served
     }
     ingest(company, [sale(50, "web", "A", 3, 1)])
-    assert told(company, now)[some] == ("active", 2, 2)  # 3 of the 5 are allocated to its own order
+    assert outcomes(company, now)[some] == ("active", 2, 2)  # 3 of the 5 are allocated to its own order
     ingest(company, [sale(51, "web", "A", 2, 2)])
-    assert told(company, now)[some] == ("without effect", 0, 0)
-    assert told(company, now + 4 * DAY)[south] == ("ended", 0, 0)
+    assert outcomes(company, now)[some] == ("without effect", 0, 0)
+    assert outcomes(company, now + 4 * DAY)[south] == ("ended", 0, 0)
 
 
 def test_reservations_of_one_sku_share_what_a_channel_has_less(company: Engine) -> None:
     """Together they ask for 6 of the 4 that market has: the lower id is served first, and the rest is the other's."""
     now = now_us()
     first, second = reserve(company, "A", 3, "web", "south"), reserve(company, "A", 3, "web")
-    assert told(company, now) == {first: ("active", 3, 3), second: ("active", 3, 1)}
+    assert outcomes(company, now) == {first: ("active", 3, 3), second: ("active", 3, 1)}
     reserved = figured(company, now).availability.filter(pl.col("reserved_elsewhere") > 0)
     assert reserved.select("sku", "channel_id", "reserved_elsewhere", "available_to_sell").rows() == [("A", "market", 4, 0)]
     third = reserve(company, "A", 2, "market")
-    assert told(company, now)[third] == ("active", 2, 2)  # from web, of which nobody else takes
+    assert outcomes(company, now)[third] == ("active", 2, 2)  # from web, of which nobody else takes
 
 
 def test_who_does_not_sell_the_sku_has_nothing_to_lose(company: Engine) -> None:
     with company.begin() as connection:
         connection.execute(sa.text("delete from listing where channel_id = 'market' and sku = 'A'"))
     key = reserve(company, "A", 5, "web")
-    assert told(company, now_us()) == {key: ("without effect", 5, 0)}
+    assert outcomes(company, now_us()) == {key: ("without effect", 5, 0)}
 
 
 def test_reservations_are_previewed_as_they_are_after_saving(company: Engine) -> None:

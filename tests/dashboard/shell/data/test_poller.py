@@ -36,9 +36,9 @@ def polled(store: Engine) -> Iterator[tuple[LiveStock, Engine]]:
 
 
 def pool(hub: LiveStock, sku: str, channel_id: str) -> int:
-    found = hub.snapshot.live
-    assert found is not None
-    return int(found.availability.filter((pl.col("sku") == sku) & (pl.col("channel_id") == channel_id))["pool"].item())
+    latest = hub.snapshot.live
+    assert latest is not None
+    return int(latest.availability.filter((pl.col("sku") == sku) & (pl.col("channel_id") == channel_id))["pool"].item())
 
 
 def until(condition: Callable[[], bool], seconds: float = 10) -> None:
@@ -71,9 +71,9 @@ def test_a_saved_rule_is_worked_in_and_leaves_when_it_ends(polled: tuple[LiveSto
     hub.poll()
 
     def may_sell() -> int:
-        found = hub.snapshot.live
-        assert found is not None
-        return int(found.availability.filter((pl.col("sku") == "A") & (pl.col("channel_id") == "web"))["available_to_sell"].item())
+        latest = hub.snapshot.live
+        assert latest is not None
+        return int(latest.availability.filter((pl.col("sku") == "A") & (pl.col("channel_id") == "web"))["available_to_sell"].item())
 
     assert may_sell() == 8
     ends_at = now_us() + 3_600_000_000

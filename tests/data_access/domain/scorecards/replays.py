@@ -49,10 +49,10 @@ def replays(size: str, seed: int, end: date, moments: int, horizon: int = 7) -> 
     said: dict[tuple[str, str], Outlook | None] = {}
     for back in range(moments, -1, -1):
         now = datetime(end.year, end.month, end.day, 10, tzinfo=UTC) - timedelta(days=horizon * back)
-        found = subjects(as_of(facts, now), channels)
-        cells = cells_at(tally(found, asked, zone_of), now)
+        subjects_then = subjects(as_of(facts, now), channels)
+        cells = cells_at(tally(subjects_then, asked, zone_of), now)
         counted = {
-            (kind, unit, dated_by): history(observe(found, kind, unit), dated_by, zone_of, now)
+            (kind, unit, dated_by): history(observe(subjects_then, kind, unit), dated_by, zone_of, now)
             for kind, unit, dated_by in asked.select("kind", "unit", "dated_by").unique().iter_rows()
         }
         for channel, theirs in metrics.items():

@@ -50,7 +50,7 @@ class Back:
 
 
 @dataclass
-class Line:
+class OrderLine:
     """A line of an order."""
 
     units: int = 1
@@ -67,7 +67,7 @@ class Order:
     """An order."""
 
     placed: datetime
-    lines: list[Line]
+    lines: list[OrderLine]
     channel: str = "a"
     theirs: bool = False
     number: int = 1
@@ -76,14 +76,14 @@ class Order:
 def known(orders: list[Order], until: datetime) -> list[Order]:
     """The orders as far as they had been told by a moment."""
 
-    def told(at: datetime | None) -> datetime | None:
+    def known_by(at: datetime | None) -> datetime | None:
         return at if at and at <= until else None
 
     def sent(one: Sent) -> Sent:
         number = one.number and (one.uploaded is None or one.uploaded <= until)
-        return replace(one, number=number, uploaded=told(one.uploaded), scan=told(one.scan), delivered=told(one.delivered))
+        return replace(one, number=number, uploaded=known_by(one.uploaded), scan=known_by(one.scan), delivered=known_by(one.delivered))
 
-    def line(one: Line) -> Line:
+    def line(one: OrderLine) -> OrderLine:
         return replace(
             one,
             sent=[sent(part) for part in one.sent if part.at <= until],
@@ -169,22 +169,22 @@ class Verdict:
 
 def verdicts(orders: list[Order], kind: str, unit: str, dated_by: str, now: datetime) -> list[Verdict]:
     """Judge every order, package or unit as it stands at `now`, when all facts are known."""
-    found = []
+    judgements = []
     for order in orders:
         if unit == "order":
-            found.append(_judge(order, kind, dated_by, now))
+            judgements.append(_judge(order, kind, dated_by, now))
         elif unit == "package":
-            found += _packages(order, dated_by, now)
+            judgements += _packages(order, dated_by, now)
         else:
-            found += _units(order, dated_by, now)
-    return found
+            judgements += _units(order, dated_by, now)
+    return judgements
 
 
-def _left(line: Line) -> int:
+def _left(line: OrderLine) -> int:
     return max(line.units - sum(one.units for one in line.sent) - sum(one.units for one in line.gone), 0)
 
 
-def _live(line: Line) -> bool:
+def _live(line: OrderLine) -> bool:
     return bool(line.sent) or _left(line) > 0
 
 
@@ -222,7 +222,7 @@ def _judge(order: Order, kind: str, dated_by: str, now: datetime) -> Verdict:
     return Verdict(_counts(order, kind, now, live), _day(order, dates[dated_by]))
 
 
-def _counts(order: Order, kind: str, now: datetime, live: list[Line]) -> str:
+def _counts(order: Order, kind: str, now: datetime, live: list[OrderLine]) -> str:
     sent = _sent(order)
     if kind == "return_rate":
         if why := _shared(order, theirs_too=True):
@@ -258,7 +258,7 @@ def _counts(order: Order, kind: str, now: datetime, live: list[Line]) -> str:
     return "open" if any(at is None for at, _ in waits) else "ok"
 
 
-def _waits(kind: str, line: Line, one: Sent | None, is_open: bool) -> list[tuple[datetime | None, datetime | None]]:
+def _waits(kind: str, line: OrderLine, one: Sent | None, is_open: bool) -> list[tuple[datetime | None, datetime | None]]:
     """What must happen by when; nothing has while a unit of the line is open."""
     scan_by = one.at + SCAN_DAYS if one else None
     shipped = one.at if one and not is_open else None
@@ -275,7 +275,7 @@ def _waits(kind: str, line: Line, one: Sent | None, is_open: bool) -> list[tuple
     }[kind]
 
 
-def _cancelled(order: Order, live: list[Line]) -> str:
+def _cancelled(order: Order, live: list[OrderLine]) -> str:
     took = [one for line in order.lines for one in line.gone if sum(s.units for s in line.sent) < line.units]
     if any(one.by == "seller" for one in took):
         return "miss"
@@ -289,7 +289,7 @@ def _cancelled(order: Order, live: list[Line]) -> str:
     return "ok"
 
 
-def _outside(order: Order, first: datetime, lines: list[Line]) -> str:
+def _outside(order: Order, first: datetime, lines: list[OrderLine]) -> str:
     if why := _shared(order):
         return why
     if first < order.placed:
@@ -297,12 +297,12 @@ def _outside(order: Order, first: datetime, lines: list[Line]) -> str:
     return "handed over when it was bought" if _at_a_till(order, first, lines) else ""
 
 
-def _at_a_till(order: Order, first: datetime, lines: list[Line]) -> bool:
+def _at_a_till(order: Order, first: datetime, lines: list[OrderLine]) -> bool:
     return first == order.placed and all(line.ship_by is None for line in lines)
 
 
 def _packages(order: Order, dated_by: str, now: datetime) -> list[Verdict]:
-    found = []
+    judgements = []
     for name in sorted({one.package for one in _sent(order)}):
         inside = [(line, one) for line in order.lines for one in line.sent if one.package == name]
         shipped = min(one.at for _, one in inside)
@@ -312,12 +312,12 @@ def _packages(order: Order, dated_by: str, now: datetime) -> list[Verdict]:
             "ok" if fine else "miss" if now > shipped + SCAN_DAYS else "open"
         )
         assert dated_by == "shipped"
-        found.append(Verdict(counts, _day(order, shipped)))
-    return found
+        judgements.append(Verdict(counts, _day(order, shipped)))
+    return judgements
 
 
 def _units(order: Order, dated_by: str, now: datetime) -> list[Verdict]:
-    found = []
+    judgements = []
     assert dated_by == "deliver_by"
     for line in order.lines:
         for one in line.sent:
@@ -329,5 +329,5 @@ def _units(order: Order, dated_by: str, now: datetime) -> list[Verdict]:
             elif not counts and line.deliver_by:
                 fine = one.delivered is not None and one.delivered <= line.deliver_by
                 counts = "ok" if fine else "miss" if one.delivered or now > line.deliver_by else "open"
-            found.append(Verdict(counts, _day(order, line.deliver_by), one.units))
-    return found
+            judgements.append(Verdict(counts, _day(order, line.deliver_by), one.units))
+    return judgements

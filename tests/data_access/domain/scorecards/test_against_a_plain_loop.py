@@ -28,63 +28,63 @@ def _asked(counted: list[tuple[str, str, str]]) -> pl.DataFrame:
     return pl.DataFrame([(channel, *one) for one in counted for channel in ("a", "b", "nowhere")], WANTED, orient="row")
 
 
-def _cells(told: list[Order], asked: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    return cells_at(tally(subjects(facts(told), CHANNELS), asked, ZONES), now)
+def _cells(known_orders: list[Order], asked: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    return cells_at(tally(subjects(facts(known_orders), CHANNELS), asked, ZONES), now)
 
 
 @given(orders(), moments, some_counts)
 def test_every_subject_is_counted_as_the_loop_counts_it(all_orders: list[Order], now: datetime, counts: list[tuple[str, str, str]]) -> None:
-    told = known(all_orders, now)
-    cells = _cells(told, _asked(counts), now)
+    known_orders = known(all_orders, now)
+    cells = _cells(known_orders, _asked(counts), now)
     assert cells.schema == CELLS
     for kind, unit, dated_by in counts:
         for channel in ("a", "b", "nowhere"):
             ours = cells.filter(channel_id=channel, kind=kind, unit=unit, dated_by=dated_by)
             counted = {(day, why or what): n for day, what, why, n in ours.select("day", "outcome", "reason", "n").iter_rows()}
             expected: Counter[tuple[object, str]] = Counter()
-            for one in verdicts([order for order in told if order.channel == channel], kind, unit, dated_by, now):
+            for one in verdicts([order for order in known_orders if order.channel == channel], kind, unit, dated_by, now):
                 expected[one.day, one.counts] += one.weight
             assert counted == dict(expected), (kind, unit, dated_by, channel)
 
 
 @given(orders(), moments, st.lists(st.sampled_from(JUDGED), min_size=1, max_size=4))
 def test_the_rate_is_that_of_the_loop(all_orders: list[Order], now: datetime, metrics: list[Metric]) -> None:
-    told = known(all_orders, now)
-    cells = _cells(told, wanted({"a": metrics}), now)
+    known_orders = known(all_orders, now)
+    cells = _cells(known_orders, wanted({"a": metrics}), now)
     day = now.date()
     for metric in metrics:
-        found = rate(of_metric(cells, "a", metric), metric, day)
+        current = rate(of_metric(cells, "a", metric), metric, day)
         last = day - timedelta(days=metric.reporting_lag)
-        assert found.last == last
-        inside = [one for one in _verdicts(told, metric, now) if found.first <= one.day <= last]
+        assert current.last == last
+        inside = [one for one in _verdicts(known_orders, metric, now) if current.first <= one.day <= last]
         ok = sum(one.weight for one in inside if one.counts == "ok")
         missed = sum(one.weight for one in inside if one.counts == "miss")
-        assert found.misses == missed
-        assert found.denominator == ok + missed
-        assert found.numerator == (missed if metric.direction == "lower" else ok)
-        assert found.open == sum(one.weight for one in inside if one.counts == "open")
-        assert sum(found.excluded.values()) == sum(one.weight for one in inside) - ok - missed - found.open
-        assert found.rate == (found.numerator / found.denominator if found.denominator else None)
+        assert current.misses == missed
+        assert current.denominator == ok + missed
+        assert current.numerator == (missed if metric.direction == "lower" else ok)
+        assert current.open == sum(one.weight for one in inside if one.counts == "open")
+        assert sum(current.excluded.values()) == sum(one.weight for one in inside) - ok - missed - current.open
+        assert current.rate == (current.numerator / current.denominator if current.denominator else None)
 
 
-def _verdicts(told: list[Order], metric: Metric, now: datetime):  # type: ignore[no-untyped-def]
+def _verdicts(known_orders: list[Order], metric: Metric, now: datetime):  # type: ignore[no-untyped-def]
     assert metric.computes
-    return verdicts([order for order in told if order.channel == "a"], metric.computes, metric.unit, metric.dated_by, now)
+    return verdicts([order for order in known_orders if order.channel == "a"], metric.computes, metric.unit, metric.dated_by, now)
 
 
 @given(orders(), moments)
 def test_the_facts_as_of_a_moment_are_those_that_had_been_told(all_orders: list[Order], moment: datetime) -> None:
-    for found, told in zip(frames(as_of(facts(all_orders), moment)), frames(facts(known(all_orders, moment))), strict=True):
-        assert_frame_equal(found.drop(*SERIAL, strict=False), told.drop(*SERIAL, strict=False))
+    for cut, known_then in zip(frames(as_of(facts(all_orders), moment)), frames(facts(known(all_orders, moment))), strict=True):
+        assert_frame_equal(cut.drop(*SERIAL, strict=False), known_then.drop(*SERIAL, strict=False))
 
 
 @given(orders(), moments)
 def test_observations_keep_every_subject_and_say_since_when(all_orders: list[Order], now: datetime) -> None:
-    found = subjects(facts(known(all_orders, now)), CHANNELS)
+    all_subjects = subjects(facts(known(all_orders, now)), CHANNELS)
     for kind, unit in SPECS:
-        seen = settle(observe(found, kind, unit), now).collect()
+        seen = settle(observe(all_subjects, kind, unit), now).collect()
         assert seen.schema == OBSERVATIONS
-        assert len(seen) == len(found.of(unit))
+        assert len(seen) == len(all_subjects.of(unit))
         assert seen.filter(pl.col("decided_at") < pl.col("known_at")).is_empty()
         assert seen.filter((pl.col("outcome") == "excluded") != pl.col("reason").is_not_null()).is_empty()
         assert seen.filter(pl.col("miss_from") < now).is_empty()
@@ -93,6 +93,6 @@ def test_observations_keep_every_subject_and_say_since_when(all_orders: list[Ord
 @pytest.mark.parametrize(("kind", "unit"), SPECS)
 def test_no_orders_give_no_cells_and_no_error(kind: str, unit: str) -> None:
     asked = _asked([(kind, unit, DATED[unit][0])])
-    found = cells_at(tally(subjects(facts([]), CHANNELS), asked, ZONES), datetime.fromisoformat("2026-04-01T00:00:00+00:00"))
-    assert found.is_empty()
-    assert found.schema == CELLS
+    cells = cells_at(tally(subjects(facts([]), CHANNELS), asked, ZONES), datetime.fromisoformat("2026-04-01T00:00:00+00:00"))
+    assert cells.is_empty()
+    assert cells.schema == CELLS

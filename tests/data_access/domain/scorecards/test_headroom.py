@@ -14,7 +14,7 @@ from data_access.domain.scorecards.observe import observe
 from data_access.domain.scorecards.rates import CELLS, daily, first_day, months_before, rate, rolling, wilson
 from data_access.domain.scorecards.registry import Metric, Window, registry
 from data_access.domain.scorecards.subjects import subjects
-from tests.data_access.domain.scorecards.small_facts import CHANNELS, Line, Order, facts, utc
+from tests.data_access.domain.scorecards.small_facts import CHANNELS, Order, OrderLine, facts, utc
 
 BY_ID = {metric.id: metric for metric in registry()}
 AMAZON = BY_ID["amazon-late-shipment-10d"]
@@ -43,17 +43,17 @@ def _meets(misses: int, denominator: int, metric: Metric) -> bool:
 @given(targets, st.integers(1, 500), st.data())
 def test_headroom_is_the_most_that_still_meets_the_target(metric: Metric, denominator: int, data: st.DataObject) -> None:
     misses = data.draw(st.integers(0, denominator))
-    found = headroom(misses, denominator, metric)
-    assert found.further is not None
-    assert found.excess is not None
+    room = headroom(misses, denominator, metric)
+    assert room.further is not None
+    assert room.excess is not None
     if _meets(misses, denominator, metric):
-        assert found.excess == 0
-        assert _meets(misses + found.further, denominator, metric)
-        assert not _meets(misses + found.further + 1, denominator, metric)
+        assert room.excess == 0
+        assert _meets(misses + room.further, denominator, metric)
+        assert not _meets(misses + room.further + 1, denominator, metric)
     else:
-        assert found.further == 0
-        assert not _meets(misses - found.excess + 1, denominator, metric)
-        assert _meets(misses - found.excess, denominator, metric)
+        assert room.further == 0
+        assert not _meets(misses - room.excess + 1, denominator, metric)
+        assert _meets(misses - room.excess, denominator, metric)
 
 
 @pytest.mark.parametrize(
@@ -161,11 +161,11 @@ def test_wilson_interval() -> None:
 def test_open_orders_that_would_tip_the_rate() -> None:
     placed, now = utc("2026-03-27 09:00"), utc("2026-03-29 10:00")
     due = ["2026-03-28 21:59", "2026-03-29 21:59", "2026-03-29 22:00", None]
-    orders = [Order(placed, [Line(1, utc(at) if at else None)], number=number) for number, at in enumerate(due[:3], 1)]
+    orders = [Order(placed, [OrderLine(1, utc(at) if at else None)], number=number) for number, at in enumerate(due[:3], 1)]
     seen = observe(subjects(facts(orders), CHANNELS), "late_shipment", "order").collect()
-    found = at_risk(seen, Headroom(1, 0), now, "Europe/Berlin")
-    assert found.schema == AT_RISK
-    assert found.select("order_id", "urgency", "misses", "tips").rows() == [
+    risks = at_risk(seen, Headroom(1, 0), now, "Europe/Berlin")
+    assert risks.schema == AT_RISK
+    assert risks.select("order_id", "urgency", "misses", "tips").rows() == [
         (1, "overdue", 0, False),
         (2, "due today", 1, False),
         (3, "due later", 2, True),  # Monday 00:00 in Berlin

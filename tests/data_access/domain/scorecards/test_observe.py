@@ -11,7 +11,7 @@ from data_access.domain.scorecards.observe import observe, settle
 from data_access.domain.scorecards.rates import Rate, cells_at, of_metric, rate, tally, today, wanted
 from data_access.domain.scorecards.registry import registry
 from data_access.domain.scorecards.subjects import subjects
-from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Back, Gone, Line, Order, Sent, facts, utc
+from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Back, Gone, Order, OrderLine, Sent, facts, utc
 
 BY_ID = {metric.id: metric for metric in registry()}
 MONDAY = utc("2026-03-23 09:00")
@@ -20,12 +20,12 @@ ARRIVE = utc("2026-03-27 22:59")
 LATER = utc("2026-04-20 10:00")
 
 
-def order(number: int, *lines: Line, **more: object) -> Order:
+def order(number: int, *lines: OrderLine, **more: object) -> Order:
     return replace(Order(MONDAY, list(lines), number=number), **more)  # type: ignore[arg-type]
 
 
-def line(*sent: Sent, gone: list[Gone] | None = None, back: list[Back] | None = None, units: int = 1) -> Line:
-    return Line(units, DUE, ARRIVE, list(sent), gone or [], back or [])
+def line(*sent: Sent, gone: list[Gone] | None = None, back: list[Back] | None = None, units: int = 1) -> OrderLine:
+    return OrderLine(units, DUE, ARRIVE, list(sent), gone or [], back or [])
 
 
 def parcel(text: str = "2026-03-24 12:00", **more: object) -> Sent:
@@ -54,11 +54,11 @@ def test_late_shipment() -> None:
     ]
     assert counted(orders, "late_shipment") == ["ok", "miss", "miss", "miss", "cancelled before it shipped"]
     assert counted(orders[2:3], "late_shipment", now=DUE) == ["open"]  # it may still leave in this minute
-    found = rated(orders, "own-late-shipment-30d")
-    assert (found.numerator, found.denominator, found.rate) == (3, 4, 0.75)  # 3 of 1, 2, 3, 4
-    assert found.excluded == {"cancelled before it shipped": 1}
-    assert found.first == date(2026, 3, 22)
-    assert found.last == date(2026, 4, 20)
+    rated_orders = rated(orders, "own-late-shipment-30d")
+    assert (rated_orders.numerator, rated_orders.denominator, rated_orders.rate) == (3, 4, 0.75)  # 3 of 1, 2, 3, 4
+    assert rated_orders.excluded == {"cancelled before it shipped": 1}
+    assert rated_orders.first == date(2026, 3, 22)
+    assert rated_orders.last == date(2026, 4, 20)
 
 
 def test_late_acceptance() -> None:
@@ -68,9 +68,9 @@ def test_late_acceptance() -> None:
         order(3, line(parcel(scan=None))),
     ]
     assert counted(orders, "late_acceptance") == ["ok", "miss", "miss"]
-    found = rated(orders, "ebay-late-shipment-top-rated")
-    assert (found.numerator, found.denominator) == (2, 3)
-    assert found.first == date(2025, 4, 21)  # 3 < 400 transactions: twelve months
+    rated_orders = rated(orders, "ebay-late-shipment-top-rated")
+    assert (rated_orders.numerator, rated_orders.denominator) == (2, 3)
+    assert rated_orders.first == date(2025, 4, 21)  # 3 < 400 transactions: twelve months
 
 
 def test_cancellation() -> None:
@@ -96,9 +96,9 @@ def test_cancellation() -> None:
         "cancelled after it shipped",
         "ok",
     ]
-    found = rated(orders, "own-cancellation-30d")
-    assert (found.numerator, found.denominator, found.rate) == (2, 5, 0.4)  # 2, 3 of 1, 2, 3, 5, 9
-    assert sum(found.excluded.values()) == 4
+    rated_orders = rated(orders, "own-cancellation-30d")
+    assert (rated_orders.numerator, rated_orders.denominator, rated_orders.rate) == (2, 5, 0.4)  # 2, 3 of 1, 2, 3, 5, 9
+    assert sum(rated_orders.excluded.values()) == 4
 
 
 def test_valid_tracking_by_package() -> None:
@@ -110,9 +110,9 @@ def test_valid_tracking_by_package() -> None:
     ]
     assert counted(orders, "valid_tracking", "package") == ["ok", "miss", "ok", "miss", "open"]
     assert counted(orders, "valid_tracking", "order") == ["miss", "ok", "miss", "open"]
-    found = rated(orders, "own-valid-tracking-30d")  # 8 March to 6 April, two weeks ago
-    assert (found.first, found.last) == (date(2026, 3, 8), date(2026, 4, 6))
-    assert (found.numerator, found.denominator, found.open) == (2, 4, 0)
+    rated_orders = rated(orders, "own-valid-tracking-30d")  # 8 March to 6 April, two weeks ago
+    assert (rated_orders.first, rated_orders.last) == (date(2026, 3, 8), date(2026, 4, 6))
+    assert (rated_orders.numerator, rated_orders.denominator, rated_orders.open) == (2, 4, 0)
     late = rated(orders, "walmart-valid-tracking-30d")  # by order, without a lag
     assert (late.numerator, late.denominator, late.open, late.is_matured) == (1, 3, 1, False)
 
@@ -127,8 +127,8 @@ def test_tracking_on_time() -> None:
     ]
     assert counted(orders, "tracking_on_time") == ["ok", "miss", "miss", "miss", "ok"]
     assert counted(orders, "shipped_with_tracking") == ["ok", "ok", "miss", "ok", "ok"]
-    found = rated(orders, "own-tracking-on-time-30d")
-    assert (found.numerator, found.denominator, found.misses) == (2, 5, 3)
+    rated_orders = rated(orders, "own-tracking-on-time-30d")
+    assert (rated_orders.numerator, rated_orders.denominator, rated_orders.misses) == (2, 5, 3)
 
 
 def test_on_time_delivery() -> None:
@@ -142,8 +142,8 @@ def test_on_time_delivery() -> None:
     assert counted(orders, "on_time_delivery") == ["ok", "miss", "miss", "neither tracked nor told as delivered", "ok"]
     assert counted(orders, "on_time_delivery", "unit") == ["ok", "miss", "miss", "no tracking number", "no tracking number"]
     assert counted(orders[2:3], "on_time_delivery", now=ARRIVE) == ["open"]
-    found = rated(orders, "own-on-time-delivery-30d")
-    assert (found.numerator, found.denominator, found.rate) == (2, 4, 0.5)
+    rated_orders = rated(orders, "own-on-time-delivery-30d")
+    assert (rated_orders.numerator, rated_orders.denominator, rated_orders.rate) == (2, 4, 0.5)
     units = rated(orders, "amazon-on-time-delivery-14d", utc("2026-04-08 10:00"))  # 19 March to 1 April
     assert (units.numerator, units.denominator, units.excluded) == (3, 5, {"no tracking number": 2})  # 3 units of order 1
 
@@ -156,13 +156,13 @@ def test_return_rate() -> None:
         order(4, line(parcel(), back=[Back(utc("2026-04-02 09:00"))]), theirs=True),
     ]
     assert counted(orders, "return_rate") == ["ok", "miss", "cancelled before it shipped", "miss"]
-    found = rated(orders, "own-return-60d")
-    assert (found.numerator, found.denominator) == (2, 3)
+    rated_orders = rated(orders, "own-return-60d")
+    assert (rated_orders.numerator, rated_orders.denominator) == (2, 3)
 
 
 def test_orders_that_cannot_be_judged_keep_their_reason() -> None:
     orders = [
-        order(1, Line(1, None, None, [parcel()])),
+        order(1, OrderLine(1, None, None, [parcel()])),
         order(2, line(parcel("2026-03-23 08:00"))),
         order(3, line(parcel()), theirs=True),
         order(4, line(parcel()), channel="nowhere"),
@@ -172,18 +172,18 @@ def test_orders_that_cannot_be_judged_keep_their_reason() -> None:
     assert counted(orders, "late_shipment") == ["no ship-by date", *shared]
     assert counted(orders, "on_time_delivery") == ["no deliver-by date", *shared]
     assert counted(orders, "valid_tracking") == ["ok", *shared]
-    found = rated(orders, "own-late-shipment-30d")
-    assert (found.rate, found.low, found.denominator) == (None, None, 0)
-    assert found.excluded == {reason: 1 for reason in ("no ship-by date", *shared) if reason != "channel without a time zone"}
+    rated_orders = rated(orders, "own-late-shipment-30d")
+    assert (rated_orders.rate, rated_orders.low, rated_orders.denominator) == (None, None, 0)
+    assert rated_orders.excluded == {reason: 1 for reason in ("no ship-by date", *shared) if reason != "channel without a time zone"}
     assert rated(orders, "own-late-shipment-30d", channel="nowhere").excluded == {"channel without a time zone": 1}
 
 
 def test_what_is_handed_over_at_a_till_is_no_shipment() -> None:
     bought = Sent(MONDAY)
     orders = [
-        order(1, Line(1, None, None, [bought])),
-        order(2, Line(1, None, None, [bought], back=[Back(utc("2026-04-02 09:00"))])),
-        order(3, Line(1, utc("2026-03-25 22:00"), None, [bought])),  # with a ship-by date it is sent, however quickly
+        order(1, OrderLine(1, None, None, [bought])),
+        order(2, OrderLine(1, None, None, [bought], back=[Back(utc("2026-04-02 09:00"))])),
+        order(3, OrderLine(1, utc("2026-03-25 22:00"), None, [bought])),  # with a ship-by date it is sent, however quickly
     ]
     handed = "handed over when it was bought"
     assert counted(orders, "valid_tracking") == [handed, handed, "miss"]
@@ -194,8 +194,8 @@ def test_what_is_handed_over_at_a_till_is_no_shipment() -> None:
 
 
 def test_a_channel_without_orders_has_no_rate() -> None:
-    found = rated([order(1, line(parcel()))], "own-late-shipment-30d", channel="b")
-    assert (found.rate, found.denominator, found.excluded) == (None, 0, {})
+    rated_orders = rated([order(1, line(parcel()))], "own-late-shipment-30d", channel="b")
+    assert (rated_orders.rate, rated_orders.denominator, rated_orders.excluded) == (None, 0, {})
 
 
 @pytest.mark.parametrize(
@@ -210,33 +210,33 @@ def test_a_channel_without_orders_has_no_rate() -> None:
     ],
 )
 def test_windows_are_cut_where_the_channel_is(due: str, channel: str, counts: int) -> None:
-    told = Order(utc("2026-03-18 09:00"), [Line(1, utc(due), None, [parcel("2026-03-19 09:00")])], channel)
+    sale = Order(utc("2026-03-18 09:00"), [OrderLine(1, utc(due), None, [parcel("2026-03-19 09:00")])], channel)
     now = utc("2026-03-29 21:30") if channel == "a" else utc("2026-03-30 03:30")
-    found = rated([told], "amazon-late-shipment-10d", now, channel)
-    assert (found.first, found.last) == (date(2026, 3, 20), date(2026, 3, 29))
-    assert found.denominator == counts
+    rated_orders = rated([sale], "amazon-late-shipment-10d", now, channel)
+    assert (rated_orders.first, rated_orders.last) == (date(2026, 3, 20), date(2026, 3, 29))
+    assert rated_orders.denominator == counts
 
 
 def test_causes_are_those_of_the_first_missed_line() -> None:
     first = replace(line(parcel()), sku="IN TIME")
     second = replace(line(parcel("2026-03-25 08:00", package="2")), sku="LATE")
-    told = facts([order(1, first, second), order(2, replace(line(gone=[Gone(MONDAY, "seller")]), sku="GONE"))])
-    found = subjects(told, CHANNELS)
-    late = with_causes(observe(found, "late_shipment", "order").collect(), told, ZONES)
+    all_facts = facts([order(1, first, second), order(2, replace(line(gone=[Gone(MONDAY, "seller")]), sku="GONE"))])
+    of_facts = subjects(all_facts, CHANNELS)
+    late = with_causes(observe(of_facts, "late_shipment", "order").collect(), all_facts, ZONES)
     assert late.schema == CAUSES
     assert late.sort("order_id").select("sku", "location_id", "carrier", "weekday", "hour").rows() == [
         ("LATE", "wh", "DHL", 1, 10),  # Monday 09:00 UTC is 10:00 in Berlin
         ("GONE", None, None, 1, 10),
     ]
-    gone = with_causes(observe(found, "cancellation", "order").collect(), told, ZONES)
+    gone = with_causes(observe(of_facts, "cancellation", "order").collect(), all_facts, ZONES)
     assert gone.sort("order_id")["sku"].to_list() == ["IN TIME", "GONE"]
-    packages = with_causes(observe(found, "valid_tracking", "package").collect(), told, ZONES)
+    packages = with_causes(observe(of_facts, "valid_tracking", "package").collect(), all_facts, ZONES)
     assert packages.sort("shipment_ref")["sku"].to_list() == ["IN TIME", "LATE"]
-    assert with_causes(late.head(0), told, ZONES).schema == CAUSES
+    assert with_causes(late.head(0), all_facts, ZONES).schema == CAUSES
 
 
 def test_remarks_count_what_is_odd() -> None:
-    told = facts(
+    odd_facts = facts(
         [
             order(1, line(parcel(), units=2)),
             order(2, line(parcel(), parcel(package="2"), units=2)),
@@ -245,7 +245,7 @@ def test_remarks_count_what_is_odd() -> None:
             order(5, line(parcel())),
         ]
     )
-    assert remarks(told).rows() == [
+    assert remarks(odd_facts).rows() == [
         ("a", "partly cancelled by the buyer", 1),
         ("a", "partly shipped, the rest open", 1),
         ("a", "several packages", 1),

@@ -12,7 +12,7 @@ from data_access.domain.scorecards.rates import cells_at, of_metric, rate, tally
 from data_access.domain.scorecards.registry import Metric, Window, registry
 from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.replays import replays
-from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Gone, Line, Order, Sent, facts, known, utc
+from tests.data_access.domain.scorecards.small_facts import CHANNELS, ZONES, Gone, Order, OrderLine, Sent, facts, known, utc
 
 LATE = replace(next(metric for metric in registry() if metric.id == "amazon-late-shipment-10d"), window=Window(days=10))
 NOW = utc("2026-06-10 10:00")
@@ -23,15 +23,15 @@ def _day(back: int, late: int, fine: int) -> list[Order]:
     placed = NOW - timedelta(days=back, hours=1)
     due = placed.replace(hour=18, minute=0) + timedelta(days=1)
     sent = [due + timedelta(hours=5)] * late + [due - timedelta(hours=3)] * fine
-    return [Order(placed, [Line(1, due, None, [Sent(at)])], number=0) for at in sent]
+    return [Order(placed, [OrderLine(1, due, None, [Sent(at)])], number=0) for at in sent]
 
 
 def _said(orders: list[Order], metric: Metric = LATE, horizon: int = 7, seed: int = 0, now: datetime = NOW) -> Outlook | None:
-    told = known([replace(order, number=number) for number, order in enumerate(orders, 1)], now)
-    found, asked = subjects(facts(told), CHANNELS), wanted({"a": [metric]})
-    cells = cells_at(tally(found, asked, ZONES), now)
+    orders_then = known([replace(order, number=number) for number, order in enumerate(orders, 1)], now)
+    subjects_then, asked = subjects(facts(orders_then), CHANNELS), wanted({"a": [metric]})
+    cells = cells_at(tally(subjects_then, asked, ZONES), now)
     day = today(now, "Europe/Berlin")
-    past = history(observe(found, str(metric.computes), metric.unit), metric.dated_by, ZONES, now)
+    past = history(observe(subjects_then, str(metric.computes), metric.unit), metric.dated_by, ZONES, now)
     assert past.schema == HISTORY
     return outlook(past, metric, rate(of_metric(cells, "a", metric), metric, day), day, horizon, seed)
 
@@ -47,41 +47,41 @@ def test_the_same_input_and_seed_give_the_same_outlook() -> None:
 
 
 def test_steady_days_go_on() -> None:
-    found = _said(_steady())
-    assert found is not None
-    assert found.day == date(2026, 6, 17)
-    assert found.mean == pytest.approx(0.1, abs=0.004)
-    assert found.low <= 0.1 <= found.high
-    assert found.high - found.low < 0.05  # only the twenty orders due today and tomorrow are in doubt
-    assert found.open == 20
-    assert found.expected_misses == pytest.approx(2.0, abs=0.2)
-    assert found.breach == 1.0  # 10 % is never below 4 %
+    outlook_of = _said(_steady())
+    assert outlook_of is not None
+    assert outlook_of.day == date(2026, 6, 17)
+    assert outlook_of.mean == pytest.approx(0.1, abs=0.004)
+    assert outlook_of.low <= 0.1 <= outlook_of.high
+    assert outlook_of.high - outlook_of.low < 0.05  # only the twenty orders due today and tomorrow are in doubt
+    assert outlook_of.open == 20
+    assert outlook_of.expected_misses == pytest.approx(2.0, abs=0.2)
+    assert outlook_of.breach == 1.0  # 10 % is never below 4 %
 
 
 def test_bad_days_that_leave_the_window_are_left_out() -> None:
     orders = [order for back in range(120) for order in _day(back, 5 if 5 <= back <= 9 else 0, 5 if 5 <= back <= 9 else 10)]
-    found = _said(orders)
-    assert found is not None
+    outlook_of = _said(orders)
+    assert outlook_of is not None
     # Window today: due 1 to 10 June; bad ones were due 2 to 6 June, of which those to the 7th leave within a week.
-    assert (found.leaving_misses, found.leaving) == (25, 70)
-    assert found.low == 0.0
+    assert (outlook_of.leaving_misses, outlook_of.leaving) == (25, 70)
+    assert outlook_of.low == 0.0
 
 
 def test_with_one_week_to_learn_from_that_week_comes_again() -> None:
     metric = replace(LATE, computes="cancellation", dated_by="placed")
     misses = [3, 0, 1, 0, 2, 0, 0, 5, 0, 0, 0, 0, 0, 0]  # of ten orders placed so many days ago at 9:00, cancelled within the hour
     orders = [
-        Order(placed, [Line(1, None, None, gone=[Gone(at, "seller")]) if one < missed else Line(1, None, None, [Sent(at)])])
+        Order(placed, [OrderLine(1, None, None, gone=[Gone(at, "seller")]) if one < missed else OrderLine(1, None, None, [Sent(at)])])
         for back, missed in enumerate(misses)
         for placed in [NOW - timedelta(days=back, hours=1)]
         for at in [placed + timedelta(minutes=30)]
         for one in range(10)
     ]
-    found = _said(orders, metric)
-    assert found is not None
+    outlook_of = _said(orders, metric)
+    assert outlook_of is not None
     # Ten days: the last three as they were, 3 + 0 + 1, and the last seven once more, 3 + 0 + 1 + 0 + 2 + 0 + 0.
-    assert (found.low, found.mean, found.high) == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
-    assert (found.open, found.leaving, found.leaving_misses) == (0, 70, 7)
+    assert (outlook_of.low, outlook_of.mean, outlook_of.high) == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
+    assert (outlook_of.open, outlook_of.leaving, outlook_of.leaving_misses) == (0, 70, 7)
 
 
 def test_days_that_differ_widen_the_interval() -> None:
@@ -93,10 +93,10 @@ def test_days_that_differ_widen_the_interval() -> None:
 
 
 def test_what_is_decided_is_certain() -> None:
-    found = _said(_steady(), replace(LATE, reporting_lag=8))
-    assert found is not None
-    assert (found.low, found.mean, found.high) == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
-    assert found.open == 0
+    outlook_of = _said(_steady(), replace(LATE, reporting_lag=8))
+    assert outlook_of is not None
+    assert (outlook_of.low, outlook_of.mean, outlook_of.high) == (pytest.approx(0.1), pytest.approx(0.1), pytest.approx(0.1))
+    assert outlook_of.open == 0
 
 
 def test_open_orders_are_missed_as_often_as_those_of_that_age_were() -> None:
@@ -108,10 +108,10 @@ def test_open_orders_are_missed_as_often_as_those_of_that_age_were() -> None:
         else order
         for number, order in enumerate(usual)
     ]
-    found = _said(shipped_early)
-    assert found is not None
-    assert found.open == 2
-    assert found.expected_misses == pytest.approx(2.0, abs=0.1)
+    outlook_of = _said(shipped_early)
+    assert outlook_of is not None
+    assert outlook_of.open == 2
+    assert outlook_of.expected_misses == pytest.approx(2.0, abs=0.1)
 
 
 @pytest.mark.parametrize("orders", [[], _day(0, 1, 2)])
@@ -123,7 +123,7 @@ def test_history_does_not_look_beyond_its_moment() -> None:
     orders = [replace(order, number=number) for number, order in enumerate(_steady(3, 7), 1)]
     then = NOW - timedelta(days=20, hours=3)
     all_known, as_told = (subjects(facts(some), CHANNELS) for some in (orders, known(orders, then)))
-    seen = [settle(observe(found, "late_shipment", "order"), then) for found in (all_known, as_told)]
+    seen = [settle(observe(subjects_then, "late_shipment", "order"), then) for subjects_then in (all_known, as_told)]
     first, second = (history(one, "ship_by", ZONES, then) for one in seen)
     keys = ["day", "known", "decided", "n"]
     assert first.filter(pl.col("decided") >= 0).equals(second.filter(pl.col("decided") >= 0))
@@ -133,6 +133,6 @@ def test_history_does_not_look_beyond_its_moment() -> None:
 
 
 def test_the_interval_holds_in_about_80_of_100_replays() -> None:
-    found = [one for one in replays("small", 7, date(2026, 9, 30), 8) if not one.is_certain]
-    assert len(found) > 150
-    assert 0.72 <= sum(one.holds for one in found) / len(found) <= 0.88
+    uncertain = [one for one in replays("small", 7, date(2026, 9, 30), 8) if not one.is_certain]
+    assert len(uncertain) > 150
+    assert 0.72 <= sum(one.holds for one in uncertain) / len(uncertain) <= 0.88
