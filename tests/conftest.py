@@ -48,6 +48,15 @@ def main_module() -> Iterator[None]:
     sys.modules["__main__"] = before
 
 
+@pytest.fixture(autouse=True)
+def _same_umask() -> Iterator[None]:
+    """The command line makes files private for its whole process, which here goes on."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Alone among the processes of this test run."""

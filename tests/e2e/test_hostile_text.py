@@ -1,17 +1,16 @@
 """Text is text: whatever people and channels call things, no page reads it as markup, and no request leaves for another host."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote_plus, urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.schema.base import metadata
-from tests.e2e.driving import choose, click_row, open_page, press, settled, until
+from tests.e2e.driving import at_rest, choose, click_row, open_page, press, settled
 from tests.e2e.hostile_store import CODES, MARK, OLGA, TEXT, build, free_texts, hostile
 
 # Text nodes that hold the mark without the whole text, which then was read as something else; elements and globals made of it.
@@ -91,7 +90,9 @@ class Visit:
         """Look at what each select box offers."""
         boxes = self.page.locator("[data-testid=stSelectbox]:visible input:enabled, [data-testid=stMultiSelect]:visible input:enabled")
         for number in range(boxes.count()):
-            until(self.page, partial(boxes.nth(number).press, "ArrowDown"), self.page.get_by_role("option").first.is_visible)
+            at_rest(boxes.nth(number))
+            boxes.nth(number).press("ArrowDown")
+            expect(self.page.get_by_role("option").first).to_be_visible()
             self.look()
             self.page.locator("h1").click()
             settled(self.page)

@@ -125,7 +125,7 @@ def test_the_second_of_two_managers_is_told_and_keeps_what_was_typed(page: Page,
     set_metric(store, SettingDraft("shop", "own-cancellation-30d", is_on=True, target="0.05"), "for now", COMMAND_LINE)
     expect(page.locator(".annotation-text", has_text="target <= 5 %")).to_be_visible()
     press(page, "Save")
-    expect(page.get_by_text("It is now: judged, target 5 %. What you typed is kept: save again to save it over that.")).to_be_visible()
+    expect(page.get_by_text("It is now: judged, target 5 %. What you typed is kept: save again to overwrite that.")).to_be_visible()
     expect(page.get_by_label("Own target (%)")).to_have_value("3")
     assert queries.settings(store)["target"].to_list() == ["0.05"]
     press(page, "Save")

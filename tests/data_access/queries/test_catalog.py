@@ -63,6 +63,7 @@ def test_what_changed_since_a_version(company: Engine) -> None:
         "demand",
         "freshness",
         "inbox",
+        "jobs",
         "orders",
         "purchasing",
         "returns",
