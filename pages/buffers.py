@@ -38,7 +38,7 @@ def carry_out(command: Callable[[], str], typed: object, finished: str) -> None:
     act(PAGE, command, saved=saved, refused=refused, conflict=buffers.conflict)
 
 
-def done(edited: buffers.Edited) -> str:
+def done(edited: buffers.RuleEdit) -> str:
     """The command for what a person decided about one rule; what to say of it."""
     engine, actor = shared.engine(), user.current()
     if edited.act == "remove" and edited.rule_id is not None and edited.version is not None:
@@ -57,7 +57,7 @@ def saved_rules(changes: tuple[Change, ...]) -> str:
     return f"{words.counted(len(changes), 'rule')} saved. What each channel may sell follows."
 
 
-def reserved(edited: reservations.Edited) -> str:
+def reserved(edited: reservations.ReservationEdit) -> str:
     """The command for what a person decided about one reservation; what to say of it."""
     engine, actor = shared.engine(), user.current()
     if edited.act == "remove" and edited.reservation_id is not None and edited.version is not None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.buffers import reads
 from dashboard.buffers import rules as buffers
-from dashboard.buffers.many import Asked, problems, refused
+from dashboard.buffers.many import RuleChanges, problems, refused
 from dashboard.shell import downloads, records, words
 from dashboard.shell import reads as shared
 from data_access.commands.buffers import Change
@@ -29,7 +29,7 @@ SHOWN: Final = 500
 _FIRST_ID: Final = 10_000_000_000_000
 
 
-def show(can_change: bool) -> Asked | None:
+def show(can_change: bool) -> RuleChanges | None:
     """Draw the upload, the preview of each row and the effect of them together; the rules to save, if a person asks for it."""
     st.caption(
         f"A CSV file with the columns {', '.join(COLUMNS)}: a row for each rule, at most {MAX_ROWS:,}. Leave empty what a rule does not "
@@ -67,10 +67,10 @@ def _read(data: bytes, name: str) -> pl.DataFrame:
     return read_rules(data, name, shared.rules(), known, now_us())
 
 
-def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:
+def _preview(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     counts = dict(rows["outcome"].value_counts().iter_rows())
-    told = [words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts]
-    st.markdown(f"**{words.counted(rows.height, 'row')}: {'; '.join(told)}**")
+    parts = [words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts]
+    st.markdown(f"**{words.counted(rows.height, 'row')}: {'; '.join(parts)}**")
     rank = pl.col("outcome").replace_strict({name: at for at, name in enumerate(OUTCOMES)}, return_dtype=pl.Int64)
     first = rows.sort(rank, "line_number").head(SHOWN)
     named = records.names()
@@ -115,5 +115,5 @@ def _preview(rows: pl.DataFrame, can_change: bool) -> Asked | None:
         problems(changes, refused(changes))
     label = f"Save {words.counted(len(changes), 'rule')}" + (f", leave {words.units(counts['refused'])} out" if "refused" in counts else "")
     if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.save"):
-        return Asked(changes, f"{KEY}.")
+        return RuleChanges(changes, f"{KEY}.")
     return None

@@ -35,14 +35,14 @@ _BASES: Final = {label: basis for basis, label in buffers.BASES.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RuleChanges:
     """Rules to save together. `finished`: what the keys of the fields begin with that are done with then."""
 
     changes: tuple[Change, ...]
     finished: str
 
 
-def show(rows: pl.DataFrame, can_change: bool) -> Asked | None:
+def show(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     """Draw the filters, the grid of the rules that match (`withheld.RULE_TABLE`), and the change by filter; what a person asks for."""
     where = _filters()
     with st.container(border=True):
@@ -93,7 +93,7 @@ def _named_like(text: str) -> pl.DataFrame:
 # ---- the grid ------------------------------------------------------------------------------------------------------
 
 
-def _grid(rows: pl.DataFrame, can_change: bool) -> Asked | None:
+def _grid(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     edits: dict[int, dict[str, Any]] = dict(st.session_state.get(f"{KEY}.grid", {}).get("edited_rows", {}))
     # while something is typed, the rows stay as they were seen: what others change meanwhile is told below, not slipped in
     seen: pl.DataFrame = st.session_state[f"{KEY}.seen"] if edits and f"{KEY}.seen" in st.session_state else rows.head(SHOWN)
@@ -148,12 +148,12 @@ def _edited(row: Mapping[str, Any], edit: Mapping[str, Any]) -> Change:
     return Change(RuleDraft(**values), row["rule_id"], row["version"])
 
 
-def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
+def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> RuleChanges | None:
     now = {row["rule_id"]: row for row in reads.rule_table().iter_rows(named=True)}
     opened = {row["rule_id"]: row for row in seen.iter_rows(named=True)}
     gone = [change for change in changes if change.rule_id not in now]
     stale = [change for change in changes if change.rule_id in now and now[change.rule_id]["version"] != change.version]
-    wrong = {place: told for place, change in enumerate(changes) if (told := problems_of(change.draft, now_us()))}
+    wrong = {place: problems_here for place, change in enumerate(changes) if (problems_here := problems_of(change.draft, now_us()))}
     with st.container():
         problems(changes, wrong or refused(tuple(changes)))
         for change in gone:
@@ -177,21 +177,21 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> Asked | None:
     with st.container(horizontal=True):
         label = f"Save {words.counted(len(able), 'rule')}" + (" over what others changed" if stale else "")
         if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.save", disabled=bool(wrong) or not able):
-            return Asked(able, f"{KEY}.")
+            return RuleChanges(able, f"{KEY}.")
         st.button("Drop what I typed", key=f"{KEY}.drop", icon=":material/undo:", on_click=buffers.forget, args=(f"{KEY}.",))
     return None
 
 
 def refused(typed: object) -> dict[int, dict[str, str]]:
     """Why the command refused exactly this, by the place of each rule and field; empty if it did not."""
-    tried, found = st.session_state.get("buffers.refused", (None, {}))
-    return dict(found) if tried == typed else {}
+    tried, problems_by_place = st.session_state.get("buffers.refused", (None, {}))
+    return dict(problems_by_place) if tried == typed else {}
 
 
 def problems(changes: Sequence[Change], wrong: Mapping[int, Mapping[str, str]]) -> None:
     """Draw what is wrong with rules, by the place of each and field; the first of them."""
-    for place, told in list(wrong.items())[:20]:
-        for name, sentence in told.items():
+    for place, problems_here in list(wrong.items())[:20]:
+        for name, sentence in problems_here.items():
             of = f"{_name(changes[place].draft)}, {buffers.FIELDS.get(name, name)}:"
             st.error(f"**{words.plain(of)}** {words.plain(sentence)}", icon=":material/error:")
 
@@ -203,7 +203,7 @@ def _name(draft: RuleDraft) -> str:
 # ---- one change for many -------------------------------------------------------------------------------------------
 
 
-def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Asked | None:
+def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> RuleChanges | None:
     pairs = _pairs(where)
     own = f"{KEY}.bulk"
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -223,34 +223,34 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Ask
         return None
     ends_at = buffers.end_of(ends if isinstance(ends, date) else None)
     draft = RuleDraft("channel_sku", where["channel_id"], pairs["sku"][0], basis=basis, amount=amount, reason=reason, ends_at=ends_at)
-    told = problems_of(draft, now_us())
+    problems_here = problems_of(draft, now_us())
     if amount is None:
-        told = {"amount": f"“{text}” is not a number: write one like 5 or 2.5."}
-    for name in told.keys() - {"reason"}:
-        st.error(f"**{buffers.FIELDS.get(name, name)}:** {words.plain(told[name])}", icon=":material/error:")
-    if amount is None or told.keys() - {"reason"}:
+        problems_here = {"amount": f"“{text}” is not a number: write one like 5 or 2.5."}
+    for name in problems_here.keys() - {"reason"}:
+        st.error(f"**{buffers.FIELDS.get(name, name)}:** {words.plain(problems_here[name])}", icon=":material/error:")
+    if amount is None or problems_here.keys() - {"reason"}:
         return None
     counting = rows.filter(pl.col("state") != "ended").select(RULES.names())
     plan = planned(pairs, rows.select(RULES.names()), counting, operation, basis, amount)  # type: ignore[arg-type]
-    return _planned(rows, plan, reason, ends_at, told.get("reason", ""), can_change)
+    return _planned(rows, plan, reason, ends_at, problems_here.get("reason", ""), can_change)
 
 
 def _pairs(where: Mapping[str, Any]) -> pl.DataFrame:
     """sku, channel_id, category: what the channel sells of what the filter finds."""
-    found = _named_like(where["text"]) if where["text"] else shared.products()
+    matches = _named_like(where["text"]) if where["text"] else shared.products()
     if where["categories"]:
-        found = found.filter(pl.col("category").is_in(where["categories"]))
+        matches = matches.filter(pl.col("category").is_in(where["categories"]))
     sold = reads.sold_on(where["channel_id"])
-    return found.join(sold, on="sku", how="semi").select("sku", pl.lit(where["channel_id"]).alias("channel_id"), "category")
+    return matches.join(sold, on="sku", how="semi").select("sku", pl.lit(where["channel_id"]).alias("channel_id"), "category")
 
 
 def _planned(
     rows: pl.DataFrame, plan: pl.DataFrame, reason: str, ends_at: int | None, reason_problem: str, can_change: bool
-) -> Asked | None:
+) -> RuleChanges | None:
     changing = plan.filter(pl.col("outcome").is_in(["new", "change"]))
     counts = dict(plan["outcome"].value_counts().iter_rows())
-    told = "; ".join(words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts)
-    st.markdown(f"**{told}**")
+    summary = "; ".join(words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts)
+    st.markdown(f"**{summary}**")
     first = plan.sort(pl.col("outcome").replace_strict({"left": 0, "change": 1, "new": 1, "same": 2}), "sku").head(SHOWN)
     st.container(key=f"{KEY}.plan").dataframe(
         pl.DataFrame(
@@ -299,5 +299,5 @@ def _planned(
     disabled = bool(reason_problem) or len(changes) > MOST_AT_ONCE
     label = f"Save {words.counted(len(changes), 'rule')}"
     if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.bulk.save", disabled=disabled):
-        return Asked(changes, f"{KEY}.bulk.")
+        return RuleChanges(changes, f"{KEY}.bulk.")
     return None

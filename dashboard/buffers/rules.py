@@ -72,7 +72,7 @@ _TABLE_COLUMNS: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
+class RuleEdit:
     """What a person asks for: save a draft, remove a rule, or undo a change. `version`: of the rule as it was seen."""
 
     act: str
@@ -187,7 +187,7 @@ def choose(rule: str | None) -> None:
     st.session_state[RULE] = rule
 
 
-def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edited | None:
+def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> RuleEdit | None:
     """Draw the fields of a rule, the effect of what is typed, and what can be done; what a person decided.
 
     What the command refused stands below the fields (`{key}.refused`: the draft, and sentences by field) until they are changed.
@@ -202,7 +202,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edite
         draft, readable = _fields(seen, own, not can_change)
         tried, problems_by_place = st.session_state.get(f"{key}.refused", (None, {}))
         refused = problems_by_place.get(0, {})
-        told = problems(draft, now_us())
+        draft_problems = problems(draft, now_us())
         is_stale = stored is not None and stored["version"] != seen["version"]
         with st.container():
             for name, sentence in refused.items() if tried == draft and readable else ():
@@ -211,7 +211,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Edite
                 changed_meanwhile("this rule", seen, dict(stored), draft, f"{own}.differ")
         decided = _buttons(chosen, seen, stored, draft, is_stale, own) if can_change else None
     with result:
-        _effect(rows, draft, chosen, stored, told if readable else {**told, "amount": ""})
+        _effect(rows, draft, chosen, stored, draft_problems if readable else {**draft_problems, "amount": ""})
     return decided
 
 
@@ -272,11 +272,15 @@ def number(text: str) -> float | None:
 def changed_meanwhile(name: str, seen: dict[str, Any], stored: dict[str, Any], draft: RuleDraft, key: str) -> None:
     """Say field by field what another changed since a rule was `seen`, beside what is typed. `name`: of the rule, in words."""
     typed = draft.values()
-    told = {FIELDS[name]: (_told(name, seen), _told(name, stored), _told(name, typed)) for name in FIELDS if stored[name] != seen[name]}
-    records.differing(f"Someone changed {name} since you opened it. What you typed is still here:", told, "Field", key)
+    differences = {
+        FIELDS[name]: (_field_in_words(name, seen), _field_in_words(name, stored), _field_in_words(name, typed))
+        for name in FIELDS
+        if stored[name] != seen[name]
+    }
+    records.differing(f"Someone changed {name} since you opened it. What you typed is still here:", differences, "Field", key)
 
 
-def _told(name: str, values: dict[str, Any]) -> str:
+def _field_in_words(name: str, values: dict[str, Any]) -> str:
     value = values[name]
     if name == "ends_at":
         return str(last_day(value) or "no end")
@@ -286,13 +290,15 @@ def _told(name: str, values: dict[str, Any]) -> str:
     return labels.get(value, "" if value is None else str(value))
 
 
-def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, draft: RuleDraft, is_stale: bool, own: str) -> Edited | None:
-    decided: Edited | None = None
+def _buttons(
+    chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, draft: RuleDraft, is_stale: bool, own: str
+) -> RuleEdit | None:
+    decided: RuleEdit | None = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         label = "Save mine over it" if is_stale else "Save"
         if st.button(label, type="primary", icon=":material/save:", key=f"{own}.save"):
             version = stored["version"] if is_stale and stored is not None else seen.get("version")
-            decided = Edited("save", draft, None if chosen == NEW else int(chosen), version)
+            decided = RuleEdit("save", draft, None if chosen == NEW else int(chosen), version)
         if is_stale and st.button("Take theirs", key=f"{own}.theirs"):
             drop(f"{own}.")
             st.rerun()
@@ -302,7 +308,7 @@ def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, d
             with opened, st.form(f"{own}.remove", border=False):
                 why = st.text_input("Why does it go?", key=f"{own}.why", max_chars=500)
                 if st.form_submit_button("Remove the rule"):
-                    decided = Edited("remove", None, int(chosen), seen["version"], why)
+                    decided = RuleEdit("remove", None, int(chosen), seen["version"], why)
     return decided
 
 
@@ -322,10 +328,10 @@ def drop(prefix: str, keeping: str | None = None) -> None:
             del st.session_state[name]
 
 
-def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str, Any] | None, told: dict[str, str]) -> None:
+def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str, Any] | None, draft_problems: dict[str, str]) -> None:
     st.markdown("**Effect of saving this now**")
-    if told.keys() - {"reason"}:
-        sentence = next((told[name] for name in FIELDS if told.get(name)), "")
+    if draft_problems.keys() - {"reason"}:
+        sentence = next((draft_problems[name] for name in FIELDS if draft_problems.get(name)), "")
         st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
         return
     rule_id = _PLACEHOLDER if stored is None else int(chosen)
@@ -334,13 +340,13 @@ def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str,
     effect(reads.effect(pl.concat([others, mine])))
 
 
-def effect(found: pl.DataFrame) -> None:
+def effect(changes: pl.DataFrame) -> None:
     """Draw `domain.buffers.EFFECT`: by channel, then by SKU, those that go to zero first."""
-    if found.is_empty():
+    if changes.is_empty():
         st.info("Nothing changes now: what may be sold of each SKU stays as it is.", icon=":material/info:")
         return
     named = records.names()["channel_id"]
-    lines = by_channel(found)
+    lines = by_channel(changes)
     for row in lines.iter_rows(named=True):
         zero = f", **{words.counted(row['to_zero'], 'SKU goes', 'SKUs go')} to zero**" if row["to_zero"] else ""
         back = f", {words.counted(row['from_zero'], 'SKU')} can be sold again" if row["from_zero"] else ""
@@ -348,7 +354,7 @@ def effect(found: pl.DataFrame) -> None:
             f"{words.plain(named.get(row['channel_id'], row['channel_id']))}: {words.counted(row['skus'], 'SKU')} from "
             f"{words.units(row['before'])} to {words.counted(row['after'], 'unit')} available to sell{zero}{back}."
         )
-    first = found.sort((pl.col("after") == 0), (pl.col("before") - pl.col("after")).abs(), "sku", descending=[True, True, False])
+    first = changes.sort((pl.col("after") == 0), (pl.col("before") - pl.col("after")).abs(), "sku", descending=[True, True, False])
     st.dataframe(
         first.head(_SHOWN).select("sku", pl.col("channel_id").replace(named).alias("channel"), "before", "after"),
         hide_index=True,
@@ -365,12 +371,12 @@ def effect(found: pl.DataFrame) -> None:
         st.caption(f"The first {_SHOWN} of {words.counted(first.height, 'figure')} that change, those that go to zero first.")
 
 
-def history(rule_id: int, can_change: bool, key: str) -> Edited | None:
+def history(rule_id: int, can_change: bool, key: str) -> RuleEdit | None:
     """Draw who changed a rule, when, from what to what; whether the last change is to be undone."""
     audit_id = records.changes(
         shared.history("buffer_rule", rule_id), "rule", rule_in_words, f"{key}.undo.{rule_id}" if can_change else None
     )
-    return None if audit_id is None else Edited("undo", rule_id=rule_id, audit_id=audit_id)
+    return None if audit_id is None else RuleEdit("undo", rule_id=rule_id, audit_id=audit_id)
 
 
 def rule_in_words(text: str | None) -> str:

@@ -40,7 +40,7 @@ class Entry:
     items: tuple[Item, ...] = ()
 
 
-class Source(Protocol):
+class AttentionSource(Protocol):
     """A module that gives entries."""
 
     RANK: int
@@ -49,11 +49,11 @@ class Source(Protocol):
         """What needs attention now, the most urgent first."""
 
 
-def sources() -> list[Source]:
+def sources() -> list[AttentionSource]:
     """All sources, by rank."""
     subjects = (info.name for info in pkgutil.iter_modules(dashboard.__path__, "dashboard.") if info.ispkg)
     names = (f"{subject}.attention" for subject in subjects if subject != "dashboard.shell")
-    modules: list[Source] = [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
+    modules: list[AttentionSource] = [importlib.import_module(name) for name in names if importlib.util.find_spec(name) is not None]
     return sorted(modules, key=lambda source: source.RANK)
 
 

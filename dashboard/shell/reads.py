@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard.settings import settings
-from dashboard.shell.data.mirror_keeper import History, HistoryKeeper
+from dashboard.shell.data.mirror_keeper import HistoryKeeper, MirrorState
 from dashboard.shell.data.poller import Health, LiveStock, Snapshot
 from data_access.domain.availability import AVAILABILITY
 from data_access.domain.scorecards.card import CARDS, cards
@@ -45,7 +45,7 @@ class Moment:
     """What one rerun of a page shows: the stock as the poller knew it, and history as the mirror had it."""
 
     stock: Snapshot
-    history: History
+    history: MirrorState
 
 
 AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out anew though nothing changed
@@ -125,17 +125,17 @@ def _versions(moment: Moment) -> dict[str, int]:
     return {**moment.stock.versions, "stock": moment.stock.token, "history": 0 if mirror is None else mirror.manifest.generation}
 
 
-def history_state() -> History:
+def history_state() -> MirrorState:
     """The mirror of history and what is counted of it, as far as it is."""
     return _moment().history
 
 
-def latest_history() -> History:
+def latest_history() -> MirrorState:
     """The same as of now, for what is drawn while history is being read."""
     return _latest().history
 
 
-def ready_history() -> History:
+def ready_history() -> MirrorState:
     """The same, once it was made, or after a while without it."""
     state = history_state()
     return state if state.counted is not None else _keeper(settings().database_url).ready()

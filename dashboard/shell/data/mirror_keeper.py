@@ -25,7 +25,7 @@ _LOST: Final = (OnHandError, SQLAlchemyError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class MirrorState:
     """What is known of history. `mirror` is None until it was made for the first time; `at`: the moment that it is as of.
 
     `counted`: what the scorecards count of it; `share`: of the store that was read, while everything is read anew; `problem`: why it does
@@ -43,7 +43,7 @@ class HistoryKeeper:
     """Catches the mirror up when the versions of its topics move. `state` may be read from any thread. The engine is its own."""
 
     def __init__(self, engine: Engine, folder: Path, versions: Callable[[], dict[str, int]]) -> None:
-        self.state = History()
+        self.state = MirrorState()
         self._engine, self._folder, self._versions = engine, folder, versions
         self._stopping, self._made = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep_forever, name="onhand-history", daemon=True)
@@ -58,7 +58,7 @@ class HistoryKeeper:
         self._thread.join(timeout=30)
         self._engine.dispose()
 
-    def ready(self) -> History:
+    def ready(self) -> MirrorState:
         """The state, once the mirror is there or has taken too long for a view to wait."""
         self._made.wait(FIRST_SECONDS)
         self._made.set()  # nobody waits twice
@@ -67,8 +67,8 @@ class HistoryKeeper:
     def _keep_forever(self) -> None:
         done_at, done_for = 0.0, None
         while not self._stopping.is_set():
-            told = self._versions()
-            seen = {topic: told[topic] for topic in (*TOPICS, "channels") if topic in told}
+            versions = self._versions()
+            seen = {topic: versions[topic] for topic in (*TOPICS, "channels") if topic in versions}
             is_new = (seen, datetime.now(UTC).date()) != done_for
             if seen and is_new and time.monotonic() - done_at >= CATCH_UP_SECONDS:
                 if self._catch_up():
@@ -80,7 +80,7 @@ class HistoryKeeper:
         at = datetime.now(UTC)
         try:
             done = catch_up(self._engine, self._folder, progress=self._progress)
-            self.state = History(Mirror(self._folder, done.manifest), self._counted(done, at), at)
+            self.state = MirrorState(Mirror(self._folder, done.manifest), self._counted(done, at), at)
         except _LOST as error:
             known = isinstance(error, OnHandError)
             sentence = str(error) if known else f"The mirror of history cannot be made ({error.__class__.__name__}); it is tried again."
