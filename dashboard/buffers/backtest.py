@@ -179,18 +179,18 @@ def _picture(test: BackTest, curves: pl.DataFrame, marks: Sequence[charts.Mark],
         config={"displayModeBar": False},
         alt="Oversold units avoided against units withheld, by size of the buffer",
     )
-    told = [f"The channel's events reached us {words.age(test.delay / 1_000_000)} late (median)."]
+    sentences = [f"The channel's events reached us {words.age(test.delay / 1_000_000)} late (median)."]
     if test.unexplained:
-        told.append(
+        sentences.append(
             f"{words.counted(test.unexplained, 'unit was', 'units were')} ordered beyond what the channel is taken to have seen: left out."
         )
     if row["observed_from"]:
-        told.append(
+        sentences.append(
             f"Sizes below {words.counted(row['observed_from'], 'unit')} could not be observed: more was withheld then, and "
             "orders that it kept away are not known."
         )
-    told.append("It says what would have been, not what will be.")
-    st.caption(" ".join(told))
+    sentences.append("It says what would have been, not what will be.")
+    st.caption(" ".join(sentences))
 
 
 def finding(curves: pl.DataFrame, row: Mapping[str, Any]) -> str:

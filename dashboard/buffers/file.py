@@ -69,8 +69,8 @@ def _read(data: bytes, name: str) -> pl.DataFrame:
 
 def _preview(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     counts = dict(rows["outcome"].value_counts().iter_rows())
-    told = [words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts]
-    st.markdown(f"**{words.counted(rows.height, 'row')}: {'; '.join(told)}**")
+    parts = [words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts]
+    st.markdown(f"**{words.counted(rows.height, 'row')}: {'; '.join(parts)}**")
     rank = pl.col("outcome").replace_strict({name: at for at, name in enumerate(OUTCOMES)}, return_dtype=pl.Int64)
     first = rows.sort(rank, "line_number").head(SHOWN)
     named = records.names()

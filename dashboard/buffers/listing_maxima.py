@@ -70,11 +70,11 @@ def arrive() -> None:
             said.keep("buffers", f"The link asks for the channel “{asked}”, which this store does not have.", is_warning=True)
     asked = st.query_params.get(LISTING)
     if asked is not None and LISTING not in st.session_state:
-        found = reads.listing_maxima().filter(_labels(channels) == asked)
-        if found.is_empty():
+        listings = reads.listing_maxima().filter(_labels(channels) == asked)
+        if listings.is_empty():
             said.keep("buffers", "The listing that the link asks for is not there any more: choose another.", is_warning=True)
         else:
-            st.session_state[LISTING] = found["listing_id"][0]
+            st.session_state[LISTING] = listings["listing_id"][0]
 
 
 def show(can_change: bool) -> Decided | None:
@@ -85,14 +85,14 @@ def show(can_change: bool) -> Decided | None:
         return None
     channels = options.offered().channel
     asked = _ask()
-    found = matching(everything, *asked)
+    matches = matching(everything, *asked)
     typed: dict[int, _Typed] = st.session_state.get(f"{_OWN}.typed", {})
     with st.container():  # one place each, whatever is in it: a field that moves to another is drawn anew, and loses what is typed
-        if found.is_empty():
+        if matches.is_empty():
             empty.nothing_matches("listing", _reset, _OWN)
-            shown = found
+            shown = matches
         else:
-            shown = _table(everything, found, asked, typed, channels, can_change)
+            shown = _table(everything, matches, asked, typed, channels, can_change)
     with st.container():
         decided = _saving(everything, typed, channels) if typed and can_change else None
     return _one(everything, shown, channels, can_change) or decided
@@ -103,8 +103,8 @@ def matching(listings: pl.DataFrame, channel_id: str | None, text: str) -> pl.Da
     keep = pl.lit(True) if channel_id is None else pl.col("channel_id") == channel_id
     if text := text.strip().lower():
         keep &= pl.any_horizontal(pl.col("sku", "external_sku").str.to_lowercase().str.contains(text, literal=True))
-    found = listings.filter(keep)
-    return pl.concat([found.filter(pl.col("maximum").is_not_null()), found.filter(pl.col("maximum").is_null())])
+    matches = listings.filter(keep)
+    return pl.concat([matches.filter(pl.col("maximum").is_not_null()), matches.filter(pl.col("maximum").is_null())])
 
 
 def maximum_in_words(maximum: int | None) -> str:
@@ -138,7 +138,7 @@ def _reset() -> None:
 
 def _table(
     everything: pl.DataFrame,
-    found: pl.DataFrame,
+    listings: pl.DataFrame,
     asked: tuple[str | None, str],
     typed: dict[int, _Typed],
     channels: dict[str, str],
@@ -151,7 +151,7 @@ def _table(
         "the channel is never told of more units than that."
     )
     before: _Grid | None = st.session_state.get(f"{_OWN}.grid")
-    shown = found.head(SHOWN)
+    shown = listings.head(SHOWN)
     if before is not None and before.asked == asked and typed:
         held = pl.DataFrame({"listing_id": before.ids}, schema={"listing_id": pl.Int64})
         shown = held.join(everything, on="listing_id", maintain_order="left")
@@ -185,9 +185,9 @@ def _table(
         alt="Listings: type the most units to show under Maximum",
     )
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        rest = f"The first {SHOWN} of {words.counted(found.height, 'listing')}, those with a maximum first: search to see others."
-        st.caption(rest if found.height > SHOWN else words.counted(found.height, "listing"))
-        downloads.buttons(found.drop("listing_id", "version"), "listing-maxima", _OWN)
+        rest = f"The first {SHOWN} of {words.counted(listings.height, 'listing')}, those with a maximum first: search to see others."
+        st.caption(rest if listings.height > SHOWN else words.counted(listings.height, "listing"))
+        downloads.buttons(listings.drop("listing_id", "version"), "listing-maxima", _OWN)
     return shown
 
 
@@ -276,15 +276,15 @@ def _draw_typed(typed: dict[int, _Typed], channels: dict[str, str]) -> None:
 def _changed_meanwhile(typed: dict[int, _Typed], changed: dict[int, dict[str, Any]], channels: dict[str, str]) -> None:
     if not changed:
         return
-    told = {}
+    differences = {}
     for one, now in changed.items():
         kept = typed[one]
         sku = "" if now["sku"] == kept.seen["sku"] else f", sells {now['sku']}"
         was = maximum_in_words(kept.seen["maximum"]) + (sku and f", sells {kept.seen['sku']}")
-        told[_called(now, channels)] = was, maximum_in_words(now["maximum"]) + sku, maximum_in_words(kept.maximum)
+        differences[_called(now, channels)] = was, maximum_in_words(now["maximum"]) + sku, maximum_in_words(kept.maximum)
     records.differing(
         f"Someone changed {words.counted(len(changed), 'listing')} of these since you typed. What you typed is still here:",
-        told,
+        differences,
         "Listing",
         f"{_OWN}.differ",
     )

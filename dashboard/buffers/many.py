@@ -153,7 +153,7 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> RuleChanges | None:
     opened = {row["rule_id"]: row for row in seen.iter_rows(named=True)}
     gone = [change for change in changes if change.rule_id not in now]
     stale = [change for change in changes if change.rule_id in now and now[change.rule_id]["version"] != change.version]
-    wrong = {place: told for place, change in enumerate(changes) if (told := problems_of(change.draft, now_us()))}
+    wrong = {place: problems_here for place, change in enumerate(changes) if (problems_here := problems_of(change.draft, now_us()))}
     with st.container():
         problems(changes, wrong or refused(tuple(changes)))
         for change in gone:
@@ -184,14 +184,14 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> RuleChanges | None:
 
 def refused(typed: object) -> dict[int, dict[str, str]]:
     """Why the command refused exactly this, by the place of each rule and field; empty if it did not."""
-    tried, found = st.session_state.get("buffers.refused", (None, {}))
-    return dict(found) if tried == typed else {}
+    tried, problems_by_place = st.session_state.get("buffers.refused", (None, {}))
+    return dict(problems_by_place) if tried == typed else {}
 
 
 def problems(changes: Sequence[Change], wrong: Mapping[int, Mapping[str, str]]) -> None:
     """Draw what is wrong with rules, by the place of each and field; the first of them."""
-    for place, told in list(wrong.items())[:20]:
-        for name, sentence in told.items():
+    for place, problems_here in list(wrong.items())[:20]:
+        for name, sentence in problems_here.items():
             of = f"{_name(changes[place].draft)}, {buffers.FIELDS.get(name, name)}:"
             st.error(f"**{words.plain(of)}** {words.plain(sentence)}", icon=":material/error:")
 
@@ -223,25 +223,25 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Rul
         return None
     ends_at = buffers.end_of(ends if isinstance(ends, date) else None)
     draft = RuleDraft("channel_sku", where["channel_id"], pairs["sku"][0], basis=basis, amount=amount, reason=reason, ends_at=ends_at)
-    told = problems_of(draft, now_us())
+    problems_here = problems_of(draft, now_us())
     if amount is None:
-        told = {"amount": f"“{text}” is not a number: write one like 5 or 2.5."}
-    for name in told.keys() - {"reason"}:
-        st.error(f"**{buffers.FIELDS.get(name, name)}:** {words.plain(told[name])}", icon=":material/error:")
-    if amount is None or told.keys() - {"reason"}:
+        problems_here = {"amount": f"“{text}” is not a number: write one like 5 or 2.5."}
+    for name in problems_here.keys() - {"reason"}:
+        st.error(f"**{buffers.FIELDS.get(name, name)}:** {words.plain(problems_here[name])}", icon=":material/error:")
+    if amount is None or problems_here.keys() - {"reason"}:
         return None
     counting = rows.filter(pl.col("state") != "ended").select(RULES.names())
     plan = planned(pairs, rows.select(RULES.names()), counting, operation, basis, amount)  # type: ignore[arg-type]
-    return _planned(rows, plan, reason, ends_at, told.get("reason", ""), can_change)
+    return _planned(rows, plan, reason, ends_at, problems_here.get("reason", ""), can_change)
 
 
 def _pairs(where: Mapping[str, Any]) -> pl.DataFrame:
     """sku, channel_id, category: what the channel sells of what the filter finds."""
-    found = _named_like(where["text"]) if where["text"] else shared.products()
+    matches = _named_like(where["text"]) if where["text"] else shared.products()
     if where["categories"]:
-        found = found.filter(pl.col("category").is_in(where["categories"]))
+        matches = matches.filter(pl.col("category").is_in(where["categories"]))
     sold = reads.sold_on(where["channel_id"])
-    return found.join(sold, on="sku", how="semi").select("sku", pl.lit(where["channel_id"]).alias("channel_id"), "category")
+    return matches.join(sold, on="sku", how="semi").select("sku", pl.lit(where["channel_id"]).alias("channel_id"), "category")
 
 
 def _planned(
@@ -249,8 +249,8 @@ def _planned(
 ) -> RuleChanges | None:
     changing = plan.filter(pl.col("outcome").is_in(["new", "change"]))
     counts = dict(plan["outcome"].value_counts().iter_rows())
-    told = "; ".join(words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts)
-    st.markdown(f"**{told}**")
+    summary = "; ".join(words.counted(counts[name], *_COUNTED[name]) for name in _COUNTED if name in counts)
+    st.markdown(f"**{summary}**")
     first = plan.sort(pl.col("outcome").replace_strict({"left": 0, "change": 1, "new": 1, "same": 2}), "sku").head(SHOWN)
     st.container(key=f"{KEY}.plan").dataframe(
         pl.DataFrame(

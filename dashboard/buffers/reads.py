@@ -23,8 +23,8 @@ from data_access.queries.live_stock import LiveCatalogue, previewed
 def sold_on(channel_id: str) -> pl.DataFrame:
     """`sku`: what a channel may sell, SKUs and kits."""
     live = shared.snapshot().live
-    found = AVAILABILITY.to_frame() if live is None else live.availability
-    return found.filter((pl.col("channel_id") == channel_id) & pl.col("is_listed")).select("sku")
+    sold = AVAILABILITY.to_frame() if live is None else live.availability
+    return sold.filter((pl.col("channel_id") == channel_id) & pl.col("is_listed")).select("sku")
 
 
 def rule_table() -> pl.DataFrame:
@@ -85,8 +85,8 @@ def _tests(url: str) -> dict[TestKey, BackTest]:  # noqa: ARG001 - one for each 
 
 def kept_test(channel_id: str, sku: str | None, days: int) -> BackTest | None:
     """The back-test of a SKU (None: of all) on a channel, if it was made with the rules of now, within the last ten minutes."""
-    found = _tests(settings().database_url).get((channel_id, sku, days, shared.version("buffers")))
-    return found if found is not None and now_us() - found.at < TEST_SECONDS * 1_000_000 else None
+    kept = _tests(settings().database_url).get((channel_id, sku, days, shared.version("buffers")))
+    return kept if kept is not None and now_us() - kept.at < TEST_SECONDS * 1_000_000 else None
 
 
 def back_test(channel_id: str, sku: str | None, days: int, progress: Callable[[float, str], object] | None = None) -> BackTest | None:
@@ -97,11 +97,11 @@ def back_test(channel_id: str, sku: str | None, days: int, progress: Callable[[f
         return None
     asked = None if sku is None else [sku]
     try:
-        found = shared.hub().ask(lambda bind: make_back_test(bind, live, channel_id, asked, days, now_us(), progress or (lambda *_: None)))
+        test = shared.hub().ask(lambda bind: make_back_test(bind, live, channel_id, asked, days, now_us(), progress or (lambda *_: None)))
     except StoreUnavailable:
         return None
     kept = _tests(settings().database_url)
     for old in list(kept)[: max(len(kept) - TESTS_KEPT + 1, 0)]:
         kept.pop(old, None)
-    kept[key] = found
-    return found
+    kept[key] = test
+    return test

@@ -184,8 +184,8 @@ def _choose(reservation: str | None) -> None:
 
 
 def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> ReservationEdit | None:
-    found = rows.filter(pl.col("reservation_id") == (_UNSAVED if chosen == NEW else int(chosen)))
-    stored = None if found.is_empty() else found.row(0, named=True)
+    matches = rows.filter(pl.col("reservation_id") == (_UNSAVED if chosen == NEW else int(chosen)))
+    stored = None if matches.is_empty() else matches.row(0, named=True)
     own = f"{key}.reservation.{chosen}"  # what all keys of this reservation's fields begin with
     seen: dict[str, Any] = st.session_state.setdefault(f"{own}.seen", {} if stored is None else dict(stored))
     title = f"{_covers(seen, records.names())}: what is kept, and what would change?" if seen else _NEW_LABEL
@@ -195,7 +195,7 @@ def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Rese
         # by version: fields of the same key would go on showing what was typed, when theirs is taken
         draft, unreadable = _fields(seen, f"{own}.v{seen.get('version', 0)}", not can_change)
         tried, problems_by_place = st.session_state.get(f"{key}.refused", (None, {}))
-        told = problems(draft, now_us())
+        draft_problems = problems(draft, now_us())
         refused = problems_by_place.get(0, {}) if tried == draft else {}
         if unreadable:
             refused = {"units": f"“{unreadable}” is not a whole number of units: write one like 5."}
@@ -205,7 +205,7 @@ def _editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> Rese
             _changed_meanwhile(seen, stored, draft, f"{own}.differ")
         edited = _buttons(chosen, seen, stored, draft, own) if can_change else None
     with result:
-        _effect(rows, draft, _UNSAVED if stored is None else int(chosen), {**told, "units": ""} if unreadable else told)
+        _effect(rows, draft, _UNSAVED if stored is None else int(chosen), {**draft_problems, "units": ""} if unreadable else draft_problems)
     return edited
 
 
@@ -214,7 +214,14 @@ def _fields(seen: dict[str, Any], key: str, disabled: bool) -> tuple[Reservation
     named = records.names()
     with st.grid(2, min_column_width=180, gap="small"):
         sku = st.text_input("SKU", seen.get("sku", ""), key=f"{key}.sku", placeholder="As in your catalogue", disabled=disabled)
-        channels = _several("For channels", seen, "channel_ids", named["channel_id"], "Choose", f"{key}.channel_ids", disabled)
+        channels = _several(
+            "For channels",
+            default=seen.get("channel_ids", []),
+            labels=named["channel_id"],
+            placeholder="Choose",
+            key=f"{key}.channel_ids",
+            disabled=disabled,
+        )
         how = st.selectbox(
             "Keep",
             ["units", "all"],
@@ -228,7 +235,14 @@ def _fields(seen: dict[str, Any], key: str, disabled: bool) -> tuple[Reservation
         text = st.text_input(
             "Units", "" if before is None else str(before), key=f"{key}.units", placeholder="5", disabled=disabled or is_all
         )
-        locations = _several("At locations", seen, "location_ids", named["location_id"], _ANYWHERE, f"{key}.location_ids", disabled)
+        locations = _several(
+            "At locations",
+            default=seen.get("location_ids", []),
+            labels=named["location_id"],
+            placeholder=_ANYWHERE,
+            key=f"{key}.location_ids",
+            disabled=disabled,
+        )
         ends = st.date_input(
             "Last day (UTC)", buffers.last_day(seen.get("ends_at")), key=f"{key}.ends", format="YYYY-MM-DD", disabled=disabled
         )
@@ -238,13 +252,11 @@ def _fields(seen: dict[str, Any], key: str, disabled: bool) -> tuple[Reservation
     return draft, text.strip() if units is None and not is_all else ""
 
 
-def _several(
-    label: str, seen: dict[str, Any], field: str, labels: dict[str, str], placeholder: str, key: str, disabled: bool
-) -> tuple[str, ...]:
+def _several(label: str, *, default: list[str], labels: dict[str, str], placeholder: str, key: str, disabled: bool) -> tuple[str, ...]:
     chosen = st.multiselect(
         label,
         list(labels),
-        default=seen.get(field, []),
+        default=default,
         format_func=labels.__getitem__,
         placeholder=placeholder,
         key=key,
@@ -269,11 +281,15 @@ def _changed_meanwhile(seen: dict[str, Any], stored: dict[str, Any] | None, draf
     if not seen or stored is None or stored["version"] == seen["version"]:
         return
     typed = {**draft.values(), "is_all": draft.is_all}
-    told = {FIELDS[name]: (_told(name, seen), _told(name, stored), _told(name, typed)) for name in FIELDS if stored[name] != seen[name]}
-    records.differing("Someone changed this reservation since you opened it. What you typed is still here:", told, "Field", key)
+    differences = {
+        FIELDS[name]: (_field_in_words(name, seen), _field_in_words(name, stored), _field_in_words(name, typed))
+        for name in FIELDS
+        if stored[name] != seen[name]
+    }
+    records.differing("Someone changed this reservation since you opened it. What you typed is still here:", differences, "Field", key)
 
 
-def _told(name: str, values: dict[str, Any]) -> str:
+def _field_in_words(name: str, values: dict[str, Any]) -> str:
     value = values[name]
     if name == "ends_at":
         return str(buffers.last_day(value) or "no end")
@@ -311,10 +327,10 @@ def _take_theirs(chosen: str) -> None:
     _choose(chosen)
 
 
-def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, told: dict[str, str]) -> None:
+def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, draft_problems: dict[str, str]) -> None:
     st.markdown("**Effect of saving this now**")
-    if told.keys() - {"reason"}:
-        sentence = next((told[name] for name in FIELDS if told.get(name)), "")
+    if draft_problems.keys() - {"reason"}:
+        sentence = next((draft_problems[name] for name in FIELDS if draft_problems.get(name)), "")
         st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
         return
     if shared.levels(draft.sku or "").is_empty():
@@ -326,9 +342,9 @@ def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, to
 
 
 def _history(reservation_id: int, can_change: bool, key: str) -> ReservationEdit | None:
-    found = shared.history("reservation", reservation_id)
+    history = shared.history("reservation", reservation_id)
     button = f"{key}.reservations.undo.{reservation_id}" if can_change else None
-    audit_id = records.changes(found, "reservation", _saved_in_words, button)
+    audit_id = records.changes(history, "reservation", _saved_in_words, button)
     return None if audit_id is None else ReservationEdit("undo", str(reservation_id), audit_id=audit_id)
 
 

@@ -202,7 +202,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> RuleE
         draft, readable = _fields(seen, own, not can_change)
         tried, problems_by_place = st.session_state.get(f"{key}.refused", (None, {}))
         refused = problems_by_place.get(0, {})
-        told = problems(draft, now_us())
+        draft_problems = problems(draft, now_us())
         is_stale = stored is not None and stored["version"] != seen["version"]
         with st.container():
             for name, sentence in refused.items() if tried == draft and readable else ():
@@ -211,7 +211,7 @@ def editor(chosen: str, rows: pl.DataFrame, can_change: bool, key: str) -> RuleE
                 changed_meanwhile("this rule", seen, dict(stored), draft, f"{own}.differ")
         decided = _buttons(chosen, seen, stored, draft, is_stale, own) if can_change else None
     with result:
-        _effect(rows, draft, chosen, stored, told if readable else {**told, "amount": ""})
+        _effect(rows, draft, chosen, stored, draft_problems if readable else {**draft_problems, "amount": ""})
     return decided
 
 
@@ -272,11 +272,15 @@ def number(text: str) -> float | None:
 def changed_meanwhile(name: str, seen: dict[str, Any], stored: dict[str, Any], draft: RuleDraft, key: str) -> None:
     """Say field by field what another changed since a rule was `seen`, beside what is typed. `name`: of the rule, in words."""
     typed = draft.values()
-    told = {FIELDS[name]: (_told(name, seen), _told(name, stored), _told(name, typed)) for name in FIELDS if stored[name] != seen[name]}
-    records.differing(f"Someone changed {name} since you opened it. What you typed is still here:", told, "Field", key)
+    differences = {
+        FIELDS[name]: (_field_in_words(name, seen), _field_in_words(name, stored), _field_in_words(name, typed))
+        for name in FIELDS
+        if stored[name] != seen[name]
+    }
+    records.differing(f"Someone changed {name} since you opened it. What you typed is still here:", differences, "Field", key)
 
 
-def _told(name: str, values: dict[str, Any]) -> str:
+def _field_in_words(name: str, values: dict[str, Any]) -> str:
     value = values[name]
     if name == "ends_at":
         return str(last_day(value) or "no end")
@@ -324,10 +328,10 @@ def drop(prefix: str, keeping: str | None = None) -> None:
             del st.session_state[name]
 
 
-def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str, Any] | None, told: dict[str, str]) -> None:
+def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str, Any] | None, draft_problems: dict[str, str]) -> None:
     st.markdown("**Effect of saving this now**")
-    if told.keys() - {"reason"}:
-        sentence = next((told[name] for name in FIELDS if told.get(name)), "")
+    if draft_problems.keys() - {"reason"}:
+        sentence = next((draft_problems[name] for name in FIELDS if draft_problems.get(name)), "")
         st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
         return
     rule_id = _PLACEHOLDER if stored is None else int(chosen)
@@ -336,13 +340,13 @@ def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str,
     effect(reads.effect(pl.concat([others, mine])))
 
 
-def effect(found: pl.DataFrame) -> None:
+def effect(changes: pl.DataFrame) -> None:
     """Draw `domain.buffers.EFFECT`: by channel, then by SKU, those that go to zero first."""
-    if found.is_empty():
+    if changes.is_empty():
         st.info("Nothing changes now: what may be sold of each SKU stays as it is.", icon=":material/info:")
         return
     named = records.names()["channel_id"]
-    lines = by_channel(found)
+    lines = by_channel(changes)
     for row in lines.iter_rows(named=True):
         zero = f", **{words.counted(row['to_zero'], 'SKU goes', 'SKUs go')} to zero**" if row["to_zero"] else ""
         back = f", {words.counted(row['from_zero'], 'SKU')} can be sold again" if row["from_zero"] else ""
@@ -350,7 +354,7 @@ def effect(found: pl.DataFrame) -> None:
             f"{words.plain(named.get(row['channel_id'], row['channel_id']))}: {words.counted(row['skus'], 'SKU')} from "
             f"{words.units(row['before'])} to {words.counted(row['after'], 'unit')} available to sell{zero}{back}."
         )
-    first = found.sort((pl.col("after") == 0), (pl.col("before") - pl.col("after")).abs(), "sku", descending=[True, True, False])
+    first = changes.sort((pl.col("after") == 0), (pl.col("before") - pl.col("after")).abs(), "sku", descending=[True, True, False])
     st.dataframe(
         first.head(_SHOWN).select("sku", pl.col("channel_id").replace(named).alias("channel"), "before", "after"),
         hide_index=True,

@@ -165,14 +165,14 @@ def components(parts: pl.DataFrame, until: date) -> go.Figure:
     figure = make_subplots(rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.06)
     days = parts["ds"].to_list()
     for row, name in enumerate(shown, start=1):
-        told = "%{y:,.1f} units a day" if name == "trend" else "%{y:+.1%}"
+        hover = "%{y:,.1f} units a day" if name == "trend" else "%{y:+.1%}"
         figure.add_scatter(
             x=days,
             y=parts[name].round(4).to_list(),
             mode="lines",
             name=PARTS[name],
             line={"color": colours.TOTAL, "width": 1.6},
-            hovertemplate="%{x|%a %d %b %Y}<br>" + PARTS[name] + ": " + told + "<extra></extra>",
+            hovertemplate="%{x|%a %d %b %Y}<br>" + PARTS[name] + ": " + hover + "<extra></extra>",
             row=row,
             col=1,
         )

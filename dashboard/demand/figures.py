@@ -49,13 +49,13 @@ def find(nodes: pl.DataFrame, choice: Choice) -> int | None:
         level = "sku" if choice.channel_id is None else "series"
         if choice.channel_id is not None:
             mine = mine.filter(pl.col("channel_id") == choice.channel_id)
-        found = mine.filter(pl.col("level") == level)["node"]
-        return int(found[0]) if len(found) else int(mine["node"][0]) if mine.height == 1 else None
+        node = mine.filter(pl.col("level") == level)["node"]
+        return int(node[0]) if len(node) else int(mine["node"][0]) if mine.height == 1 else None
     keys = [("channel", "channel_id", choice.channel_id), ("category", "category", choice.category)]
     level = " x ".join(name for name, _, value in keys if value is not None) or "total"
     wanted = [pl.col(column) == value for _, column, value in keys if value is not None]
-    found = nodes.filter(pl.col("level") == level, *wanted)["node"]
-    return int(found[0]) if len(found) else None
+    node = nodes.filter(pl.col("level") == level, *wanted)["node"]
+    return int(node[0]) if len(node) else None
 
 
 def name(choice: Choice, channels: dict[str, str]) -> str:
@@ -70,8 +70,8 @@ def missing(nodes: pl.DataFrame, choice: Choice, channels: dict[str, str]) -> st
     called = name(choice, channels)
     if choice.sku is not None:
         sold = nodes.filter((pl.col("level") == "series") & (pl.col("sku") == choice.sku))["channel_id"].to_list()
-        told = ", ".join(channels.get(one, one) for one in sold)
-        return f"There is no forecast of {called}: nothing of it was ordered there. It sells on {told}."
+        channel_names = ", ".join(channels.get(one, one) for one in sold)
+        return f"There is no forecast of {called}: nothing of it was ordered there. It sells on {channel_names}."
     return f"There is no forecast of {called}: nothing of it was ordered there. Choose another channel or category."
 
 
@@ -110,8 +110,8 @@ def comparison(one: Period) -> str:
 
 def finding(called: str, one: Period) -> str:
     """What a forecast says, as the title of its chart."""
-    told = f"{called}: {words.amount(one.expected)} units expected in the next {words.counted(one.days, 'day')}"
-    return told if one.before is None else f"{told}, {words.units(round(one.before))} ordered in the last {one.days}"
+    sentence = f"{called}: {words.amount(one.expected)} units expected in the next {words.counted(one.days, 'day')}"
+    return sentence if one.before is None else f"{sentence}, {words.units(round(one.before))} ordered in the last {one.days}"
 
 
 def described(called: str, history: pl.DataFrame, ahead: pl.DataFrame, promoted: int) -> str:
@@ -138,10 +138,12 @@ def by_region(cells: pl.DataFrame, regions: pl.DataFrame) -> pl.DataFrame:
     What last year's orders name no region for is a row of its own, without a region.
     """
     split = cells.join(regions, on=["channel_id", "category"], how="inner", maintain_order="left")
-    told = split.group_by("region").agg(units=(pl.col("units") * pl.col("share")).sum()).sort(["units", "region"], descending=[True, False])
-    rest = float(cells["units"].sum()) - float(told["units"].sum())
+    units_by_region = (
+        split.group_by("region").agg(units=(pl.col("units") * pl.col("share")).sum()).sort(["units", "region"], descending=[True, False])
+    )
+    rest = float(cells["units"].sum()) - float(units_by_region["units"].sum())
     unknown = pl.DataFrame({"region": [None], "units": [rest]}, {"region": pl.String, "units": pl.Float64})
-    return pl.concat([told, unknown]) if rest > 1e-6 * max(float(cells["units"].sum()), 1.0) else told
+    return pl.concat([units_by_region, unknown]) if rest > 1e-6 * max(float(cells["units"].sum()), 1.0) else units_by_region
 
 
 # ---- how far it was off ------------------------------------------------------------------------------------------------
@@ -173,31 +175,31 @@ def judged(errors: pl.DataFrame) -> Judged | None:
     return Judged(errors["cutoff"].n_unique(), days, came, expected, bias, absolute, (fifty, eighty, most))
 
 
-def bias_in_words(found: Judged) -> str:
+def bias_in_words(judged: Judged) -> str:
     """Whether forecasts of the past were too high or too low."""
-    if found.bias is None:
-        return f"nothing was ordered, {words.amount(found.expected)} units were expected"
-    if abs(found.bias) < 0.005:
+    if judged.bias is None:
+        return f"nothing was ordered, {words.amount(judged.expected)} units were expected"
+    if abs(judged.bias) < 0.005:
         return "right in sum"
-    return f"{abs(found.bias):.0%} too {'much' if found.bias > 0 else 'little'}"
+    return f"{abs(judged.bias):.0%} too {'much' if judged.bias > 0 else 'little'}"
 
 
-def back_test_in_words(found: Judged) -> str:
+def back_test_in_words(judged: Judged) -> str:
     """What a back-test means for whoever relies on the forecast."""
-    inside = found.inside[1]
+    inside = judged.inside[1]
     if inside < 0.8 - FAIR:
         trust = "fewer than it promises, so plan for more than the bands show"
     elif inside > 0.8 + FAIR:
-        seldom = found.came < found.days
+        seldom = judged.came < judged.days
         trust = "more than it promises" + (
             ", as is usual for what sells less than a unit a day" if seldom else ", so the bands are wider than needed"
         )
     else:
         trust = "as it promises"
-    times = "one time" if found.cutoffs == 1 else f"{found.cutoffs} times"
+    times = "one time" if judged.cutoffs == 1 else f"{judged.cutoffs} times"
     return (
-        f"Forecast {times} from what was known then, {words.amount(found.expected)} units were expected and {words.amount(found.came)} "
-        f"came ({bias_in_words(found)}). The 80 % interval held {inside:.0%} of the days, {trust}."
+        f"Forecast {times} from what was known then, {words.amount(judged.expected)} units were expected and {words.amount(judged.came)} "
+        f"came ({bias_in_words(judged)}). The 80 % interval held {inside:.0%} of the days, {trust}."
     )
 
 

@@ -116,18 +116,20 @@ def show(run: Forecast, choice: Choice) -> None:
         st.warning(words.plain(figures.missing(run.nodes, choice, names)), icon=":material/search_off:")
         st.button("Show everything", on_click=reset, key=f"{PAGE}.reset", icon=":material/filter_alt_off:")
         return
-    found, called = reads.node_forecast(run, node), figures.name(choice, names)
-    if found.fallback:
-        st.warning(f"It could not be forecast and got the average of its last days: {words.plain(found.fallback)}.", icon=":material/help:")
-    _figures(found)
-    _picture(found, choice, called)
+    forecast, called = reads.node_forecast(run, node), figures.name(choice, names)
+    if forecast.fallback:
+        st.warning(
+            f"It could not be forecast and got the average of its last days: {words.plain(forecast.fallback)}.", icon=":material/help:"
+        )
+    _figures(forecast)
+    _picture(forecast, choice, called)
     left, right = st.columns([1, 1], gap="medium")
     with left:
-        _expected(found, called)
+        _expected(forecast, called)
     with right:
-        _past(found)
-    _regions(run, found)
-    _components(found, run)
+        _past(forecast)
+    _regions(run, forecast)
+    _components(forecast, run)
     if choice.sku is not None:
         st.page_link(
             links.STOCK.path,
@@ -137,17 +139,19 @@ def show(run: Forecast, choice: Choice) -> None:
         )
 
 
-def _figures(found: NodeForecast) -> None:
-    judged = figures.judged(found.errors)
-    past = found.history["units"].tail(_TREND_DAYS).round().cast(pl.Int64).to_list()
-    horizon = found.ahead.height
+def _figures(forecast: NodeForecast) -> None:
+    judged = figures.judged(forecast.errors)
+    past = forecast.history["units"].tail(_TREND_DAYS).round().cast(pl.Int64).to_list()
+    horizon = forecast.ahead.height
     with st.grid(5, min_column_width=170, gap="small", border=True):
         for days in dict.fromkeys(min(days, horizon) for days in (7, 28, horizon)):
-            one = figures.period(found.history, found.ahead, days)
+            one = figures.period(forecast.history, forecast.ahead, days)
             trend = kpis.sparkline(past) if days == horizon else ""
             st.html(card_html(f"Expected, next {days} days (units)", words.amount(one.expected), figures.comparison(one), trend))
         st.html(
-            card_html("Model chosen", figures.MODELS.get(found.model, found.model), figures.MODEL_HELP.get(found.model, ""), is_text=True)
+            card_html(
+                "Model chosen", figures.MODELS.get(forecast.model, forecast.model), figures.MODEL_HELP.get(forecast.model, ""), is_text=True
+            )
         )
         if judged is None:
             st.html(card_html("Forecasts of the past", "—", "its history is too short to try forecasts on it"))
@@ -166,8 +170,8 @@ def card_html(label: str, value: str, note: str, trend: str = "", *, is_text: bo
     )
 
 
-def _picture(found: NodeForecast, choice: Choice, called: str) -> None:
-    finding = figures.finding(called, figures.period(found.history, found.ahead, min(28, found.ahead.height)))
+def _picture(forecast: NodeForecast, choice: Choice, called: str) -> None:
+    finding = figures.finding(called, figures.period(forecast.history, forecast.ahead, min(28, forecast.ahead.height)))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.markdown(f"**{words.plain(finding)}**", width="stretch")
         filters.hold(Filter("span", SPANS, default=180))
@@ -179,19 +183,19 @@ def _picture(found: NodeForecast, choice: Choice, called: str) -> None:
             key="span",
             label_visibility="collapsed",
         )
-    history = found.history.tail(int(str(span)))
+    history = forecast.history.tail(int(str(span)))
     names = records.names()["channel_id"]
     promoted = charts.promoted_days(reads.promotions(choice.sku, choice.channel_id), names) if choice.sku else charts.NO_PROMOTIONS
-    shown = promoted.filter(pl.col("ds").is_between(history["ds"].min(), found.ahead["ds"].max()))
+    shown = promoted.filter(pl.col("ds").is_between(history["ds"].min(), forecast.ahead["ds"].max()))
     position = dict(shared.channels().select("channel_id", "position").iter_rows()).get(choice.channel_id)
     st.plotly_chart(
-        charts.forecast(history, found.ahead, shown, position),
+        charts.forecast(history, forecast.ahead, shown, position),
         key=f"{PAGE}.picture",
         config={"displayModeBar": False},
-        alt=figures.described(called, history, found.ahead, shown.height),
+        alt=figures.described(called, history, forecast.ahead, shown.height),
     )
     st.html(legend_html(colours.TOTAL if position is None else colours.channel(position), history, shown))
-    if found.history.is_empty():
+    if forecast.history.is_empty():
         st.caption("The history that this forecast started from is not kept any more: start a new forecast to see it.")
 
 
@@ -213,12 +217,12 @@ def legend_html(colour: str, history: pl.DataFrame, promoted: pl.DataFrame) -> s
     return f'<ul class="oh-legend" aria-label="Legend">{listed}</ul>'
 
 
-def _expected(found: NodeForecast, called: str) -> None:
+def _expected(forecast: NodeForecast, called: str) -> None:
     st.markdown("**What is expected**")
     by_week, by_day = st.tabs(["By week", "By day"])
     name = "demand-" + "".join(letter if letter.isalnum() else "-" for letter in called.lower())
     with by_week:
-        weeks = figures.weeks(found.ahead)
+        weeks = figures.weeks(forecast.ahead)
         _table(
             weeks,
             {
@@ -231,7 +235,7 @@ def _expected(found: NodeForecast, called: str) -> None:
         )
         downloads.buttons(weeks, f"{name}-by-week", f"{PAGE}.weeks")
     with by_day:
-        days = found.ahead.select("ds", "mean", *_QUANTILES).with_columns(pl.selectors.float().cast(pl.Float64).round(2))
+        days = forecast.ahead.select("ds", "mean", *_QUANTILES).with_columns(pl.selectors.float().cast(pl.Float64).round(2))
         _table(
             days,
             {
@@ -242,29 +246,29 @@ def _expected(found: NodeForecast, called: str) -> None:
             f"{PAGE}-days",
             f"Expected units of {called} by day, with intervals",
         )
-        downloads.buttons(found.ahead.select(FORECAST.names()), f"{name}-by-day", f"{PAGE}.days")
+        downloads.buttons(forecast.ahead.select(FORECAST.names()), f"{name}-by-day", f"{PAGE}.days")
     st.caption("Means add up; ends of intervals do not, so that weeks have none.")
 
 
-def _past(found: NodeForecast) -> None:
+def _past(forecast: NodeForecast) -> None:
     st.markdown("**How far forecasts of the past were off**")
-    judged = figures.judged(found.errors)
+    judged = figures.judged(forecast.errors)
     if judged is None:
         st.caption("Its history is too short to try forecasts on it: take the intervals with care.")
         return
     st.markdown(words.plain(figures.back_test_in_words(judged)))
     _table(
-        figures.back_test(found.errors), _BACK_TEST_COLUMNS, f"{PAGE}-past", "Forecasts of the past against what came, by last known day"
+        figures.back_test(forecast.errors), _BACK_TEST_COLUMNS, f"{PAGE}-past", "Forecasts of the past against what came, by last known day"
     )
-    if found.level != "series":
+    if forecast.level != "series":
         st.caption("Days without stock are left out or filled by the days around them, so that units may differ from what was ordered.")
 
 
-def _regions(run: Forecast, found: NodeForecast) -> None:
-    if found.cells.is_empty():
+def _regions(run: Forecast, forecast: NodeForecast) -> None:
+    if forecast.cells.is_empty():
         return
     with st.expander("By region"):
-        split = figures.by_region(found.cells, reads.forecast_regions(run))
+        split = figures.by_region(forecast.cells, reads.forecast_regions(run))
         if split["region"].null_count() == split.height:
             st.caption("Orders of the last year name no region, so there is nothing to split it by.")
             return
@@ -282,8 +286,8 @@ def _regions(run: Forecast, found: NodeForecast) -> None:
         downloads.buttons(shown, f"{PAGE}-by-region", f"{PAGE}.regions")
 
 
-def _components(found: NodeForecast, run: Forecast) -> None:
-    if found.components.is_empty():
+def _components(forecast: NodeForecast, run: Forecast) -> None:
+    if forecast.components.is_empty():
         return
     with st.expander("What moves it: trend, weekdays, seasons, holidays, discounts"):
         st.caption(
@@ -291,7 +295,7 @@ def _components(found: NodeForecast, run: Forecast) -> None:
             "The forecast above may be another model's. The dotted line is where the history ends."
         )
         st.plotly_chart(
-            charts.components(found.components.tail(365 + found.ahead.height), run.last),
+            charts.components(forecast.components.tail(365 + forecast.ahead.height), run.last),
             key=f"{PAGE}.components",
             config={"displayModeBar": False},
             alt="What moves demand, each part as a small chart",

@@ -107,9 +107,9 @@ def _node_forecast(_run: Forecast, root: Path, run_id: int, node: int) -> NodeFo
         cells = pl.DataFrame({"channel_id": [row["channel_id"]], "category": [row["category"]], "units": [units]})
     elif row["level"] != "sku":
         below = [pl.col(name) == row[name] for name in ("channel_id", "category") if row[name] is not None]
-        found = _run.nodes.filter(pl.col("level") == "channel x category", *below).select("node", "channel_id", "category")
-        expected = _run.expected(found["node"], REGION_DAYS)
-        cells = found.join(expected, on="node", maintain_order="left").select("channel_id", "category", pl.col("units").cast(pl.Float64))
+        nodes = _run.nodes.filter(pl.col("level") == "channel x category", *below).select("node", "channel_id", "category")
+        expected = _run.expected(nodes["node"], REGION_DAYS)
+        cells = nodes.join(expected, on="node", maintain_order="left").select("channel_id", "category", pl.col("units").cast(pl.Float64))
     return NodeForecast(
         level=row["level"],
         model=row["model"],
@@ -135,10 +135,10 @@ def _forecast_regions(_run: Forecast, root: Path, run_id: int) -> pl.DataFrame: 
 def promotions(sku: str, channel_id: str | None) -> pl.DataFrame:
     """`demand.PROMOTIONS` of a SKU, on one channel or on all; empty while the database is away."""
     try:
-        found = _promotions(shared.hub(), sku, shared.version("demand"))
+        promoted = _promotions(shared.hub(), sku, shared.version("demand"))
     except StoreUnavailable:
         return demand.PROMOTIONS.to_frame()
-    return found if channel_id is None else found.filter(pl.col("channel_id") == channel_id)
+    return promoted if channel_id is None else promoted.filter(pl.col("channel_id") == channel_id)
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)

@@ -35,7 +35,7 @@ def scorecard(engine: Engine, folder: Path, channel_id: str | None, day: date | 
     done = catch_up(engine, folder, progress=progress)
     mirror = Mirror(folder, done.manifest)
     zone_of = zones(channels)
-    found = [CARDS.to_frame()]
+    frames = [CARDS.to_frame()]
     chosen = {name: its for name, its in metrics.items() if channel_id in (None, name)}
     moments = {name: now if day is None else _end_of(day, zone_of.get(name)) for name in chosen}
     for moment in sorted(set(moments.values())):
@@ -46,8 +46,8 @@ def scorecard(engine: Engine, folder: Path, channel_id: str | None, day: date | 
             found_now = count(mirror, channels, theirs, moment, known_then=True)
         cells = cells_at(found_now.tally, moment)
         known = figures if day is None else figures.filter(pl.col("day") <= day)
-        found.append(cards(cells, theirs, zone_of, known, moment))
-    return pl.concat(found).sort("state", maintain_order=True)
+        frames.append(cards(cells, theirs, zone_of, known, moment))
+    return pl.concat(frames).sort("state", maintain_order=True)
 
 
 def count_all(engine: Engine, folder: Path, done: CaughtUp) -> None:

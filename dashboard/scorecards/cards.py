@@ -120,8 +120,8 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     if key is None:
         return None
     channel_id, _, metric_id = key.partition(":")
-    found = next((one for one in reads.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
-    return None if found is None else (channel_id, found)
+    metric = next((one for one in reads.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
+    return None if metric is None else (channel_id, metric)
 
 
 def _grouped(name: str) -> pl.Expr:

@@ -70,8 +70,10 @@ def show(channel_id: str, metric: Metric, cards: pl.DataFrame) -> None:
     depth = reads.depth(channel_id, metric.id)
     if depth is None:
         card = cards.filter((pl.col("channel_id") == channel_id) & (pl.col("metric_id") == metric.id))
-        told = "" if card.is_empty() or card["theirs"][0] is None else f" It says {card['theirs'][0]:.2%} as of {card['theirs_on'][0]}."
-        st.info(f"There are no data for it here ({', '.join(metric.needs)}): record the marketplace's own figure below.{told}")
+        channel_says = (
+            "" if card.is_empty() or card["theirs"][0] is None else f" It says {card['theirs'][0]:.2%} as of {card['theirs_on'][0]}."
+        )
+        st.info(f"There are no data for it here ({', '.join(metric.needs)}): record the marketplace's own figure below.{channel_says}")
         return
     left, right = st.columns([2, 1], gap="medium")
     with left:
@@ -100,8 +102,8 @@ def _meaning(metric: Metric) -> str:
 
 
 def _position(channel_id: str) -> int:
-    found = shared.channels().filter(pl.col("channel_id") == channel_id)
-    return 1 if found.is_empty() else int(found["position"][0])
+    channel = shared.channels().filter(pl.col("channel_id") == channel_id)
+    return 1 if channel.is_empty() else int(channel["position"][0])
 
 
 def _standing(depth: Depth) -> None:
@@ -164,13 +166,13 @@ def _causes(depth: Depth) -> None:
         key="cause",
         label_visibility="collapsed",
     )
-    found = by_cause(_named(depth.sides), str(cause))
+    sides = by_cause(_named(depth.sides), str(cause))
     if cause == "weekday":
-        found = found.with_columns(pl.col("weekday").cast(pl.Int64).replace_strict(_DAYS, default=None, return_dtype=pl.String))
+        sides = sides.with_columns(pl.col("weekday").cast(pl.Int64).replace_strict(_DAYS, default=None, return_dtype=pl.String))
     st.dataframe(
-        found.head(SHOWN).with_columns(share=pl.col("share") * 100),
+        sides.head(SHOWN).with_columns(share=pl.col("share") * 100),
         hide_index=True,
-        height=(min(found.height, 8) + 1) * 35 + 3,
+        height=(min(sides.height, 8) + 1) * 35 + 3,
         column_config={
             str(cause): CAUSES[str(cause)],
             "counted": st.column_config.NumberColumn("Counted", format="localized"),
@@ -214,11 +216,11 @@ def _orders(depth: Depth) -> None:
     downloads.buttons(shown, f"{depth.metric.id}-{side}", "metric-orders")
     filters.hold(Filter(_ORDER, default=""))
     chosen = st.text_input("Order", key=_ORDER, placeholder="Click a row, or type its number", width=320).strip()
-    found = depth.sides.filter(pl.col("order_ref") == chosen)
-    if chosen and found.is_empty():
+    order = depth.sides.filter(pl.col("order_ref") == chosen)
+    if chosen and order.is_empty():
         st.caption(f"No order “{words.plain(chosen)}” is in the window of this metric.")
     elif chosen:
-        _order(found)
+        _order(order)
 
 
 def _named(sides: pl.DataFrame) -> pl.DataFrame:
@@ -226,9 +228,9 @@ def _named(sides: pl.DataFrame) -> pl.DataFrame:
     return sides.with_columns(pl.col("location").replace(records.names()["location_id"]))
 
 
-def _order(found: pl.DataFrame) -> None:
-    lines, shipments = reads.order(int(found["order_id"][0]), found["placed_at"][0])
-    for row in found.iter_rows(named=True):
+def _order(order: pl.DataFrame) -> None:
+    lines, shipments = reads.order(int(order["order_id"][0]), order["placed_at"][0])
+    for row in order.iter_rows(named=True):
         package = f", package {row['shipment_ref']}" if row["shipment_ref"] else ""
         reason = f": {row['reason']}" if row["reason"] else ""
         rest = f"{package}: {SIDES[row['outcome']].lower()}{reason}, counts on {row['day']}."

@@ -70,7 +70,7 @@ def _depth(_counted: Counted, channel_id: str, metric_id: str, key: tuple[int, .
     days = daily(cells, min(first, current.first), day)
     judged = observations(_counted, channel_id, metric)
     past = outlook_history(judged.lazy(), metric.dated_by, zone_of, now)
-    found = (outlook(past, metric, current, day, horizon) for horizon in HORIZONS)
+    outlooks = (outlook(past, metric, current, day, horizon) for horizon in HORIZONS)
     return Depth(
         metric,
         current,
@@ -78,7 +78,7 @@ def _depth(_counted: Counted, channel_id: str, metric_id: str, key: tuple[int, .
         rolling(cells, metric, first, day),
         *sides(_counted, judged, metric, current, now),
         roll_off(days, current, metric),
-        tuple(one for one in found if one is not None),
+        tuple(one for one in outlooks if one is not None),
     )
 
 

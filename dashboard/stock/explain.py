@@ -98,10 +98,10 @@ def forget() -> None:
 def _product(typed: str) -> dict[str, Any] | None:
     """The SKU as the table of all stock knows it; capitals do not matter where no SKU is written so."""
     everything = shared.stock_table(StockFilter())
-    found = everything.filter(pl.col("sku") == typed)
-    if found.is_empty():
-        found = everything.filter(pl.col("sku").str.to_lowercase() == typed.lower())
-    return None if found.is_empty() else found.row(0, named=True)
+    matches = everything.filter(pl.col("sku") == typed)
+    if matches.is_empty():
+        matches = everything.filter(pl.col("sku").str.to_lowercase() == typed.lower())
+    return None if matches.is_empty() else matches.row(0, named=True)
 
 
 def _explain(product: dict[str, Any], channel_id: str | None) -> None:
@@ -140,8 +140,8 @@ def _owed(sku: str, names: dict[str, str]) -> list[str]:
     lines = shared.open_lines(sku).filter(pl.col("kind") == "backordered")
     each = lines.group_by("channel_id").agg(pl.col("units").sum()).sort("units", "channel_id", descending=[True, False])
     if not each.is_empty():
-        told = ", ".join(f"{words.units(units)} on {words.plain(names.get(one, one))}" for one, units in each.iter_rows())
-        st.markdown(f"**Sold beyond stock:** {told}. These are served first when stock comes in.")
+        parts = ", ".join(f"{words.units(units)} on {words.plain(names.get(one, one))}" for one, units in each.iter_rows())
+        st.markdown(f"**Sold beyond stock:** {parts}. These are served first when stock comes in.")
     return each["channel_id"].to_list()
 
 
@@ -200,13 +200,13 @@ def _waterfall(sku: str, rows: pl.DataFrame, channels: dict[str, dict[str, Any]]
 
 def _winning_rule(rule_id: int | None) -> None:
     """Say which of the buffer rules that cover the SKU on the channel counts, with a link to it."""
-    found = shared.rules().filter(pl.col("rule_id") == rule_id)
-    if found.is_empty():
+    matches = shared.rules().filter(pl.col("rule_id") == rule_id)
+    if matches.is_empty():
         return
-    rule = found.row(0, named=True)
-    told = f"{covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
+    rule = matches.row(0, named=True)
+    sentence = f"{covers(rule, records.names())}: {amount_in_words(rule['basis'], rule['amount'])}"
     st.page_link(
-        links.BUFFERS.path, label=f"Buffer rule: {words.plain(told)}", icon=":material/shield:", query_params={"rule": str(rule_id)}
+        links.BUFFERS.path, label=f"Buffer rule: {words.plain(sentence)}", icon=":material/shield:", query_params={"rule": str(rule_id)}
     )
 
 

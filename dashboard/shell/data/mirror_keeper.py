@@ -67,8 +67,8 @@ class HistoryKeeper:
     def _keep_forever(self) -> None:
         done_at, done_for = 0.0, None
         while not self._stopping.is_set():
-            told = self._versions()
-            seen = {topic: told[topic] for topic in (*TOPICS, "channels") if topic in told}
+            versions = self._versions()
+            seen = {topic: versions[topic] for topic in (*TOPICS, "channels") if topic in versions}
             is_new = (seen, datetime.now(UTC).date()) != done_for
             if seen and is_new and time.monotonic() - done_at >= CATCH_UP_SECONDS:
                 if self._catch_up():

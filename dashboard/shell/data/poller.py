@@ -158,9 +158,9 @@ class LiveStock:
             return
         if not path.exists():
             raise StoreUnavailable(f"There is no file {path}: run `onhand migrate` for an empty store, or `onhand demo` for a demo.")
-        found = path.stat().st_ino
-        if found != self._inode:
-            self._inode, self._starts_anew = found, True
+        inode = path.stat().st_ino
+        if inode != self._inode:
+            self._inode, self._starts_anew = inode, True
             self.engine.dispose()
 
     def _usable(self) -> bool:
