@@ -17,8 +17,8 @@ from streamlit import file_util
 
 from dashboard.guard import Guard, content_security_policy
 from dashboard.private_files import OTHERS, make_private
+from dashboard.scripts import SCRIPTS
 from dashboard.settings import Settings, settings
-from dashboard.shell.scripts import SCRIPTS
 from data_access.errors import InvalidInput, OnHandError
 
 HERE: Final = Path(__file__).resolve().parent

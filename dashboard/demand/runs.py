@@ -47,7 +47,7 @@ def standing(runs: pl.DataFrame) -> None:
     shown = runs.filter(pl.col("state") == "finished").head(1)
     with st.container():
         for row in shown.iter_rows(named=True):
-            st.caption(words.plain(told(row)))
+            st.caption(words.plain(summary(row)))
             if (_today() - row["last_on"]).days > OLD_DAYS:
                 since = demand_figures.known_since(row["last_on"], _today())
                 st.warning(
@@ -61,7 +61,7 @@ def standing(runs: pl.DataFrame) -> None:
             _progress(run_id, is_on(run_id))
 
 
-def told(row: dict[str, Any]) -> str:
+def summary(row: dict[str, Any]) -> str:
     """A finished run in a sentence: its history, its models, who asked for it."""
     since = demand_figures.known_since(row["last_on"], _today())
     return f"Forecast {row['run_id']}, from the history up to {row['last_on']} ({since}); {models(row)}. Asked by {row['asked_by']}."

@@ -6,7 +6,8 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import filters, links, records, scripts, words
+from dashboard import scripts
+from dashboard.shell import filters, links, records, words
 from dashboard.shell import reads as shared
 from dashboard.shell.filters import Filter
 from dashboard.stock import charts, reads, tables

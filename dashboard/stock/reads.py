@@ -34,8 +34,8 @@ def waterfall(sku: str) -> pl.DataFrame:
 
 def ledger(sku: str, location_id: str | None = None, limit: int = 50, offset: int = 0) -> pl.DataFrame:
     """`stock.LEDGER` of one SKU, newest first; of a kit, its components'."""
-    found = shared.snapshot().catalogue
-    parts = [] if found is None else found.kits.filter(pl.col("kit_sku") == sku)["component_sku"].to_list()
+    catalogue = shared.snapshot().catalogue
+    parts = [] if catalogue is None else catalogue.kits.filter(pl.col("kit_sku") == sku)["component_sku"].to_list()
     key = ("ledger", sku, location_id, limit, offset)
     return shared.ask(key, lambda bind: stock.ledger(bind, parts or [sku], location_id, limit, offset), stock.LEDGER)
 

@@ -144,7 +144,7 @@ def add_to_inbox(
             "reason": reason,
             "reason_code": reason_code,
             "content": content,
-            "told": None,
+            "row_facts": None,
             "created_at": now_us(),
         },
     )

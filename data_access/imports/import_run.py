@@ -83,7 +83,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ImportJob:
     """What is imported, as `import_run` names it."""
 
     kind: str
@@ -146,7 +146,7 @@ class Workload:
 class Run:
     """A row of `import_run` and the figures it holds."""
 
-    def __init__(self, engine: Engine, job: Job) -> None:
+    def __init__(self, engine: Engine, job: ImportJob) -> None:
         """Begin the import, or continue the interrupted one of the same file and mapping."""
         self._engine = engine
         self.longest_lock = 0.0
@@ -236,7 +236,7 @@ class Run:
         )
 
 
-def _begin(job: Job, unit: UnitOfWork) -> dict[str, Any]:
+def _begin(job: ImportJob, unit: UnitOfWork) -> dict[str, Any]:
     """The row of the interrupted import, or a new one."""
     interrupted = unit.connection.execute(_interrupted(job)).mappings().first()
     if interrupted is not None:
@@ -246,7 +246,7 @@ def _begin(job: Job, unit: UnitOfWork) -> dict[str, Any]:
     return row
 
 
-def _interrupted(job: Job) -> sa.Select[Any]:
+def _interrupted(job: ImportJob) -> sa.Select[Any]:
     where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash)
     return (
         sa.select(import_run)
@@ -256,7 +256,7 @@ def _interrupted(job: Job) -> sa.Select[Any]:
     )
 
 
-def _new_row(run_id: int, job: Job) -> dict[str, Any]:
+def _new_row(run_id: int, job: ImportJob) -> dict[str, Any]:
     figures = dict.fromkeys(("next_row", "rows_read", "imported", "updated", "duplicates", "quarantined"), 0)
     return {
         "id": run_id,

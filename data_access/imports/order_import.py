@@ -15,7 +15,7 @@ from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.orders import filled, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
-from data_access.imports.import_run import ImportResult, Job, Progress, Run, Workload
+from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
@@ -88,10 +88,10 @@ def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Row
     return look_up
 
 
-def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> Job:
+def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> ImportJob:
     recipe = Recipe(loaded.text, contents.header_text, dict(options))
     said = ",".join(f"{name}={value}" for name, value in sorted(options.items()))
-    return Job("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
+    return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 
 
 def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: int, cover: int | None) -> OrderPlan:

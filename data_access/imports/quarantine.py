@@ -114,7 +114,7 @@ class Quarantine:
             "reason": row.reason,
             "reason_code": row.code,
             "content": self._origin.text(row.row_no),
-            "told": json.dumps(facts, ensure_ascii=False, sort_keys=True) if facts else None,
+            "row_facts": json.dumps(facts, ensure_ascii=False, sort_keys=True) if facts else None,
             "created_at": now_us(),
         }
 

@@ -159,7 +159,7 @@ def _row_facts(items: Sequence[Item]) -> pl.DataFrame:
     """What the files said of the rows beside their texts; the occurrence of a mended row is counted again."""
     rows = []
     for row_no, item in enumerate(items):
-        row_facts = json.loads(item["told"] or "{}")
+        row_facts = json.loads(item["row_facts"] or "{}")
         if item["mended"] is not None:
             row_facts.pop("occurrence", None)
         rows.append({**dict.fromkeys(ROW_FACTS), **row_facts, "row_no": row_no})

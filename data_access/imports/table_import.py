@@ -10,7 +10,7 @@ from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.reader import read_records
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import Kind, load_table_mapping, table_rows
-from data_access.imports.import_run import ImportResult, Job, Progress, Run, Tally, Workload
+from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
 from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
 from data_access.imports.table_rows import write_table
@@ -41,7 +41,7 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     contents = read_records(path, table.mapping.file, table.needed, table.optional)
     rows, texts = table_rows(contents, table), contents.texts
     recipe = Recipe(loaded.text, contents.header_text, {})
-    run = Run(engine, Job(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
+    run = Run(engine, ImportJob(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
     load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":
         rows, ends = _by_kit(rows)

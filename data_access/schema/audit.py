@@ -125,7 +125,7 @@ class _InboxItem(TypedColumns):
     reason = Column(String, nullable=False, comment="What is wrong, where, and what to do: one sentence.")
     reason_code = Column(String, nullable=False, comment="The same as a short code.")
     content = Column(Text, nullable=False, comment="The row's text or the event's JSON, whole.")
-    told = Column(Text, nullable=True, comment="JSON: what its file says of the row beside its text, such as its order's status.")
+    row_facts = Column(Text, nullable=True, comment="JSON: what its file says of the row beside its text, such as its order's status.")
     mended = Column(Text, nullable=True, comment="The text as a person mended it.")
     created_at = Column(Micros, nullable=False, comment="When it came in.")
     closed_at = Column(Micros, nullable=True, comment="When it was resolved or dismissed.")

@@ -21,8 +21,8 @@ def _allow_topics(*topics: str) -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.drop_constraint(op.f("ck_store_version_topic"), "store_version", type_="check")
         op.create_check_constraint(op.f("ck_store_version_topic"), "store_version", allowed)
-        told = f"{', '.join(topics[:-1])} or {topics[-1]}."
-        op.alter_column("store_version", "topic", existing_type=sa.String(), existing_nullable=False, comment=told)
+        listed = f"{', '.join(topics[:-1])} or {topics[-1]}."
+        op.alter_column("store_version", "topic", existing_type=sa.String(), existing_nullable=False, comment=listed)
         return
     op.rename_table("store_version", "store_version_before")
     op.create_table(

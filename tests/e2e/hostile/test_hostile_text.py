@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.schema.base import metadata
 from tests.e2e.driving import at_rest, choose, click_row, open_page, press, settled
-from tests.e2e.hostile_store import CODES, MARK, OLGA, TEXT, build, free_texts, hostile
+from tests.e2e.hostile.hostile_store import CODES, MARK, OLGA, TEXT, build, free_texts, hostile
 
 # Text nodes that hold the mark without the whole text, which then was read as something else; elements and globals made of it.
 _READ: Final = """([mark, whole]) => {

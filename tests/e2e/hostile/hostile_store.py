@@ -51,7 +51,7 @@ CODES: Final = {
     "forecast_run": {"state", "last_on", "inputs_version"},
     "id_block": {"name"},
     "import_run": {"kind", "file_hash", "mapping_hash", "status", "counts", "recipe"},
-    "inbox_item": {"kind", "status", "reason_code", "told"},
+    "inbox_item": {"kind", "status", "reason_code", "row_facts"},
     "location": {"kind", "country", "time_zone"},
     "metric_setting": {"metric_id", "target"},
     "order_charge": {"currency"},
