@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from forecasting import hierarchy
 from forecasting.api import CHOSEN, ERRORS, errors_of
-from forecasting.engine import AVERAGE, SEASON, Context, Fitted, Predicted, fit, predict, quantiles
+from forecasting.engine import AVERAGE, MODELS, SEASON, Context, Fitted, Predicted, fit, predict, quantiles
 from forecasting.grouping import CHUNK, sums
 from forecasting.hierarchy import SKU, Errors, Tree
 from forecasting.metrics import QUANTILES, naive_scale
@@ -292,3 +292,32 @@ def _average(panel: Panel, horizon: int) -> Predicted:
     shape = len(panel), horizon
     model = np.full(shape, AVERAGE)
     return Predicted(np.repeat(mean[:, None], horizon, axis=1), np.ones(shape), np.zeros(shape, np.int64), model)
+
+
+def summary(errors: pl.DataFrame) -> pl.DataFrame:
+    """How far forecasts of the past were off, by `level` and `cutoff`, from the errors that `learn` gives.
+
+    `series`, `y` and `mean` (units that came and were expected), `bias` and `wape` (shares of the units), `scaled_pinball` (mean over
+    series), `inside_50`, `inside_80`, `inside_95` (shares of the days).
+    """
+    return errors.group_by("level", "cutoff", maintain_order=True).agg(
+        pl.len().alias("series"),
+        pl.col("y").sum(),
+        pl.col("mean").sum(),
+        (pl.col("mean").sum() / pl.col("y").sum() - 1.0).alias("bias"),
+        (pl.col("absolute_error").sum() / pl.col("y").sum()).alias("wape"),
+        pl.col("scaled_pinball").mean(),
+        *(pl.col(name).dot("periods") / pl.col("periods").sum() for name in ("inside_50", "inside_80", "inside_95")),
+    )
+
+
+def days_outside(panel: Panel, low: Array, high: Array) -> int:
+    """On how many of the panel's last periods its total was below `low` or above `high`, one value for each of those periods."""
+    total = hierarchy.filled(panel)[:, -len(low) :].sum(axis=0, dtype=np.float64)
+    return int(((total < low) | (total > high)).sum())
+
+
+def main_models(predicted: Predicted) -> pl.Series:
+    """The name of the model that most of each row's periods were forecast by."""
+    counts = np.stack([(predicted.model == number).sum(axis=1) for number in range(len(MODELS))])
+    return pl.Series(list(MODELS)).gather(counts.argmax(axis=0))

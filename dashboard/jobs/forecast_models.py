@@ -5,12 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import polars as pl
 
 from data_access.forecasts.files import RunFolder
 from data_access.forecasts.models import UnusableModels, has_models, models, put_models
-from forecasting import hierarchy, keeping
+from forecasting import keeping, rolling
 from forecasting.drivers import changing
 from forecasting.errors import InvalidModels
 from forecasting.panel import Panel
@@ -82,8 +81,7 @@ def _days_outside(root: Path, earlier: pl.DataFrame, panel: Panel) -> int:
     interval = total_ahead.sort("ahead").head(7).select("q0.1", "q0.9").collect()
     if len(interval) < 7:
         return 0
-    total = hierarchy.filled(panel)[:, -7:].sum(axis=0, dtype=np.float64)
-    return int(((total < interval["q0.1"].to_numpy()) | (total > interval["q0.9"].to_numpy())).sum())
+    return rolling.days_outside(panel, interval["q0.1"].to_numpy(), interval["q0.9"].to_numpy())
 
 
 def labels_of(panel: Panel) -> dict[str, list[str]]:

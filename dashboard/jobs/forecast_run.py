@@ -29,10 +29,11 @@ from data_access.queries import forecasts as queries
 from data_access.queries.catalog import main_country
 from data_access.queries.demand import demand_history, last_over
 from forecasting import hierarchy, rolling
-from forecasting.engine import MODELS, Predicted
+from forecasting.engine import Predicted
 from forecasting.engine import quantiles as quantiles_of
-from forecasting.grouping import CHUNK, sums
-from forecasting.panel import LEAST_AVAILABLE, Panel
+from forecasting.grouping import CHUNK
+from forecasting.history import StoredDemand, demand_panel, history_above
+from forecasting.panel import Panel
 from forecasting.parallel import side_by_side
 from forecasting.rolling import FULL, LATE_PERIODS, Effort, Learned, Scene, Settled
 
@@ -66,7 +67,7 @@ class StageProgress:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ForecastJob:
     """One run that was begun: where it reads and writes, and what it was asked for."""
 
     engine: Engine
@@ -104,7 +105,7 @@ def make(
         try:
             folder = RunFolder(root, run_id)
             folder.own(row["asked_at"])
-            job = Job(
+            job = ForecastJob(
                 engine=engine,
                 mirror_dir=mirror_dir,
                 root=root,
@@ -123,11 +124,11 @@ def make(
             raise
 
 
-def _make(job: Job, stage: StageProgress) -> RunSummary:
+def _make(job: ForecastJob, stage: StageProgress) -> RunSummary:
     folder, horizon = job.folder, job.horizon
     if not folder.has("history.json"):
         _put_history(job.engine, job.mirror_dir, folder, job.last, horizon, stage)
-    panel = _panel(folder, horizon)
+    panel = demand_panel(_stored(folder), horizon + LATE_PERIODS)
     learned_by, reason, learned, scene = _learned(job, panel, stage)
     means, fallbacks = _means(folder, learned, scene, stage)
     settled = rolling.settle(learned, scene, means)
@@ -163,28 +164,16 @@ def last_day(engine: Engine) -> date:
 def backtest(
     engine: Engine, mirror_dir: Path, last: date, horizon: int, seed: int, progress: Progress, effort: Effort = FULL
 ) -> pl.DataFrame:
-    """How far forecasts would have been off on the past, by `level` and `cutoff`; nothing is kept.
-
-    `series`, `y` and `mean` (units that came and were expected), `bias` and `wape` (shares of the units), `scaled_pinball` (mean over
-    series), `inside_50`, `inside_80`, `inside_95` (shares of the days).
-    """
+    """How far forecasts would have been off on the past, by `level` and `cutoff` (`rolling.summary`); nothing is kept."""
     with TemporaryDirectory() as place:
         folder = RunFolder(Path(place), 0)
         folder.make()
         stage = StageProgress(folder, progress)
         _put_history(engine, mirror_dir, folder, last, horizon, stage)
-        panel = _panel(folder, horizon)
+        panel = demand_panel(_stored(folder), horizon + LATE_PERIODS)
         _, errors = rolling.learn(Scene.of(panel), horizon, seed, main_country(engine), lambda share: stage("training", share), effort)
         stage("writing", 1.0)
-    return errors.group_by("level", "cutoff", maintain_order=True).agg(
-        pl.len().alias("series"),
-        pl.col("y").sum(),
-        pl.col("mean").sum(),
-        (pl.col("mean").sum() / pl.col("y").sum() - 1.0).alias("bias"),
-        (pl.col("absolute_error").sum() / pl.col("y").sum()).alias("wape"),
-        pl.col("scaled_pinball").mean(),
-        *(pl.col(name).dot("periods") / pl.col("periods").sum() for name in ("inside_50", "inside_80", "inside_95")),
-    )
+    return rolling.summary(errors)
 
 
 # ---- history -------------------------------------------------------------------------------------------------------
@@ -212,38 +201,22 @@ def _put_history(engine: Engine, mirror_dir: Path, folder: RunFolder, last: date
     stage("history", 1.0)
 
 
-def _panel(folder: RunFolder, horizon: int) -> Panel:
-    """The panel of the history that was kept: what was sold while a SKU was out of stock says little of demand."""
-    series = folder.frame("series.parquet")
-    units, share = np.asarray(folder.array("units.npy")), folder.array("available.npy")
-    first = series["first"].cast(pl.Int32).to_numpy()
-    y = units.copy()
-    for begins in range(0, len(y), CHUNK):
-        part = slice(begins, begins + CHUNK)
-        available = share[part].astype(np.float32) / 100.0
-        y[part] = np.where(available >= LEAST_AVAILABLE, y[part] / np.maximum(available, LEAST_AVAILABLE), np.nan)
-        y[part][np.arange(y.shape[1])[None, :] < first[part, None]] = np.nan
-    promoted = np.asarray(folder.array("discount_rows.npy"))
-    known = {}
-    if len(promoted):
-        discount = np.zeros((len(y), y.shape[1] + horizon + LATE_PERIODS), np.float32)
-        discount[promoted] = folder.array("discount.npy")
-        known["discount"] = discount
-    statics, labels = {}, {}
-    for name, column in (("sku", "sku"), ("channel", "channel_id"), ("category", "category")):
-        values = series[column].fill_null("")
-        names = values.unique().sort()
-        statics[name] = values.replace_strict(names, pl.int_range(len(names), eager=True), return_dtype=pl.Int32).to_numpy()
-        labels[name] = names.to_list()
-    ids = series.select(pl.concat_str("sku", "channel_id", separator="\t").alias("unique_id"))["unique_id"]
-    start = date.fromisoformat(str(folder.document("history.json")["start"]))
-    return Panel(ids, start, 1, y, first, horizon + LATE_PERIODS, known, {}, statics, labels)
+def _stored(folder: RunFolder) -> StoredDemand:
+    """The history that was kept; its arrays stay on the disk until they are read."""
+    return StoredDemand(
+        series=folder.frame("series.parquet"),
+        start=date.fromisoformat(str(folder.document("history.json")["start"])),
+        units=folder.array("units.npy"),
+        available=folder.array("available.npy"),
+        discount_rows=np.asarray(folder.array("discount_rows.npy")),
+        discount=folder.array("discount.npy"),
+    )
 
 
 # ---- training ------------------------------------------------------------------------------------------------------
 
 
-def _learned(job: Job, panel: Panel, stage: StageProgress) -> tuple[int, str, Learned, Scene]:
+def _learned(job: ForecastJob, panel: Panel, stage: StageProgress) -> tuple[int, str, Learned, Scene]:
     """The run whose models are used, why those, the models, and the scene by their law.
 
     They are those of the last run that trained, unless there is a reason to train again.
@@ -271,7 +244,7 @@ def _learned(job: Job, panel: Panel, stage: StageProgress) -> tuple[int, str, Le
     return learned_by, reason, learned, Scene.of(panel, learned.law)
 
 
-def _train(job: Job, panel: Panel, stage: StageProgress) -> Scene:
+def _train(job: ForecastJob, panel: Panel, stage: StageProgress) -> Scene:
     """Train and keep the models; the scene they were trained on."""
     for pattern in ("mean.*", "forecast.*"):  # what other models expected, if this run had those before
         job.folder.drop(pattern)
@@ -352,30 +325,23 @@ def _ahead(predicted: Predicted, spread: NDArray[np.float64], offset: int) -> pl
 
 def _put_nodes(folder: RunFolder, scene: Scene, settled: Settled, fallbacks: dict[int, str]) -> None:
     """What the nodes are, and the history of those above the series."""
-    units, share = folder.array("units.npy"), folder.array("available.npy")
-    tree, panel = scene.tree, scene.panel
-    cells = sums(units, tree.cell, tree.cells.shape[1])
-    above = [(tree.cells.astype(np.float64) @ cells).astype(np.float32)]
-    available = [np.full(above[0].shape, 100, np.uint8)]
-    names = tree.nodes.rename({"channel": "channel_id"}).with_columns(
-        unique_id=scene.above.ids, sku=pl.lit(None, pl.String), first=scene.above.first, model=_models(settled.above)
+    panel = scene.panel
+    names = scene.tree.nodes.rename({"channel": "channel_id"}).with_columns(
+        unique_id=scene.above.ids, sku=pl.lit(None, pl.String), first=scene.above.first, model=rolling.main_models(settled.above)
     )
     parts = [_nodes(names, {})]
     if scene.skus is not None and settled.skus is not None:
-        above.append(sums(units, tree.sku, len(tree.skus)).astype(np.float32))
-        order = np.argsort(tree.sku, kind="stable")  # every SKU has a series
-        begun = np.arange(panel.periods)[None, :] >= panel.first[:, None]
-        sold = np.where(begun, share, np.uint8(0))[order]
-        available.append(np.maximum.reduceat(sold, np.flatnonzero(np.diff(tree.sku[order], prepend=-1)), axis=0))
         category = pl.Series([panel.labels["category"][code] for code in scene.skus.statics["category"]])
-        one = pl.DataFrame({"sku": tree.skus, "category": category, "first": scene.skus.first, "model": _models(settled.skus)})
-        parts.append(_nodes(one.with_columns(level=pl.lit(hierarchy.SKU), unique_id="sku", channel_id=pl.lit(None, pl.String)), {}))
+        models_used = rolling.main_models(settled.skus)
+        skus = pl.DataFrame({"sku": scene.tree.skus, "category": category, "first": scene.skus.first, "model": models_used})
+        parts.append(_nodes(skus.with_columns(level=pl.lit(hierarchy.SKU), unique_id="sku", channel_id=pl.lit(None, pl.String)), {}))
     series = folder.frame("series.parquet").with_columns(
-        level=pl.lit(SERIES), unique_id=panel.ids, category=pl.col("category").fill_null(""), model=_models(settled.series)
+        level=pl.lit(SERIES), unique_id=panel.ids, category=pl.col("category").fill_null(""), model=rolling.main_models(settled.series)
     )
     parts.append(_nodes(series, fallbacks))
-    folder.put_array("above.npy", np.concatenate(above))
-    folder.put_array("above_available.npy", np.concatenate(available))
+    units, available = history_above(scene, folder.array("units.npy"), folder.array("available.npy"))
+    folder.put_array("above.npy", units)
+    folder.put_array("above_available.npy", available)
     folder.put_frame("nodes.parquet", pl.concat(parts).with_columns(node=pl.int_range(pl.len(), dtype=pl.Int32)).select(NODES.names()))
 
 
@@ -383,9 +349,3 @@ def _nodes(rows: pl.DataFrame, fallbacks: dict[int, str]) -> pl.DataFrame:
     reasons = pl.DataFrame({"row": list(fallbacks), "fallback": list(fallbacks.values())}, {"row": pl.UInt32, "fallback": pl.String})
     nodes = rows.with_row_index("row").join(reasons, on="row", how="left", maintain_order="left").with_columns(node=pl.lit(0))
     return nodes.select(pl.col(name).cast(kind) for name, kind in NODES.items())
-
-
-def _models(predicted: Predicted) -> pl.Series:
-    """The model that most of each row's days were forecast by."""
-    counts = np.stack([(predicted.model == number).sum(axis=1) for number in range(len(MODELS))])
-    return pl.Series(list(MODELS)).gather(counts.argmax(axis=0))
