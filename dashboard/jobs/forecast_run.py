@@ -22,7 +22,7 @@ from dashboard.jobs import forecast_models as models
 from data_access.commands.forecasts import RunSummary, fail, finish
 from data_access.errors import InvalidInput, OnHandError, StoreUnavailable
 from data_access.forecasts.files import AHEAD, NODES, QUANTILES, ROW_GROUP, RunFolder, one_run
-from data_access.forecasts.models import UnusableModels
+from data_access.forecasts.models import UnusableModels, drop_earlier
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import catch_up
 from data_access.queries import forecasts as queries
@@ -142,6 +142,7 @@ def _make(job: ForecastJob, stage: StageProgress) -> RunSummary:
     folder.drop("mean.*")
     for older in queries.runs(job.engine).filter((pl.col("state") != "running") & (pl.col("run_id") != job.run_id))["run_id"]:
         RunFolder(job.root, older).drop_history()
+        drop_earlier(RunFolder(job.root, older))
     return summary
 
 

@@ -33,12 +33,17 @@ def put_models(folder: RunFolder, contents: Mapping[str, bytes]) -> None:
     """Put models in place, by the names of their files; those that the run had before are deleted first."""
     folder.drop(MANIFEST)
     folder.drop(f"{_PREFIX}*")
-    folder.drop(_EARLIER)
+    drop_earlier(folder)
     files = {}
     for name, content in contents.items():
         folder.put_bytes(_PREFIX + name, content)
         files[name] = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
     folder.put_document(MANIFEST, {"version": VERSION, "files": files})
+
+
+def drop_earlier(folder: RunFolder) -> None:
+    """Delete what an earlier release kept, once it is of no more use than to say so."""
+    folder.drop(_EARLIER)
 
 
 def has_models(folder: RunFolder) -> bool:

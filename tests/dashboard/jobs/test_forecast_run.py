@@ -290,9 +290,11 @@ def test_models_that_were_damaged_or_are_of_another_release_are_trained_again(st
     for path in folder.path.glob("models.*"):
         path.unlink()
     folder.put_bytes("learned.2.bin", b"\x80\x04whatever an earlier release kept")
+    RunFolder(root, first).put_bytes("learned.1.bin", b"\x80\x04whatever the one before kept")
     fourth, _, summary = on_day(3)
     sentence = f"The models of forecast {third} were kept by an earlier release and are not opened: they are trained again"
     assert (summary.learned_by, summary.reason) == (fourth, sentence)
+    assert list(root.rglob("*.bin")) == []
     _, _, summary = on_day(4)
     assert (summary.learned_by, summary.reason) == (fourth, f"trained on history up to {(LAST + timedelta(days=3)).isoformat()}")
 
