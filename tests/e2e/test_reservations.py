@@ -313,7 +313,7 @@ def test_a_maximum_caps_the_channel_until_it_is_undone(browser: Browser, page: P
     expect(page.get_by_text("The last change is undone.")).to_be_visible()
     expect(watching.get_by_text(f"eBay may sell {before} units")).to_be_visible()
     expect_maxima(page, {})
-    expect(page).to_have_url(re.compile("find=shelf-007&listed=eBay&listing=eBay"))
+    expect(page).to_have_url(re.compile("listed=eBay&find=shelf-007&listing=eBay"))
     watching.context.close()
     changed = queries.listings(store).filter(queries.listings(store)["version"] > 1)
     assert changed.select("external_sku", "maximum", "version").rows() == [("EBAY-SHELF-007", None, 3)]
