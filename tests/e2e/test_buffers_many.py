@@ -42,10 +42,14 @@ def write(page: Page, key: str, text: str) -> None:
 
 def type_amount(page: Page, row: int, text: str) -> None:
     """Type into the column Amount of the grid of rules."""
-    left, top = resting_place(page, "buffers-many-grid")
-    page.mouse.move(left + 483, top + 35 * (row + 1) + 17)
-    page.mouse.dblclick(left + 480, top + 35 * (row + 1) + 17)
     cell = page.locator("#portal input")
+    for _ in range(6):  # the grid does not open its editor while it takes in that it may be written into
+        left, top = resting_place(page, "buffers-many-grid")
+        page.mouse.move(left + 483, top + 35 * (row + 1) + 17)
+        page.mouse.dblclick(left + 480, top + 35 * (row + 1) + 17)
+        page.wait_for_timeout(1_000)
+        if cell.is_visible():
+            break
     cell.fill(text)
     cell.press("Enter")
     settled(page)

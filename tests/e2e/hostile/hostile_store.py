@@ -19,10 +19,10 @@ from data_access.commands.people import COMMAND_LINE, add_user
 from data_access.commands.reservations import save as save_reservation
 from data_access.commands.scorecards import FigureDraft, record_figure
 from data_access.domain.buffer_rules import RuleDraft
-from data_access.events.models import Cancellation
 from data_access.domain.reservation_rules import ReservationDraft
 from data_access.engine import now_us, open_engine, writing
 from data_access.events.ingest import ingest
+from data_access.events.models import Cancellation
 from data_access.forecasts.files import RunFolder
 from data_access.queries import buffers as queries
 from data_access.schema.base import metadata
