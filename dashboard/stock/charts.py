@@ -78,7 +78,7 @@ def waterfall(frame: pl.DataFrame, position: int) -> go.Figure:
     rows = frame.sort("step")
     units = rows["units"].to_list()
     totals = rows["is_total"].to_list()
-    labels = [f"<b>{label}</b>" if total else label for label, total in zip(rows["label"], totals, strict=True)]
+    labels = [f"<b>{label}</b>" if total else label for label, total in zip(map(words.in_chart, rows["label"]), totals, strict=True)]
     figure = go.Figure(
         go.Waterfall(
             orientation="h",
