@@ -119,7 +119,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
             st.button("Close", icon=":material/close:", on_click=_close, key="scorecards.close")
     if key is None:
         return None
-    channel_id, _, metric_id = key.partition(":")
+    channel_id, metric_id = names.of_key(key)
     metric = next((one for one in reads.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
     return None if metric is None else (channel_id, metric)
 

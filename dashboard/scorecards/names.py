@@ -8,6 +8,12 @@ def key_of(channel_id: str, metric_id: str) -> str:
     return f"{channel_id}:{metric_id}"
 
 
+def of_key(key: str) -> tuple[str, str]:
+    """The channel and the metric of such a key. A channel's id may hold a colon, a metric's does not."""
+    channel_id, _, metric_id = key.rpartition(":")
+    return channel_id, metric_id
+
+
 def labels() -> dict[str, str]:
     """What each metric of each channel is called, by its key: "Amazon · Late shipment rate, 10 days"."""
     names = records.names()["channel_id"]

@@ -17,6 +17,7 @@ STEP_MS: Final = 25
 QUIET_MS: Final = 200  # a grid tells of a click only after a while
 LONGEST_MS: Final = 60_000  # on a busy machine
 REST_MS: Final = 150
+HELD_MS: Final = 80  # how long a person holds a mouse button: the grid may miss one that is let go before it drew the press
 PULSES: Final = 3
 
 expect.set_options(timeout=LONGEST_MS)
@@ -186,18 +187,21 @@ def expect_skus(page: Page, first: list[str]) -> None:
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
     """Click a row of a grid, from 0, on its second column."""
     left, top = resting_place(page, key)
-    at = left + 200, top + 35 * (number + 1) + 17
-    page.mouse.move(at[0] + 3, at[1])  # the grid takes no click from a mouse that never moved over it
-    page.mouse.click(*at)
+    click_at(page, left + 200, top + 35 * (number + 1) + 17)
     settled(page)
+
+
+def click_at(page: Page, x: float, y: float) -> None:
+    """Click a place in a grid, as a person does."""
+    page.mouse.move(x + 3, y)  # the grid takes no click from a mouse that never moved over it
+    page.mouse.click(x, y, delay=HELD_MS)
 
 
 def click_header(page: Page, pixels: int, key: str = "stock-grid") -> None:
     """Click a header of a grid, so many pixels from its left edge, which changes the address."""
     before = page.url
     left, top = resting_place(page, key)
-    page.mouse.move(left + pixels + 3, top + 17)
-    page.mouse.click(left + pixels, top + 17)
+    click_at(page, left + pixels, top + 17)
     wait_until(page, lambda: page.url != before, "another address")
 
 

@@ -15,7 +15,7 @@ from data_access.queries import buffers as queries
 from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
-from tests.e2e.driving import click_row, grid, open_page, overflow, resting_place, settled, violations
+from tests.e2e.driving import click_at, click_row, grid, open_page, overflow, resting_place, settled, violations
 from tests.e2e.test_buffers import OPS, audits, be, company, press, stored
 
 HEADER = "channel,sku,category,location,in,amount,reason,last_day\n"
@@ -42,14 +42,11 @@ def write(page: Page, key: str, text: str) -> None:
 
 def type_amount(page: Page, row: int, text: str) -> None:
     """Type into the column Amount of the grid of rules."""
+    left, top = resting_place(page, "buffers-many-grid")
+    click_at(page, left + 480, top + 35 * (row + 1) + 17)
+    expect(page.locator(".st-key-buffers-many-grid [aria-selected=true]")).to_have_count(1)  # the canvas takes keys only then
+    page.keyboard.press("Enter")
     cell = page.locator("#portal input")
-    for _ in range(6):  # the grid does not open its editor while it takes in that it may be written into
-        left, top = resting_place(page, "buffers-many-grid")
-        page.mouse.move(left + 483, top + 35 * (row + 1) + 17)
-        page.mouse.dblclick(left + 480, top + 35 * (row + 1) + 17)
-        page.wait_for_timeout(1_000)
-        if cell.is_visible():
-            break
     cell.fill(text)
     cell.press("Enter")
     settled(page)

@@ -24,7 +24,7 @@ from data_access.queries import forecasts as queries
 from data_access.write.permissions import COMMAND_LINE
 from tests.conftest import DEMO_SEED
 from tests.e2e.conftest import DESKTOP, PHONE, serving
-from tests.e2e.driving import at_rest, choose, grid, open_page, overflow, press, row_with, settled, violations, wait_for
+from tests.e2e.driving import at_rest, choose, grid, open_page, overflow, press, row_with, settled, violations, wait_for, wait_until
 
 PLANNER = "Demo planner · planner"
 SKU, CHANNEL = "LGT-0008", "retail"
@@ -102,11 +102,12 @@ def test_a_sku_is_found_and_its_chart_read(page: Page, address: str, store: Engi
     assert [str(one)[:10] for one in median["x"]] == [one.isoformat() for one in ahead["ds"]]
     assert drawn(page, "Ordered")["y"] == history["units"].tail(180).to_list()
     expect(page.get_by_text("could not be sold for most of the day")).to_be_visible()
-    weeks = grid(page, "demand-weeks")
-    assert sum(float(row["Expected (units)"]) for row in weeks) == pytest.approx(float(ahead["mean"].cast(pl.Float64).sum()), abs=0.1)
+    units = pytest.approx(float(ahead["mean"].cast(pl.Float64).sum()), abs=0.1)
+    wait_until(page, lambda: sum(float(row["Expected (units)"]) for row in grid(page, "demand-weeks")) == units, f"weeks of {units} units")
     errors = run.errors(node)
+    cutoffs = [one.isoformat() for one in errors["cutoff"]]
+    wait_until(page, lambda: [row["Known up to"] for row in grid(page, "demand-past")] == cutoffs, f"errors after {cutoffs}")
     past = grid(page, "demand-past")
-    assert [row["Known up to"] for row in past] == [one.isoformat() for one in errors["cutoff"]]
     assert [float(row["Bias (%)"]) for row in past] == pytest.approx(((errors["mean"] / errors["y"] - 1) * 100).to_list(), abs=0.051)
     back = page.url
     open_page(page, back)

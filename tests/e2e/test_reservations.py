@@ -19,7 +19,20 @@ from data_access.schema.audit import audit_entry
 from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, resting_place, row_with, settled, violations, wait_until
+from tests.e2e.driving import (
+    choose,
+    click_at,
+    click_row,
+    grid,
+    open_page,
+    overflow,
+    press,
+    resting_place,
+    row_with,
+    settled,
+    violations,
+    wait_until,
+)
 
 OPS = "Olga · ops"
 RESERVATIONS = "buffers?view=Reservations"
@@ -95,9 +108,7 @@ def select_maximum(page: Page, listing: str, key: str) -> None:
     rows = [row["Listing"] for row in grid(page, TABLE)]
     table = page.locator(f".st-key-{TABLE} [data-testid=stDataFrame]").bounding_box()
     assert table is not None
-    at = left + 30, top + table["height"] / (len(rows) + 1) * (rows.index(listing) + 1.5)
-    page.mouse.move(at[0] + 3, at[1])
-    page.mouse.click(*at)
+    click_at(page, left + 30, top + table["height"] / (len(rows) + 1) * (rows.index(listing) + 1.5))
     for column in (1, 2):
         expect_selected(page, rows.index(listing), column)
         page.keyboard.press("ArrowRight")

@@ -15,7 +15,7 @@ from data_access.engine import open_engine
 from data_access.events.ingest import ingest
 from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
-from tests.e2e.driving import click_row, expect_skus, is_an_act, open_page, resting_place, wait_until
+from tests.e2e.driving import HELD_MS, click_row, expect_skus, is_an_act, open_page, resting_place, wait_until
 
 PULSES_MS = 2_500  # several of the page's pulses
 
@@ -96,7 +96,7 @@ def test_a_click_on_a_header_sorts_once(page: Page, address: str, store: Engine)
     page.mouse.move(left + 53, top + 17)
     line.hold()
     before = line.acts
-    page.mouse.click(left + 50, top + 17)
+    page.mouse.click(left + 50, top + 17, delay=HELD_MS)
     wait_until(page, lambda: line.acts > before, "a run of the page")
     page.wait_for_timeout(PULSES_MS)
     assert line.release() > 0

@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote_plus, urlsplit
 
+import polars as pl
 import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
+from data_access.queries import buffers as queries
 from data_access.schema.base import metadata
 from tests.e2e.driving import at_rest, choose, click_row, open_page, press, settled
 from tests.e2e.hostile.hostile_store import CODES, MARK, OLGA, TEXT, build, free_texts, hostile
@@ -129,11 +131,12 @@ def test_buffers(visit: Visit, view: str) -> None:
     visit.open(f"buffers?view={view}&channel={quote_plus(hostile('Amazon'))}")
 
 
-def test_a_rule_and_a_reservation(visit: Visit) -> None:
-    page = visit.page
-    visit.open("buffers?rule=2")
+def test_a_rule_and_a_reservation(visit: Visit, store: Engine) -> None:
+    page, rules = visit.page, queries.rules(store)
+    rule_id = int(rules.filter(pl.col("level") == "channel_sku")["rule_id"][0])
+    visit.open(f"buffers?rule={rule_id}")
     choose(page, "user-choice", f"{OLGA} · admin")
-    field = page.locator("[class*=st-key-buffers-rule-2-sku] input")
+    field = page.locator(f"[class*=st-key-buffers-rule-{rule_id}-sku] input")
     field.fill(hostile("no such"))
     field.press("Enter")
     settled(page)
@@ -151,7 +154,7 @@ def test_scorecards(visit: Visit) -> None:
     visit.open(f"scorecards?metric={quote_plus(hostile('web') + ':own-valid-tracking-30d')}")
     visit.page.locator("h3").first.wait_for()
     click_row(visit.page, 0, "metric-orders")
-    visit.page.get_by_text("Tracking uploaded (UTC)").first.wait_for(state="attached")
+    visit.page.locator("th").get_by_text("Returned", exact=True).wait_for(state="attached")  # of the order's lines
     visit.look()
 
 
