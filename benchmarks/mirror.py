@@ -4,7 +4,7 @@
 
 A store that is given is copied. Nine in ten changed lines were placed in its last 60 days, the others at any time: each gets a later
 delivery, as the store's own commands write and log it. The first build keeps the facts and the day cells of all metrics. The scorecards are
-all metrics of all channels: read from those cells as a new process does; counted anew from the facts; and after each catching up, when only
+all metrics of all channels: read from those cells as a new process does; counted again from the facts; after each catching up, when only
 the changed orders are counted again. Prints one JSON object and fails above the limits.
 """
 

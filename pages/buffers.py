@@ -46,7 +46,7 @@ def done(edited: buffers.RuleEdit) -> str:
         return "The rule is removed. Its history stays in the audit."
     if edited.draft is not None:
         commands.save(engine, [Change(edited.draft, edited.rule_id, edited.version)], actor)
-        return "Saved. What each channel may sell follows."
+        return "Saved. Channel availability is updating."
     commands.undo(engine, edited.audit_id, actor)
     return "The last change is undone."
 
@@ -54,7 +54,7 @@ def done(edited: buffers.RuleEdit) -> str:
 def saved_rules(changes: tuple[Change, ...]) -> str:
     """The command for many rules; what to say of it."""
     commands.save(shared.engine(), changes, user.current())
-    return f"{words.counted(len(changes), 'rule')} saved. What each channel may sell follows."
+    return f"{words.counted(len(changes), 'rule')} saved. Channel availability is updating."
 
 
 def reserved(edited: reservations.ReservationEdit) -> str:
@@ -65,7 +65,7 @@ def reserved(edited: reservations.ReservationEdit) -> str:
         return "The reservation is removed. Its history stays in the audit."
     if edited.draft is not None:
         reservation_commands.save(engine, edited.draft, actor, edited.reservation_id, edited.version)
-        return "Saved. What each channel may sell follows."
+        return "Saved. Channel availability is updating."
     reservation_commands.undo(engine, edited.audit_id, actor)
     return "The last change is undone."
 
@@ -77,7 +77,7 @@ def capped(decided: listing_maxima.Decided) -> str:
         return "The last change is undone."
     changes = [MaximumChange(*maximum) for maximum in decided.maxima]
     listing_commands.set_maximum(shared.engine(), changes, user.current(), decided.why)
-    return "Saved. What each channel may sell follows."
+    return "Saved. Channel availability is updating."
 
 
 header.show("What does each channel hold back, and what would a change do?", watches=("buffers", "catalog", "channels", "stock"))

@@ -44,7 +44,7 @@ def gave_up(decision: inbox.Decision) -> object:
     return f"{words.counted(len(decision.ids), 'event')} dismissed."
 
 
-header.show("What could not be taken in, and what does it wait for?", watches=("catalog", "inbox"))
+header.show("What failed to import, and how do I fix it?", watches=("catalog", "inbox"))
 said.show(PAGE)
 can_change = user.choose("work the inbox")
 

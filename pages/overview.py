@@ -9,7 +9,7 @@ from data_access.queries.stock import StockFilter
 
 PAGE = "overview"
 
-header.show("What needs attention today?", watches=("catalog", "channels", "history", "inbox", "purchasing", "scorecards", "stock"))
+header.show("What needs attention today?", watches=("catalog", "channels", "history", "inbox", "jobs", "purchasing", "scorecards", "stock"))
 explain.forget()
 info = reads.store_info()
 if info.is_empty:
@@ -24,7 +24,8 @@ with left:
         attention.show(entry)
     if not entries and not info.is_empty:
         empty.all_well(
-            "Nothing needs attention: no SKU is out, oversold or backordered, channels are in step, targets are met, the inbox is empty."
+            "Nothing needs attention: no SKU is out of stock, oversold or backordered, channel data are fresh, targets are met, "
+            "the inbox is empty."
         )
 with right:
     freshness.table(reads.freshness())

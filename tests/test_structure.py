@@ -17,6 +17,7 @@ SCHEMA = Path("data_access/schema")
 MOST_MODULES = 18
 MOST_LINES = 450
 MOST_LINES_OF_A_FUNCTION = 60
+MOST_POSITIONAL = 7
 VAGUE = {"told", "found"}
 
 
@@ -65,6 +66,17 @@ def long_functions() -> list[str]:
     ]
 
 
+def long_signatures() -> list[str]:
+    """Functions that take more than 7 values by their position."""
+    return [
+        f"{path}:{node.lineno}: {node.name} takes {count} by position, at most {MOST_POSITIONAL}: make those that belong together one thing"
+        for path, node in nodes()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for count in [sum(one.arg not in ("self", "cls") for one in (*node.args.posonlyargs, *node.args.args))]
+        if count > MOST_POSITIONAL
+    ]
+
+
 def shared_names() -> list[str]:
     """Classes of one name: each name means one thing."""
     places: defaultdict[str, list[str]] = defaultdict(list)
@@ -93,7 +105,7 @@ def vague_names() -> list[str]:
     return [f"{path}:{line}: {name}: say what it is" for path, line, name in sorted(lines)]
 
 
-@pytest.mark.parametrize("offences", [crowded_folders, long_modules, long_functions, shared_names, vague_names])
+@pytest.mark.parametrize("offences", [crowded_folders, long_modules, long_functions, long_signatures, shared_names, vague_names])
 def test_the_code_keeps_its_shape(offences: Callable[[], list[str]]) -> None:
     listed = offences()
     if listed:

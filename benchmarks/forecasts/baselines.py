@@ -3,7 +3,7 @@
     python -m benchmarks.forecasts.baselines CASE... [--model autoets] [--model prophet] [--origins 3]
 
 AutoETS needs statsforecast, which still wants an older pandas than the app: run this in a virtual environment of its own, with
-`pip install statsforecast prophet polars pyarrow lightgbm`. What is kept already is not made again; delete a file to make it anew.
+`pip install statsforecast prophet polars pyarrow lightgbm`. What is kept already is not made again; delete a file to make it again.
 """
 
 import argparse

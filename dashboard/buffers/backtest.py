@@ -55,7 +55,7 @@ def show(can_change: bool, key: str) -> None:
         sku = st.text_input("SKU", key="sku", placeholder="All SKUs of the channel", width=220).strip() or None
         days = st.selectbox("Last days", DAYS, key="days", width=110)
         target = st.selectbox(
-            "Oversell at most",
+            "Maximum oversell rate",
             list(TARGETS),
             format_func=TARGETS.__getitem__,
             key="target",

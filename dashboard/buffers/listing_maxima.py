@@ -87,7 +87,7 @@ def show(can_change: bool) -> Decided | None:
     asked = _ask()
     matches = matching(everything, *asked)
     typed: dict[int, _Typed] = st.session_state.get(f"{_OWN}.typed", {})
-    with st.container():  # one place each, whatever is in it: a field that moves to another is drawn anew, and loses what is typed
+    with st.container():  # one place each, whatever is in it: a field that moves to another is drawn again, and loses what is typed
         if matches.is_empty():
             empty.nothing_matches("listing", _reset, _OWN)
             shown = matches
@@ -148,7 +148,7 @@ def _table(
     capped = everything.height - everything["maximum"].null_count()
     st.caption(
         f"{words.units(capped)} of {words.counted(everything.height, 'listing')} {'has' if capped == 1 else 'have'} a maximum: "
-        "the channel is never told of more units than that."
+        "the channel is never shown more units than that."
     )
     before: _Grid | None = st.session_state.get(f"{_OWN}.grid")
     shown = listings.head(SHOWN)
@@ -223,9 +223,9 @@ def _saving(everything: pl.DataFrame, typed: dict[int, _Typed], channels: dict[s
         _changed_meanwhile(typed, changed, channels)
         wanted = _reasoned(typed, changed, channels)
         with st.container(horizontal=True, gap="small"):
-            label = "Save mine over it" if changed else "Save"
+            label = "Overwrite with mine" if changed else "Save"
             decided = wanted if st.button(label, type="primary", icon=":material/save:", key=f"{_OWN}.save") else None
-            if changed and st.button("Take theirs", key=f"{_OWN}.theirs"):
+            if changed and st.button("Discard mine", key=f"{_OWN}.theirs"):
                 _forget({one: kept for one, kept in typed.items() if one not in changed})
             if st.button("Discard all", icon=":material/close:", key=f"{_OWN}.discard"):
                 _forget({})
@@ -247,7 +247,7 @@ def _note_several(everything: pl.DataFrame, typed: dict[int, _Typed]) -> None:
 
 
 def _forget(left: dict[int, _Typed]) -> None:
-    """Keep nothing but this of what was typed, and draw the page anew."""
+    """Keep nothing but this of what was typed, and draw the page again."""
     st.session_state[f"{_OWN}.typed"] = left
     for name in ("grid", "drawn"):
         st.session_state.pop(f"{_OWN}.{name}", None)

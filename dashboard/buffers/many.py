@@ -46,7 +46,7 @@ def show(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
     """Draw the filters, the grid of the rules that match (`withheld.RULE_TABLE`), and the change by filter; what a person asks for."""
     where = _filters()
     with st.container(border=True):
-        st.markdown("**Rules there are:** write into the grid, then save all at once")
+        st.markdown("**Edit existing rules:** type into the grid, then save all at once")
         asked = _grid(_matching(rows, where), can_change)
     with st.container(border=True):
         st.markdown("**One change for all SKUs of the filter** on the channel chosen: each gets a rule of its own")
@@ -122,7 +122,7 @@ def _grid(rows: pl.DataFrame, can_change: bool) -> RuleChanges | None:
         disabled=["covers"] if can_change else True,
         column_config={
             "covers": st.column_config.TextColumn("Covers", width="medium"),
-            "basis": st.column_config.SelectboxColumn("In", options=list(_BASES), required=True),
+            "basis": st.column_config.SelectboxColumn("Unit", options=list(_BASES), required=True),
             "amount": st.column_config.NumberColumn("Amount", format="%g"),
             "reason": st.column_config.TextColumn("Reason", width="large", max_chars=500),
             "last_day": st.column_config.DateColumn("Last day (UTC)", format="YYYY-MM-DD"),
@@ -175,10 +175,10 @@ def _save_grid(seen: pl.DataFrame, changes: list[Change]) -> RuleChanges | None:
         st.markdown("**Effect of saving these now**")
         buffers.effect(reads.effect(pl.concat([kept.select(RULES.names()), drafted])))
     with st.container(horizontal=True):
-        label = f"Save {words.counted(len(able), 'rule')}" + (" over what others changed" if stale else "")
+        label = f"Save {words.counted(len(able), 'rule')}" + (", overwriting what others changed" if stale else "")
         if st.button(label, type="primary", icon=":material/save:", key=f"{KEY}.save", disabled=bool(wrong) or not able):
             return RuleChanges(able, f"{KEY}.")
-        st.button("Drop what I typed", key=f"{KEY}.drop", icon=":material/undo:", on_click=buffers.forget, args=(f"{KEY}.",))
+        st.button("Discard what I typed", key=f"{KEY}.drop", icon=":material/undo:", on_click=buffers.forget, args=(f"{KEY}.",))
     return None
 
 
@@ -210,7 +210,7 @@ def _bulk(rows: pl.DataFrame, where: Mapping[str, Any], can_change: bool) -> Rul
         operation = st.selectbox("What", list(OPERATIONS), format_func=OPERATIONS.__getitem__, key=f"{own}.what", width=180)
         basis = "units"
         if operation == "set":
-            basis = st.selectbox("In", list(buffers.BASES), format_func=buffers.BASES.__getitem__, key=f"{own}.basis", width=160)
+            basis = st.selectbox("Unit", list(buffers.BASES), format_func=buffers.BASES.__getitem__, key=f"{own}.basis", width=160)
         text = st.text_input("Amount", key=f"{own}.amount", placeholder="2", width=120)
         reason = st.text_input("Reason", key=f"{own}.reason", max_chars=500, width=320)
         ends = st.date_input("Last day (UTC)", None, key=f"{own}.ends", format="YYYY-MM-DD", width=160)

@@ -79,7 +79,7 @@ def arrive() -> None:
 def show(can_change: bool, key: str) -> ReservationEdit | None:
     """Draw the reservations and the one that is chosen; what a person decided."""
     rows = reads.reservation_table()
-    with st.container():  # one place, whether there are rows or none: a field that moves to another is drawn anew, and loses what is typed
+    with st.container():  # one place, whether there are rows or none: a field that moves to another is drawn again, and loses what is typed
         _table(rows, f"{key}.reservations")
     with st.container():
         chosen = _ask(rows, can_change)
@@ -304,19 +304,19 @@ def _buttons(chosen: str, seen: dict[str, Any], stored: dict[str, Any] | None, d
     edited: ReservationEdit | None = None
     is_stale = stored is not None and stored["version"] != seen["version"]
     reservation_id = None if stored is None else int(chosen)
-    label = "Save mine over it" if is_stale else "Save as a new one" if seen and stored is None else "Save"
+    label = "Overwrite with mine" if is_stale else "Save as a new one" if seen and stored is None else "Save"
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if st.button(label, type="primary", icon=":material/save:", key=f"{own}.save"):
             edited = ReservationEdit(
                 "save", chosen, draft, reservation_id, None if stored is None else (stored if is_stale else seen)["version"]
             )
         if is_stale:
-            st.button("Take theirs", key=f"{own}.theirs", on_click=_take_theirs, args=(chosen,))
+            st.button("Discard mine", key=f"{own}.theirs", on_click=_take_theirs, args=(chosen,))
         if stored is not None:
             # its state is kept here, so that a live redraw leaves it open
             opened = st.popover("Remove", icon=":material/delete:", key=f"{own}.removing", on_change="rerun")
             with opened, st.form(f"{own}.remove", border=False):
-                why = st.text_input("Why does it go?", key=f"{own}.why", max_chars=500)
+                why = st.text_input("Reason for removal", key=f"{own}.why", max_chars=500)
                 if st.form_submit_button("Remove the reservation"):
                     edited = ReservationEdit("remove", chosen, None, reservation_id, seen["version"], why)
     return edited
@@ -331,7 +331,7 @@ def _effect(rows: pl.DataFrame, draft: ReservationDraft, reservation_id: int, dr
     st.markdown("**Effect of saving this now**")
     if draft_problems.keys() - {"reason"}:
         sentence = next((draft_problems[name] for name in FIELDS if draft_problems.get(name)), "")
-        st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
+        st.caption(f"Fill in the fields to preview. {words.plain(sentence)}")
         return
     if shared.levels(draft.sku or "").is_empty():
         st.info(f"Nothing changes now: “{words.plain(draft.sku or '')}” lies at no location.", icon=":material/info:")

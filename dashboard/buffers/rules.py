@@ -47,7 +47,7 @@ FIELDS: Final = {
     "sku": "SKU",
     "category": "Category",
     "location_id": "Location",
-    "basis": "In",
+    "basis": "Unit",
     "amount": "Amount",
     "reason": "Reason",
     "ends_at": "Ends",
@@ -59,12 +59,16 @@ _TABLE_COLUMNS: Final[dict[str, Any]] = {
     "covers": st.column_config.TextColumn("Covers", width="medium"),
     "amount": "Withholds",
     "state": "State",
-    "decides": st.column_config.NumberColumn("Decides (SKUs)", format="localized", help="SKUs on channels where this rule wins."),
+    "decides": st.column_config.NumberColumn(
+        "Winning rule for (SKU x channel)",
+        format="localized",
+        help="SKU x channel pairs where this is the most specific rule, so that it applies.",
+    ),
     "withheld": st.column_config.NumberColumn(
         "Withheld now (units)", format="localized", help="Over the channels it covers; no more than there are."
     ),
     "zeros": st.column_config.NumberColumn(
-        "Sold out by it (SKUs)", format="localized", help="SKUs on channels that have units, but none to sell because of this rule."
+        "Reduced to zero (SKUs)", format="localized", help="SKU x channel pairs with stock, but nothing to sell because of this rule."
     ),
     "ends": st.column_config.DateColumn("Ends after (UTC)", format="YYYY-MM-DD"),
     "reason": st.column_config.TextColumn("Reason", width="medium"),
@@ -110,10 +114,10 @@ def choose_view() -> str:
 def table(rows: pl.DataFrame, key: str) -> None:
     """Draw `withheld.RULE_TABLE`; a click on a row opens its rule in the editor."""
     if rows.is_empty():
-        st.info("No rule withholds anything: every channel may sell what its locations have left for it.", icon=":material/info:")
+        st.info("No rule withholds anything: every channel may sell all that is in stock for it.", icon=":material/info:")
         return
     st.caption(
-        f"{words.counted(rows.filter(pl.col('state') != 'ended').height, 'rule')} in force. Of all that cover a SKU on a channel one wins: "
+        f"{words.counted(rows.filter(pl.col('state') != 'ended').height, 'rule')} in force. The most specific rule applies: "
         "channel and SKU, then SKU, then channel and category, then category, then channel. A location buffer is a step of its own, "
         "before the pool."
     )
@@ -245,7 +249,7 @@ def _fields(seen: dict[str, Any], key: str, disabled: bool) -> tuple[RuleDraft, 
         bases = ["units"] if level == "location" else list(BASES)
         before_basis = seen.get("basis", "units")
         basis = st.selectbox(
-            "In",
+            "Unit",
             bases,
             index=bases.index(before_basis) if before_basis in bases else 0,
             format_func=BASES.__getitem__,
@@ -295,18 +299,18 @@ def _buttons(
 ) -> RuleEdit | None:
     decided: RuleEdit | None = None
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        label = "Save mine over it" if is_stale else "Save"
+        label = "Overwrite with mine" if is_stale else "Save"
         if st.button(label, type="primary", icon=":material/save:", key=f"{own}.save"):
             version = stored["version"] if is_stale and stored is not None else seen.get("version")
             decided = RuleEdit("save", draft, None if chosen == NEW else int(chosen), version)
-        if is_stale and st.button("Take theirs", key=f"{own}.theirs"):
+        if is_stale and st.button("Discard mine", key=f"{own}.theirs"):
             drop(f"{own}.")
             st.rerun()
         if stored is not None:
             # its state is kept here, so that a live redraw leaves it open
             opened = st.popover("Remove", icon=":material/delete:", key=f"{own}.removing", on_change="rerun")
             with opened, st.form(f"{own}.remove", border=False):
-                why = st.text_input("Why does it go?", key=f"{own}.why", max_chars=500)
+                why = st.text_input("Reason for removal", key=f"{own}.why", max_chars=500)
                 if st.form_submit_button("Remove the rule"):
                     decided = RuleEdit("remove", None, int(chosen), seen["version"], why)
     return decided
@@ -332,7 +336,7 @@ def _effect(rows: pl.DataFrame, draft: RuleDraft, chosen: str, stored: dict[str,
     st.markdown("**Effect of saving this now**")
     if draft_problems.keys() - {"reason"}:
         sentence = next((draft_problems[name] for name in FIELDS if draft_problems.get(name)), "")
-        st.caption(f"It shows here what would change, once the fields are filled. {words.plain(sentence)}")
+        st.caption(f"Fill in the fields to preview. {words.plain(sentence)}")
         return
     rule_id = _PLACEHOLDER if stored is None else int(chosen)
     mine = pl.DataFrame([{**draft.values(), "rule_id": rule_id, "version": 0}], schema=RULES)
@@ -390,5 +394,9 @@ def rule_in_words(text: str | None) -> str:
 
 def conflict(error: ChangedMeanwhile) -> str:
     """What to say when a rule was changed or removed meanwhile."""
-    more = "What you typed is kept: look at what changed, then save over it or take theirs." if error.now else "It can be added anew."
+    more = (
+        "What you typed is kept: look at what changed, then overwrite it with yours, or discard yours."
+        if error.now
+        else "It can be added again."
+    )
     return f"{error} {more}"

@@ -12,7 +12,7 @@ from dashboard.cli.terminal import Json, bar, current_store, emit, today, typist
 if TYPE_CHECKING:
     from data_access.commands.forecasts import RunSummary
 
-app = typer.Typer(no_args_is_help=True, help="Forecast demand, and say how far forecasts were off.")
+app = typer.Typer(no_args_is_help=True, help="Forecast demand, and measure the accuracy of past forecasts.")
 
 LastDay = Annotated[
     datetime | None,
@@ -47,8 +47,8 @@ def forecast_run(
 
 def _outcome_lines(run_id: int, outcome: "RunSummary") -> Iterator[str]:
     trained = f"Models were trained ({outcome.reason})" if outcome.learned_by == run_id else f"Models were not trained ({outcome.reason})"
-    back = f"; {outcome.fell_back:,} of them could not be forecast and got their average" if outcome.fell_back else ""
-    yield f"Forecast {run_id} is there: {outcome.series:,} SKUs on channels{back}. {trained}."
+    back = f"; {outcome.fell_back:,} of them could not be forecast and fell back to their average" if outcome.fell_back else ""
+    yield f"Forecast {run_id} is there: {outcome.series:,} SKU x channel series{back}. {trained}."
 
 
 @app.command("backtest")
@@ -65,7 +65,7 @@ def forecast_backtest(last: LastDay = None, horizon: Horizon = 56, seed: Seed = 
 
 def _error_line(row: dict[str, Any]) -> str:
     return (
-        f"{row['level']}, known up to {row['cutoff']}: {row['y']:,.0f} units came, {row['mean']:,.0f} were expected "
+        f"{row['level']}, known up to {row['cutoff']}: {row['mean']:,.0f} units forecast, {row['y']:,.0f} actual "
         f"({row['bias']:+.1%}); absolute error {row['wape']:.1%} of units; the 80 % interval held {row['inside_80']:.1%} of days "
         f"({row['series']:,} series)"
     )

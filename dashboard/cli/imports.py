@@ -65,4 +65,4 @@ for _kind in KINDS_IMPORTED:
 def _result_lines(result: "ImportResult") -> Iterator[str]:
     yield ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.as_dict().items() if value is not None)
     if result.quarantined:
-        yield "`onhand inbox list` shows the rows that were put aside."
+        yield "`onhand inbox list` shows the rows that failed to import."

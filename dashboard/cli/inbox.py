@@ -1,4 +1,4 @@
-"""`onhand inbox`: rows and events that could not be taken in."""
+"""`onhand inbox`: rows and events that failed to import."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SHOWN: Final = 50  # rows of a list
 SHORT: Final = 100  # characters of a value in a list
 
-app = typer.Typer(no_args_is_help=True, help="Rows and events that could not be taken in: list, map, mend, retry, dismiss.")
+app = typer.Typer(no_args_is_help=True, help="Rows and events that failed to import: list, map, mend, retry, dismiss.")
 
 Items = Annotated[list[int], typer.Argument(help="Their ids, from `onhand inbox list`.", show_default=False)]
 Why = Annotated[str, typer.Option(help="The reason, kept in the audit.", show_default=False)]
@@ -22,7 +22,7 @@ Why = Annotated[str, typer.Option(help="The reason, kept in the audit.", show_de
 
 @app.command("list")
 def inbox_list(as_json: Json = False) -> None:
-    """What waits: rows and events put aside, events that wait for what they name, listings without a SKU."""
+    """List what failed to import: rows, events that conflict or wait for what they name, listings without a SKU."""
     from data_access.queries import inbox
 
     with current_store() as engine:
@@ -36,7 +36,7 @@ def inbox_list(as_json: Json = False) -> None:
 
 
 def _waiting_lines(frames: "dict[str, pl.DataFrame]") -> Iterator[str]:
-    titles = {"counts": "Waiting", "items": "Put aside", "parked": "Events that wait", "listings": "Listings without a SKU"}
+    titles = {"counts": "Waiting", "items": "Failed rows", "parked": "Events that wait", "listings": "Listings without a SKU"}
     for name, title in titles.items():
         yield f"{title}:" if frames[name].height else f"{title}: none"
         for row in frames[name].head(SHOWN).iter_rows(named=True):
@@ -53,7 +53,7 @@ def inbox_export(
     file: Annotated[Path, typer.Argument(help="The CSV file to write.", show_default=False)],
     run: Annotated[int | None, typer.Option("--import", help="Rows of this import alone; its id is in the import's report.")] = None,
 ) -> None:
-    """Write rows put aside to a file, to be mended there and imported again."""
+    """Write rows that failed to import to a file, to be mended there and imported again."""
     from data_access.queries.inbox import export_rows
 
     with current_store() as engine:
@@ -90,7 +90,7 @@ def inbox_dismiss(
     why: Why,
     parked: Annotated[bool, typer.Option("--parked", help="The ids are those of events that wait.")] = False,
 ) -> None:
-    """Close rows or events that shall not be taken in; they are kept."""
+    """Dismiss rows or events that will not be imported; they are kept."""
     from data_access.commands import inbox
 
     with current_store() as engine:

@@ -27,5 +27,5 @@ def scorecard(
 
 def _card_line(row: dict[str, Any]) -> str:
     value = "no figure" if row["value"] is None else f"{row['value']:.2%} ({row['numerator']:,} of {row['denominator']:,})"
-    room = "" if row["further"] is None else f"; {row['excess']:,} too many" if row["excess"] else f"; {row['further']:,} more misses"
+    room = "" if row["further"] is None else f"; {row['excess']:,} over the limit" if row["excess"] else f"; {row['further']:,} misses left"
     return f"{row['channel_id']}, {row['name']} ({row['window']}): {value}, target {row['target']}: {row['state']}{room}"

@@ -55,7 +55,7 @@ def forecast(history: pl.DataFrame, ahead: pl.DataFrame, promoted: pl.DataFrame,
             fillcolor=colours.see_through(colour, opacity),
             line={"width": 0},
             hoverinfo="skip",
-            name=f"{cases} of 100 cases",
+            name=f"{cases} % interval",
         )
         for cases, low, high, opacity in BANDS
     ]
@@ -76,8 +76,9 @@ def forecast(history: pl.DataFrame, ahead: pl.DataFrame, promoted: pl.DataFrame,
         mode="lines",
         name="Median",
         line={"color": colour, "width": 3},
-        hovertemplate="%{x|%a %d %b %Y}<br>median %{y:,}, mean %{customdata[0]:,}<br>50 of 100 cases: %{customdata[1]:,} to "
-        "%{customdata[2]:,}<br>80: %{customdata[3]:,} to %{customdata[4]:,}<br>95: %{customdata[5]:,} to %{customdata[6]:,}<extra></extra>",
+        hovertemplate="%{x|%a %d %b %Y}<br>median %{y:,}, mean %{customdata[0]:,}<br>50 % interval: %{customdata[1]:,} to "
+        "%{customdata[2]:,}<br>80 %: %{customdata[3]:,} to %{customdata[4]:,}<br>"
+        "95 %: %{customdata[5]:,} to %{customdata[6]:,}<extra></extra>",
     )
     figure = go.Figure([*bands, ordered, expected, *_promotions(promoted, history, ahead)])
     figure.update_layout(

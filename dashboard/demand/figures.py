@@ -22,9 +22,9 @@ MODELS: Final = {
 MODEL_HELP: Final = {
     "pooled": "One model that learns from the past of all series together: levels, weekdays, seasons, discounts.",
     "blend": "The mean of a model that learns from all series together and of this one's own smoothed past.",
-    "smoothing": "Recent demand counts most, weekdays and seasons are told apart.",
+    "smoothing": "Recent demand counts most; weekdays and seasons have their own levels.",
     "tsb": "For what sells seldom: the chance of a sale on a day, times the units of a sale (Teunter, Syntetos and Babai).",
-    "average": "The mean of the last known days: with little history, nothing better could be told.",
+    "average": "The mean of the last known days: there is too little history for more.",
     "seasonal naive": "Each day as the same weekday of the last week.",
 }
 FAIR: Final = 0.07
@@ -120,7 +120,7 @@ def described(called: str, history: pl.DataFrame, ahead: pl.DataFrame, promoted:
     parts = [f"Demand of {called} by day: the last {words.counted(history.height, 'day')}, and {words.counted(ahead.height, 'day')} ahead"]
     parts += [f"{words.counted(out, 'day')} without stock"] if out else []
     parts += [f"{words.counted(promoted, 'promoted day')}"] if promoted else []
-    return "; ".join([f"{parts[0]} as a median with intervals of 50, 80 and 95 of 100 cases", *parts[1:]])
+    return "; ".join([f"{parts[0]} as a median with 50, 80 and 95 % intervals", *parts[1:]])
 
 
 def weeks(ahead: pl.DataFrame) -> pl.DataFrame:
@@ -178,9 +178,9 @@ def judged(errors: pl.DataFrame) -> Judged | None:
 def bias_in_words(judged: Judged) -> str:
     """Whether forecasts of the past were too high or too low."""
     if judged.bias is None:
-        return f"nothing was ordered, {words.amount(judged.expected)} units were expected"
+        return f"nothing was ordered, {words.amount(judged.expected)} units were forecast"
     if abs(judged.bias) < 0.005:
-        return "right in sum"
+        return "right in total"
     return f"{abs(judged.bias):.0%} too {'much' if judged.bias > 0 else 'little'}"
 
 
@@ -196,15 +196,15 @@ def back_test_in_words(judged: Judged) -> str:
         )
     else:
         trust = "as it promises"
-    times = "one time" if judged.cutoffs == 1 else f"{judged.cutoffs} times"
+    times = words.counted(judged.cutoffs, "back-test")
     return (
-        f"Forecast {times} from what was known then, {words.amount(judged.expected)} units were expected and {words.amount(judged.came)} "
-        f"came ({bias_in_words(judged)}). The 80 % interval held {inside:.0%} of the days, {trust}."
+        f"Over {times}, each from what was known then, the forecast was {words.amount(judged.expected)} units and actual demand "
+        f"{words.amount(judged.came)} ({bias_in_words(judged)}). The 80 % interval held {inside:.0%} of the days, {trust}."
     )
 
 
 def back_test(errors: pl.DataFrame) -> pl.DataFrame:
-    """`Forecast.errors` as people read them: a row a cutoff, units and percent."""
+    """`Forecast.errors` as people read them: one row per cutoff, in units and percent."""
     of_units = pl.when(pl.col("y") > 0)
     return errors.select(
         "cutoff",

@@ -20,25 +20,23 @@ SPANS: Final = {90: "90 days", 180: "180 days", 730: "2 years"}
 _TREND_DAYS: Final = 56  # of the small drawings in the figures
 _QUANTILES: Final = {
     "q0.5": "Median (units)",
-    "q0.25": "50 of 100: from",
-    "q0.75": "50: to",
-    "q0.1": "80 of 100: from",
-    "q0.9": "80: to",
-    "q0.025": "95 of 100: from",
-    "q0.975": "95: to",
+    "q0.25": "50 % interval, low",
+    "q0.75": "50 % interval, high",
+    "q0.1": "80 % interval, low",
+    "q0.9": "80 % interval, high",
+    "q0.025": "95 % interval, low",
+    "q0.975": "95 % interval, high",
 }
 _BACK_TEST_COLUMNS: Final[dict[str, Any]] = {
-    "cutoff": st.column_config.DateColumn("Known up to", format="YYYY-MM-DD", pinned=True),
-    "days": st.column_config.NumberColumn("Days", help="Days after it with a known demand."),
-    "came": st.column_config.NumberColumn("Came (units)", format="localized"),
+    "cutoff": st.column_config.DateColumn("Last known day", format="YYYY-MM-DD", pinned=True),
+    "days": st.column_config.NumberColumn("Days", help="Days after it whose demand is known."),
+    "came": st.column_config.NumberColumn("Actual (units)", format="localized"),
     "expected": st.column_config.NumberColumn("Expected (units)", format="localized"),
-    "bias": st.column_config.NumberColumn("Bias (%)", format="%+.1f", help="Expected over what came, less 100 %."),
-    "absolute": st.column_config.NumberColumn(
-        "Error (%)", format="%.1f", help="What was expected and came, apart by day, as a share of the units."
-    ),
+    "bias": st.column_config.NumberColumn("Bias (%)", format="%+.1f", help="Expected units over actual units, less 100 %."),
+    "absolute": st.column_config.NumberColumn("Error (%)", format="%.1f", help="WAPE: absolute daily error as a share of units."),
     **{
         f"inside_{cases}": st.column_config.NumberColumn(
-            f"In {cases} % (%)", format="%.1f", help=f"Share of the days that came inside the interval of {cases} of 100 cases."
+            f"{cases} % coverage (%)", format="%.1f", help=f"Share of days whose units lay inside the {cases} % interval."
         )
         for cases in (50, 80, 95)
     },
@@ -93,7 +91,7 @@ def choose(run: Forecast) -> Choice:
             index=None,
             format_func=categories.__getitem__,
             key="category",
-            placeholder="All categories" if sku is None else "Set aside: a SKU is chosen",
+            placeholder="All categories" if sku is None else "Ignored while a SKU is selected",
             disabled=sku is not None,
             filter_mode="contains",
         )
@@ -119,7 +117,8 @@ def show(run: Forecast, choice: Choice) -> None:
     forecast, called = reads.node_forecast(run, node), figures.name(choice, names)
     if forecast.fallback:
         st.warning(
-            f"It could not be forecast and got the average of its last days: {words.plain(forecast.fallback)}.", icon=":material/help:"
+            f"It could not be forecast and fell back to the average of its last days: {words.plain(forecast.fallback)}.",
+            icon=":material/help:",
         )
     _figures(forecast)
     _picture(forecast, choice, called)
@@ -157,7 +156,7 @@ def _figures(forecast: NodeForecast) -> None:
             st.html(card_html("Forecasts of the past", "—", "its history is too short to try forecasts on it"))
         else:
             value = "—" if judged.bias is None else f"{judged.bias:+.1%}"
-            note = f"{figures.bias_in_words(judged)}, on {words.counted(judged.cutoffs, 'try', 'tries')}"
+            note = f"{figures.bias_in_words(judged)}, on {words.counted(judged.cutoffs, 'back-test', 'back-tests')}"
             st.html(card_html("Bias of past forecasts", value, note))
 
 
@@ -204,11 +203,11 @@ def legend_html(colour: str, history: pl.DataFrame, promoted: pl.DataFrame) -> s
     line = '<span class="oh-key oh-key-line" style="background: {};" aria-hidden="true"></span>'
     area = '<span class="oh-key" style="background: {};" aria-hidden="true"></span>'
     thin = line.replace("oh-key-line", "oh-key-line oh-key-thin")
-    items = [(thin.format(colour), "ordered by day"), (line.format(colour), "median ahead")]
+    items = [(thin.format(colour), "ordered by day"), (line.format(colour), "forecast (median)")]
     opacity = 1.0
     for cases, _, _, share in charts.BANDS:
         opacity *= 1 - share
-        items.append((area.format(colours.see_through(colour, round(1 - opacity, 2))), f"{cases} of 100 cases"))
+        items.append((area.format(colours.see_through(colour, round(1 - opacity, 2))), f"{cases} % interval"))
     if charts.stock_outs(history):
         items.append((area.format(colours.STOCK_OUT), "could not be sold for most of the day"))
     if not promoted.is_empty():
@@ -247,19 +246,17 @@ def _expected(forecast: NodeForecast, called: str) -> None:
             f"Expected units of {called} by day, with intervals",
         )
         downloads.buttons(forecast.ahead.select(FORECAST.names()), f"{name}-by-day", f"{PAGE}.days")
-    st.caption("Means add up; ends of intervals do not, so that weeks have none.")
+    st.caption("The limits of daily intervals do not add up, so weeks show the expected units alone.")
 
 
 def _past(forecast: NodeForecast) -> None:
-    st.markdown("**How far forecasts of the past were off**")
+    st.markdown("**Past accuracy**")
     judged = figures.judged(forecast.errors)
     if judged is None:
         st.caption("Its history is too short to try forecasts on it: take the intervals with care.")
         return
     st.markdown(words.plain(figures.back_test_in_words(judged)))
-    _table(
-        figures.back_test(forecast.errors), _BACK_TEST_COLUMNS, f"{PAGE}-past", "Forecasts of the past against what came, by last known day"
-    )
+    _table(figures.back_test(forecast.errors), _BACK_TEST_COLUMNS, f"{PAGE}-past", "Past forecasts against actual units, by last known day")
     if forecast.level != "series":
         st.caption("Days without stock are left out or filled by the days around them, so that units may differ from what was ordered.")
 
@@ -272,7 +269,7 @@ def _regions(run: Forecast, forecast: NodeForecast) -> None:
         if split["region"].null_count() == split.height:
             st.caption("Orders of the last year name no region, so there is nothing to split it by.")
             return
-        shown = split.select(pl.col("region").fill_null("Not told"), pl.col("units").round(1))
+        shown = split.select(pl.col("region").fill_null("Unknown"), pl.col("units").round(1))
         st.caption(
             f"Expected units of the next {reads.REGION_DAYS} days, split by where orders of the last year were sent: by the shares of each "
             "category on each channel. It is a split, not a forecast of each region."
@@ -291,7 +288,7 @@ def _components(forecast: NodeForecast, run: Forecast) -> None:
         return
     with st.expander("What moves it: trend, weekdays, seasons, holidays, discounts"):
         st.caption(
-            "Told apart by Prophet, which is tried on sums of many SKUs; demand is the trend, raised or lowered by the shares below it. "
+            "Split up by Prophet, which is tried on sums of many SKUs; demand is the trend, raised or lowered by the shares below it. "
             "The forecast above may be another model's. The dotted line is where the history ends."
         )
         st.plotly_chart(

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard.demand import figures as demand_figures
 from dashboard.demand import reads
 from dashboard.jobs import forecast_start
+from dashboard.jobs.forecast_models import FIRST_TRAINING
 from dashboard.settings import settings
 from dashboard.shell import errors, late, links, user, words
 from dashboard.shell import reads as shared
@@ -25,18 +26,18 @@ STAGES: Final = {
     "series": "forecasting each SKU on each channel",
     "writing": "making all levels add up",
 }
-STATES: Final = {"running": "◷ Running", "finished": "✓ Finished", "failed": "✕ Failed", "left": "○ Left: another was begun"}
+STATES: Final = {"running": "◷ Running", "finished": "✓ Finished", "failed": "✕ Failed", "left": "○ Superseded"}
 _INTERRUPTED: Final = "◌ Interrupted"
 _COLUMNS: Final[dict[str, Any]] = {
     "run_id": st.column_config.NumberColumn("Forecast", format="%d", pinned=True),
     "state": "State",
-    "asked_by": "Asked by",
-    "asked_at": st.column_config.DatetimeColumn("Asked (UTC)", format="YYYY-MM-DD HH:mm"),
-    "took": st.column_config.NumberColumn("Took (min)", format="%.1f"),
+    "asked_by": "Started by",
+    "asked_at": st.column_config.DatetimeColumn("Started (UTC)", format="YYYY-MM-DD HH:mm"),
+    "took": st.column_config.NumberColumn("Duration (min)", format="%.1f"),
     "last_on": st.column_config.DateColumn("History up to", format="YYYY-MM-DD"),
     "horizon": st.column_config.NumberColumn("Days ahead", format="%d"),
-    "series": st.column_config.NumberColumn("SKUs on channels", format="localized"),
-    "fell_back": st.column_config.NumberColumn("Got their average", format="localized", help="They could not be forecast."),
+    "series": st.column_config.NumberColumn("SKU x channel series", format="localized"),
+    "fell_back": st.column_config.NumberColumn("Fell back to average", format="localized", help="Series that could not be forecast."),
     "models": st.column_config.TextColumn("Models", width="medium"),
     "problem": st.column_config.TextColumn("Problem", width="medium"),
 }
@@ -64,7 +65,8 @@ def standing(runs: pl.DataFrame) -> None:
 def summary(row: dict[str, Any]) -> str:
     """A finished run in a sentence: its history, its models, who asked for it."""
     since = demand_figures.known_since(row["last_on"], _today())
-    return f"Forecast {row['run_id']}, from the history up to {row['last_on']} ({since}); {models(row)}. Asked by {row['asked_by']}."
+    by = words.actor(row["asked_by"])
+    return f"Forecast {row['run_id']}, from the history up to {row['last_on']} ({since}); {models(row)}. Started by {by}."
 
 
 def models(row: dict[str, Any]) -> str:
@@ -72,7 +74,7 @@ def models(row: dict[str, Any]) -> str:
     if row["learned_by"] is None:
         return ""
     if row["learned_by"] == row["run_id"]:
-        return f"models trained anew: {row['reason']}"
+        return row["reason"] if row["reason"] == FIRST_TRAINING else f"models trained again: {row['reason']}"
     return f"models of forecast {row['learned_by']}, {row['reason']}"
 
 
@@ -84,7 +86,7 @@ def is_on(run_id: int) -> bool:
 @st.fragment(run_every=1.0)
 @errors.guarded
 def _progress(run_id: int, was_on: bool) -> None:
-    """How far a run is. When it ends, the topic's version moves, and the page runs anew."""
+    """How far a run is. When it ends, the topic's version moves, and the page runs again."""
     late.restore(links.PARAMETERS)
     stage, share = files.progress(settings().forecasts_dir, run_id)
     on = is_on(run_id)
@@ -99,8 +101,10 @@ def _progress(run_id: int, was_on: bool) -> None:
         st.progress(share, f"Forecast {run_id} is being made, {share:.0%}: {doing}. You may leave this page.")
         return
     words_left = forecast_start.last_words(settings().forecasts_dir, run_id)
-    ended = f" Its last words: “{words.plain(words_left)}”" if words_left else ""
-    st.warning(f"Forecast {run_id} was interrupted: start it again below, it goes on where it was.{ended}", icon=":material/pause_circle:")
+    ended = f" Its last message: “{words.plain(words_left)}”" if words_left else ""
+    st.warning(
+        f"Forecast {run_id} was interrupted: start it again below, it continues where it stopped.{ended}", icon=":material/pause_circle:"
+    )
 
 
 def first() -> None:
@@ -111,7 +115,7 @@ def first() -> None:
             "A forecast says how many units will be ordered on each of the next 56 days: of everything, by channel, by category, of "
             "each SKU, and of each SKU on each channel, with intervals that say how sure that is. It learns from two years of orders, "
             "leaves out days without stock, knows promotions, and is tried on the past before it is shown.\n\nThe first one trains all "
-            "models: minutes for a few hundred SKUs, longer the more there are. Later ones train anew once a week. It is made beside the "
+            "models: minutes for a few hundred SKUs, longer the more there are. Later ones train again once a week. It is made beside the "
             "app, so the pages go on meanwhile."
         )
 
@@ -139,7 +143,8 @@ def _table(runs: pl.DataFrame, on: bool) -> None:
     shown = runs.select(
         "run_id",
         pl.col("state").replace(STATES if on else {**STATES, "running": _INTERRUPTED}),
-        *("asked_by", "asked_at", "finished_at", "last_on", "horizon", "series", "fell_back", "problem"),
+        pl.Series("asked_by", [words.actor(one) for one in runs["asked_by"]], dtype=pl.String),
+        *("asked_at", "finished_at", "last_on", "horizon", "series", "fell_back", "problem"),
         models=pl.Series([models(row) or None for row in runs.iter_rows(named=True)], dtype=pl.String),
     )
     minutes = (pl.col("finished_at") - pl.col("asked_at")).dt.total_seconds() / 60

@@ -117,7 +117,7 @@ def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str], c
 
 def items(rows: pl.DataFrame, key: str, can_change: bool, can_retry: bool) -> Decision | None:
     """Draw `queries.inbox.ITEMS`, several selectable; who `can_change` may dismiss them and, where `can_retry`, mend and retry them."""
-    ids = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that could not be taken in")
+    ids = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that failed to import")
     downloads.buttons(rows, f"inbox-{key}", key)
     picked = rows.filter(pl.col("id").is_in(ids))
     decided: Decision | None = None
@@ -176,7 +176,7 @@ def _dismissing(ids: Sequence[int], key: str) -> Decision | None:
         st.caption("Choose rows to act on them.")
         return None
     with st.form(f"{key}.dismiss", clear_on_submit=True):
-        why = st.text_input("Reason", key=f"{key}.why", placeholder="Why it shall not be taken in; kept in the audit")
+        why = st.text_input("Reason", key=f"{key}.why", placeholder="Reason for dismissal; kept in the audit")
         if st.form_submit_button(f"Dismiss {words.counted(len(ids), 'item')}"):
             return Decision("dismiss", tuple(ids), why=why)
     return None

@@ -21,6 +21,8 @@ TRAINED_DAYS: Final = 7
 DRIFT_DAYS: Final = 5
 """Of the last 7 days, on how many the total must have left its 80 % interval for models to be trained again before (assumed)."""
 
+FIRST_TRAINING: Final = "first training"
+
 _LABELS: Final = "labels.json"
 
 
@@ -52,7 +54,7 @@ def reason_of(error: UnusableModels) -> str:
 def why_train(root: Path, earlier: pl.DataFrame, panel: Panel, horizon: int) -> str | None:
     """The reason to train again; None if last week's models will do. `earlier`: finished runs, the newest first."""
     if earlier.is_empty() or not has_models(RunFolder(root, int(earlier["learned_by"][0]))):
-        return "nothing was trained before"
+        return FIRST_TRAINING
     try:
         learned, labels = load(root, int(earlier["learned_by"][0]))
     except UnusableModels as error:

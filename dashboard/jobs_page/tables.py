@@ -7,7 +7,6 @@ import polars as pl
 import streamlit as st
 
 from dashboard.shell import empty, words
-from data_access.commands.jobs import SCHEDULE
 from data_access.queries.jobs import FAILURE_DAYS
 
 STATUSES: Final = {"running": "◷ Running", "done": "✓ Done", "failed": "✕ Failed", "missed": "○ Missed"}
@@ -87,7 +86,7 @@ def history(runs: pl.DataFrame, titles: dict[str, str]) -> None:
         _seconds(),
         title=pl.col("job").replace(titles),
         result=pl.col("status").replace_strict(STATUSES),
-        by=pl.col("asked_by").replace(SCHEDULE, "Schedule"),
+        by=pl.Series([words.actor(one) for one in runs["asked_by"]], dtype=pl.String),
     )
     st.container(key="jobs-history").dataframe(
         shown.select(list(_RUNS)), hide_index=True, column_config=_RUNS, placeholder="—", alt="Runs of jobs, the newest first"

@@ -10,9 +10,9 @@ from dashboard.shell import words
 
 def table(frame: pl.DataFrame) -> None:
     """Draw `queries.freshness.FRESHNESS`: what came in when, and from when on it is called stale."""
-    st.markdown("**Is every channel in step?**")
+    st.markdown("**Channel freshness**")
     if frame.is_empty():
-        st.caption("No channel yet: `onhand import channels FILE` makes them.")
+        st.caption("No channels yet: add them with `onhand import channels FILE`.")
         return
     st.html(html(frame))
 
@@ -26,7 +26,7 @@ def html(frame: pl.DataFrame) -> str:
     )
     return (
         '<div class="oh-scroll" tabindex="0" role="region" aria-label="Freshness of each channel"><table class="oh-figures"><thead><tr>'
-        '<th scope="col">Channel</th><th scope="col" class="oh-text">Data</th><th scope="col">Known up to (UTC)</th>'
+        '<th scope="col">Channel</th><th scope="col" class="oh-text">Data</th><th scope="col">Last update (UTC)</th>'
         '<th scope="col">Stale after</th><th scope="col">Events waiting</th></tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

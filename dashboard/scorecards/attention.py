@@ -27,5 +27,6 @@ def entries() -> Iterable[Entry]:
 
 def _metric_item(row: dict[str, Any], called: dict[str, str]) -> Item:
     label = called.get(names.key_of(row["channel_id"], row["metric_id"]), row["name"])
-    room = f"{words.units(row['excess'])} too many" if row["excess"] else f"{words.units(row['further'])} more until it is missed"
-    return Item(label, f"{row['value']:.2%}, misses: {room}", {"metric": label})
+    left = words.counted(row["further"], "miss", "misses") if row["further"] else "no misses"
+    room = f"{words.counted(row['excess'], 'miss', 'misses')} over the limit" if row["excess"] else f"{left} left"
+    return Item(label, f"{row['value']:.2%}, {room}", {"metric": label})

@@ -26,11 +26,13 @@ _COLUMNS: Final[dict[str, Any]] = {
     "state": st.column_config.TextColumn("State"),
     "value": st.column_config.NumberColumn("Value (%)", format="%.2f", help="From the orders up; the click shows them."),
     "target": "Target",
-    "room": st.column_config.TextColumn("Headroom", help="Further misses before the target is missed, with as many orders as now."),
+    "room": st.column_config.TextColumn(
+        "Headroom", help="Misses left before the target is missed, with as many orders as now; or misses over the limit."
+    ),
     "trend": st.column_config.LineChartColumn("Last 30 days", width="small"),
     "counted": st.column_config.TextColumn("Counted", help="Numerator of denominator."),
     "theirs": st.column_config.NumberColumn("Marketplace says (%)", format="%.2f"),
-    "difference": st.column_config.NumberColumn("Ours less theirs (points)", format="%+.2f"),
+    "difference": st.column_config.NumberColumn("Difference (percentage points)", format="%+.2f"),
 }
 
 
@@ -43,7 +45,7 @@ def arrive() -> None:
     if asked in known:
         st.session_state[METRIC] = asked
     elif asked not in known.values():
-        said.keep("scorecards", "The metric that the link asks for is not there: choose another.", is_warning=True)
+        said.keep("scorecards", "This metric no longer exists: choose another.", is_warning=True)
 
 
 def progress() -> None:
@@ -83,9 +85,9 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
         value=(pl.col("value") * 100).round(4),
         target="target",
         room=pl.when(pl.col("excess") > 0)
-        .then(pl.format("{} too many", "excess"))
+        .then(pl.format("over target by {}", "excess"))
         .when(pl.col("further").is_not_null())
-        .then(pl.format("{} more", "further")),
+        .then(pl.format("{} left", "further")),
         trend=pl.col("trend").list.eval(pl.element() * 100),
         counted=pl.when(pl.col("denominator") > 0).then(
             pl.format(
@@ -107,7 +109,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
     filters.hold(Filter(METRIC, called))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox(
-            "Metric in depth",
+            "Metric details",
             list(called),
             index=None,
             format_func=called.__getitem__,

@@ -15,7 +15,7 @@ from data_access.domain.scorecards.registry import Metric
 from data_access.mirror.depth import by_cause
 
 SHOWN: Final = 500
-SIDES: Final = {"miss": "Missed", "ok": "Fine", "open": "Not judged yet", "excluded": "Not counted"}
+SIDES: Final = {"miss": "Missed", "ok": "On target", "open": "Still open", "excluded": "Excluded"}
 CAUSES: Final = {"location": "Location", "carrier": "Carrier", "sku": "SKU", "weekday": "Weekday of order", "hour": "Hour of order"}
 _DAYS: Final = {1: "Monday", 2: "Tuesday", 3: "Wednesday", 4: "Thursday", 5: "Friday", 6: "Saturday", 7: "Sunday"}
 _ORDER: Final = "order_ref"
@@ -25,9 +25,11 @@ _COLUMNS: Final[dict[str, Any]] = {
     "shipment_ref": "Package",
     "day": st.column_config.DateColumn("Counts on", format="YYYY-MM-DD"),
     "weight": st.column_config.NumberColumn("Counts for", format="localized"),
-    "reason": "Not counted because",
+    "reason": "Excluded because",
     "urgency": "Urgency",
-    "tips": st.column_config.CheckboxColumn("Would tip it", help="The target is missed if it and all that are due before it are missed."),
+    "tips": st.column_config.CheckboxColumn(
+        "Would breach", help="The target is missed if this order and all that are due before it are missed."
+    ),
     "miss_from": st.column_config.DatetimeColumn("A miss from (UTC)", format=_TIME),
     "placed_at": st.column_config.DatetimeColumn("Placed (UTC)", format=_TIME),
     "ship_by_at": st.column_config.DatetimeColumn("Ship by (UTC)", format=_TIME),
@@ -109,7 +111,7 @@ def _position(channel_id: str) -> int:
 def _standing(depth: Depth) -> None:
     now, room = depth.rate, headroom(depth.rate.misses, depth.rate.denominator, depth.metric)
     if now.rate is None or now.low is None or now.high is None:
-        st.markdown("**No orders** count in its window.")
+        st.markdown("**No orders** count in the window.")
     else:
         few = " Few orders: one more miss moves it by over a point." if now.is_small else ""
         st.markdown(
@@ -117,29 +119,29 @@ def _standing(depth: Depth) -> None:
             f"(95 % interval {now.low:.2%} to {now.high:.2%}).{few}"
         )
     if room.excess:
-        st.markdown(f"✕ **{words.counted(room.excess, 'miss', 'misses')} too many**: as many must leave the window.")
+        st.markdown(f"✕ **{words.counted(room.excess, 'miss', 'misses')} over the limit**: {room.excess:,} must age out to recover.")
     elif room.further is not None:
-        st.markdown(f"**{words.counted(room.further, 'more miss', 'more misses')}** until the target is missed.")
-    waiting = [f"{now.open:,} not judged yet"] if now.open else []
+        st.markdown(f"**{words.counted(room.further, 'miss', 'misses')} left** before the target is missed.")
+    waiting = [f"{now.open:,} still open"] if now.open else []
     left_out = [f"{count:,} {reason}" for reason, count in now.excluded.items()]
     if waiting or left_out:
-        st.caption(words.plain("In its window but not in the fraction: " + "; ".join(waiting + left_out) + "."))
+        st.caption(words.plain("In the window, but not in the rate: " + "; ".join(waiting + left_out) + "."))
     if not depth.remarks.is_empty():
         odd = (f"{count:,} {remark}" for remark, count in depth.remarks.select("remark", "orders").iter_rows())
-        st.caption(words.plain("Orders that are odd, settled by the rules: " + "; ".join(odd) + "."))
+        st.caption(words.plain("Special cases: " + "; ".join(odd) + "."))
 
 
 def _outlook(depth: Depth) -> None:
     for one in depth.outlooks:
         st.markdown(
-            f"**{one.day}**: {one.mean:.2%}, in 80 of 100 cases {one.low:.2%} to {one.high:.2%}; "
-            f"the target is missed in {one.breach:.0%} of them."
+            f"**{one.day}**: {one.mean:.2%} expected (80 % interval {one.low:.2%} to {one.high:.2%}); "
+            f"chance of missing the target: {one.breach * 100:.0f} %."
         )
     if depth.outlooks:
         first = depth.outlooks[0]
         st.caption(
-            f"By then {words.counted(first.leaving_misses, 'past miss leaves', 'past misses leave')} the window; of {first.open:,} "
-            f"open ones {first.expected_misses:,.0f} are expected to be missed."
+            f"{words.counted(first.leaving_misses, 'miss ages', 'misses age')} out by then; about {first.expected_misses:,.0f} of "
+            f"{words.counted(first.open, 'open order')} will miss."
         )
 
 
@@ -150,7 +152,7 @@ def _leaving(depth: Depth) -> None:
         st.dataframe(
             depth.roll_off.select("leaves_on", "misses", "day", "left"),
             hide_index=True,
-            column_config={"leaves_on": "Leave on", "misses": "Misses", "day": "Of", "left": "Left then"},
+            column_config={"leaves_on": "Leaves window", "misses": "Misses", "day": "Missed on", "left": "Remaining"},
             alt="When past misses leave the window",
         )
 
@@ -185,7 +187,7 @@ def _causes(depth: Depth) -> None:
 
 
 def _orders(depth: Depth) -> None:
-    st.markdown("**The orders on either side of the fraction**")
+    st.markdown("**Orders behind this rate**")
     filters.hold(Filter("side", SIDES, default="miss"))
     side = st.segmented_control(
         "Side",
@@ -202,12 +204,12 @@ def _orders(depth: Depth) -> None:
         tips = rows.filter("tips").height
         st.caption(
             f"{words.counted(today, 'of them becomes', 'of them become')} a miss today, if nothing happens; "
-            f"{words.counted(tips, 'of them', 'of them')} would tip the rate, if missed with all that are due before."
+            f"{words.counted(tips, 'of them', 'of them')} would breach the target if missed together with all that are due before."
         )
     names = [name for name in _COLUMNS if rows[name].null_count() < rows.height]
     shown = rows.select(names).with_columns(pl.selectors.datetime().dt.replace_time_zone(None))
     if shown.is_empty():
-        st.caption("There are none in its window.")
+        st.caption("There are none in the window.")
         return
     refs = rows["order_ref"].head(SHOWN).to_list()
     records.clickable(shown.head(SHOWN), refs, _ORDER, "metric-orders", _COLUMNS, "Orders: choose one to see its lines and packages")

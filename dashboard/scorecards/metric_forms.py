@@ -22,7 +22,7 @@ from data_access.domain.scorecards.rates import today
 from data_access.domain.scorecards.registry import OWN, Metric
 from data_access.errors import ChangedMeanwhile, Refused
 
-_SAVED: Final = "Saved. The scorecards follow."
+_SAVED: Final = "Saved. The scorecards are updating."
 _SETTING: Final = "setting"
 
 

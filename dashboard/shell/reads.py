@@ -48,7 +48,7 @@ class Moment:
     history: MirrorState
 
 
-AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out anew though nothing changed
+AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out again though nothing changed
 
 
 TTL_SECONDS: Final = 120
@@ -308,7 +308,10 @@ def ask_now(question: Question, schema: pl.Schema) -> pl.DataFrame:
 
 
 def ask(key: tuple[str | int | None, ...], question: Question, schema: pl.Schema) -> pl.DataFrame:
-    """The database's answer, asked once for each key and state of the live figures; empty while it is away."""
+    """The database's answer, asked once for each key and state of the live figures; empty while it is away.
+
+    It is of now: where something came in since this rerun's moment, rows are ahead of its figures until the next rerun, a pulse later.
+    """
     seen = snapshot()
     if seen.live is None:
         return schema.to_frame()

@@ -88,7 +88,7 @@ def changes(rows: pl.DataFrame, what: str, in_words: Callable[[str | None], str]
             [
                 {
                     "When (UTC)": words.moment(row["at"]),
-                    "Who": row["actor"],
+                    "Who": words.actor(row["actor"]),
                     "What": ACTIONS.get(row["action"].split("_")[0], row["action"]),
                     "From": in_words(row["before"]),
                     "To": in_words(row["after"]),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Final
 
-STATE_LABELS: Final = {"oversell": "About to oversell", "out": "Out", "low": "Low", "over": "Over", "healthy": "Healthy"}
+STATE_LABELS: Final = {"oversell": "About to oversell", "out": "Out", "low": "Low", "over": "Overstocked", "healthy": "Healthy"}
 STATE_ICONS: Final = {"oversell": "⚠", "out": "✕", "low": "▼", "over": "▲", "healthy": "✓"}
 
 _JOINER: Final = "\u2060"  # takes no room, and parts what would be read as one
@@ -18,14 +18,14 @@ _LEFT_TO_READ: Final = re.compile(
 
 RULES: Final = {
     "no location": "no location serves it",
-    "not listed": "it has no listing there",
+    "not listed": "not listed",
     "listing maximum": "the listing's maximum caps it",
     "channel buffer": "the channel buffer withholds units",
     "reserved": "units are reserved for other channels",
-    "backordered": "units already owed come first",
+    "backordered": "backorders take all stock",
     "location buffer": "location buffers withhold units",
     "kit component": "the kit's scarcest component decides",
-    "pool": "all that its locations have left",
+    "pool": "limited by stock",
 }
 
 
@@ -85,6 +85,14 @@ def age(seconds: float | None) -> str:
     if seconds < 48 * 3_600:
         return f"{seconds // 3_600:.0f} h"
     return f"{seconds // 86_400:.0f} days"
+
+
+def actor(stored: str) -> str:
+    """Who did something, as the audit and runs of jobs keep it: a person's name, or the command line and who was at it."""
+    at_command_line = re.fullmatch(r"command line \((.+)\)", stored)
+    if at_command_line is None:
+        return stored
+    return "the schedule" if at_command_line[1] == "schedule" else f"{at_command_line[1]}, command line"
 
 
 def moment(at: datetime | None) -> str:

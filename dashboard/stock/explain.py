@@ -67,7 +67,7 @@ def ask() -> str:
     """Draw the field of the SKU to explain, which a click on a row fills; what is in it."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="explain"):
         filters.hold(Filter("sku", default=""))
-        typed = st.text_input("SKU explained", key="sku", placeholder="Click a row, or type a SKU", width=280).strip()
+        typed = st.text_input("SKU details", key="sku", placeholder="Click a row, or type a SKU", width=280).strip()
         if typed:
             st.button("Close", on_click=tables.choose, args=("",), icon=":material/close:", key="explain.close")
     return typed
@@ -152,7 +152,7 @@ def _by_position(rows: pl.DataFrame, channels: dict[str, dict[str, Any]]) -> pl.
 
 
 def availability_html(rows: pl.DataFrame, names: dict[str, str]) -> str:
-    """`domain.availability.AVAILABILITY` as a table: a row a channel, a column a step, the rule that binds at the end."""
+    """`domain.availability.AVAILABILITY` as a table: one row per channel, one column per step, with the binding rule at the end."""
     shown = [name for name in _COLUMNS if name in _ALWAYS or (rows[name].fill_null(0) != 0).any()]
     head = "".join(f'<th scope="col">{_COLUMNS[name]}</th>' for name in shown)
     body = "".join(_availability_row(row, shown, names) for row in rows.iter_rows(named=True))

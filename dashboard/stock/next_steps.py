@@ -17,7 +17,7 @@ def show(rows: pl.DataFrame, key: str) -> None:
     with st.container(gap="xsmall", key=f"next-{key}"):
         st.markdown("**What to do next**")
         if urgent.is_empty():
-            st.caption("Nothing here is out, low or about to oversell.")
+            st.caption("Nothing here is out of stock, low or about to oversell.")
         for row in urgent.iter_rows(named=True):
             st.button(
                 f"**{words.plain(row['sku'])}** {_reason(row)}",
@@ -38,8 +38,8 @@ def _reason(row: dict[str, object]) -> str:
     if row["is_oversell"]:
         return f"may sell out before the channels hear of it{coming}"
     if row["is_out"]:
-        rate = f", {demand:.1f} a day wanted" if isinstance(demand, float) else ""
-        return f"is out{rate}{coming}"
+        rate = f", demand {demand:.1f} a day" if isinstance(demand, float) else ""
+        return f"is out of stock{rate}{coming}"
     left = f"{cover:.0f}" if isinstance(cover, float) else "few"
     lead = row["lead_time_days"]
     days = f"{lead:.0f}" if isinstance(lead, float) else "7"

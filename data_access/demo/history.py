@@ -7,6 +7,7 @@ is not needed any more is let go of.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -32,7 +33,7 @@ from data_access.demo.orders import (
 from data_access.demo.returns import ReceivedReturns, came_back, return_table, returned_units
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
-from data_access.demo.stock import ORDERED_US, DemoLedger, Movements, count_table, movement_frames, post_orders, post_supply
+from data_access.demo.stock import ORDERED_US, Books, DemoLedger, Movements, count_table, movement_frames, post_orders, post_supply
 from data_access.demo.supply import Simulation, Supply
 from data_access.demo.truth import truth_frame
 from data_access.demo.waiting import SYNC_TAKES_US, known_until
@@ -79,25 +80,28 @@ def make_history(size: str, seed: int, as_of: date, until_us: int | None = None)
     taken = take_orders(company, lines, supply, until, numbers, events)
     back = came_back(company, fates, taken, until)
     truth = truth_frame(company, lines, supply, fates, back)
-    frames = _frames(company, until, lines, fates, supply, taken, back, listed, counts, moves, events, numbers)
+    drawn = _Drawn(lines, fates, supply, taken, back, listed, counts)
+    frames = _frames(company, until, drawn, Books(moves, numbers, events))
     return DemoHistory(company, frames, truth, numbers, until, supply, len(taken.rows))
 
 
-def _frames(
-    company: Company,
-    until: int,
-    lines: Lines,
-    fates: Fates,
-    supply: Supply,
-    taken: Taken,
-    back: ReceivedReturns,
-    listed: pl.DataFrame,
-    counts: pl.DataFrame,
-    moves: Movements,
-    events: Events,
-    numbers: RowNumbers,
-) -> Frames:
+class _Drawn(NamedTuple):
+    """What happened in the company, before it is written down in tables. `counts`: as `post_supply` returns them."""
+
+    lines: Lines
+    fates: Fates
+    supply: Supply
+    taken: Taken
+    back: ReceivedReturns
+    listed: pl.DataFrame
+    counts: pl.DataFrame
+
+
+def _frames(company: Company, until: int, drawn: _Drawn, books: Books) -> Frames:
     """All tables. Row ids are given out on the way, so the order of the steps is part of the history."""
+    lines, fates, supply, taken, back, listed, counts = drawn
+    del drawn  # what is written down is let go below
+    moves, numbers, events = books
     needs = UnitNeeds(company)
     tables = catalogue(company) | {"listing": listed.drop("sku_number", "channel_number", "slot")} | _account(until)
     yield from tables.items()
@@ -110,7 +114,7 @@ def _frames(
     yield from _named("shipment", shipment_frames(company, lines, taken, packages, until, numbers))
     post_orders(lines, taken, needs, packages, moves, events)
     yield "cancellation", cancellation_table(lines, taken, numbers, events)
-    yield "return_line", return_table(company, fates, taken.first_line, back, needs, moves, numbers, events)
+    yield "return_line", return_table(company, fates, taken.first_line, back, needs, books)
     yield from _purchasing(company, supply, numbers, events).items()
     yield from _named("event", events.frames())
     allocated, backorders = _allocated(company, lines, taken, needs), _backorders(company, lines, taken, needs)

@@ -72,7 +72,7 @@ def catch_up(engine: Engine, until_us: int, progress: Progress | None = None) ->
 
     """
     if days_missed(engine, until_us) > MOST_DAYS:
-        raise InvalidInput(f"The demo company stood still for more than {MOST_DAYS} days: make it anew with `onhand demo --replace`.")
+        raise InvalidInput(f"The demo company stood still for more than {MOST_DAYS} days: make it again with `onhand demo --replace`.")
     world = open_world(engine)
     steps = max(-(-(until_us - world.now) // STEP_US), 0)
     if steps == 0:

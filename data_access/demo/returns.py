@@ -22,9 +22,9 @@ from data_access.demo.returning import (
     received_day,
     return_location,
 )
-from data_access.demo.rows import Events, RowNumbers, grouped, texts
+from data_access.demo.rows import Events, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
-from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Movements
+from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Books, Movements
 from data_access.demo.waiting import known_until, received_later
 
 REFUND_KNOWN: Final = 0.88
@@ -71,30 +71,38 @@ def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Re
     )
 
 
-def return_table(
-    company: Company,
-    fates: Fates,
-    first_line: int,
-    back: ReceivedReturns,
-    needs: UnitNeeds,
-    moves: Movements,
-    numbers: RowNumbers,
-    events: Events,
-) -> pl.DataFrame:
+@dataclass(frozen=True, slots=True)
+class _Posting:
+    """Posts movements of received returns: of kits, those of their components."""
+
+    moves: Movements
+    needs: UnitNeeds
+    lines: Lines
+    back: ReceivedReturns
+
+    def post(self, kind: str, event: Ints, state: int, units: Ints, when: Ints, some: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
+        """Movements of `some` of the returns."""
+        at, sku, per = self.needs.explode(self.lines.sku[some])
+        self.moves.add(kind, event[some][at], sku, self.back.location[some][at], state, per * units[some][at], when[some][at])
+
+
+def return_table(company: Company, fates: Fates, first_line: int, back: ReceivedReturns, needs: UnitNeeds, books: Books) -> pl.DataFrame:
     """Rows of return_line; posts their movements."""
+    moves, numbers, events = books
     lines, returning = fates.lines.take(back.number), fates.returning.take(back.number)
     channel, disposition = lines.channel, returning.disposition
     received = events.add("return_received", channel, back.received, received_later(channel, back.received))
     done = back.inspected != NOT_YET
     inspected = np.zeros(len(lines), np.int64)
     inspected[done] = events.add("inspection", channel[done], back.inspected[done], received_later(channel[done], back.inspected[done]))
-    _post(moves, needs, lines, back, "return_received", received, UNSELLABLE, back.units, back.received, done | True)
+    posting = _Posting(moves, needs, lines, back)
+    posting.post("return_received", received, UNSELLABLE, back.units, back.received, done | True)
     for code, kind in ((RESTOCK, "restock"), (DISCARD, "discard")):
         some = done & (disposition == code)
-        _post(moves, needs, lines, back, kind, inspected, UNSELLABLE, -back.units, back.inspected, some)
+        posting.post(kind, inspected, UNSELLABLE, -back.units, back.inspected, some)
         if code == RESTOCK:
-            _post(moves, needs, lines, back, kind, inspected, SELLABLE, back.units, back.inspected, some)
-    _post_repairs(needs, returning, lines, back, moves, events)
+            posting.post(kind, inspected, SELLABLE, back.units, back.inspected, some)
+    _post_repairs(posting, returning, events)
     rng = generator(company.seed, "refunds")
     refunded = rng.random(len(lines)) < REFUND_KNOWN
     codes = [code for spec in CHANNELS for code in _codes(spec.channel_id)]
@@ -128,33 +136,18 @@ def _codes(channel_id: str) -> list[str]:
     return [table[reason] for reason in REASONS]
 
 
-def _post(
-    moves: Movements,
-    needs: UnitNeeds,
-    lines: Lines,
-    back: ReceivedReturns,
-    kind: str,
-    event: Ints,
-    state: int,
-    units: Ints,
-    when: Ints,
-    some: np.ndarray[tuple[int], np.dtype[np.bool_]],
-) -> None:
-    at, sku, per = needs.explode(lines.sku[some])
-    moves.add(kind, event[some][at], sku, back.location[some][at], state, per * units[some][at], when[some][at])
-
-
-def _post_repairs(needs: UnitNeeds, returning: Returning, lines: Lines, back: ReceivedReturns, moves: Movements, events: Events) -> None:
+def _post_repairs(posting: _Posting, returning: Returning, events: Events) -> None:
     """Refurbished units, some weeks later: most are sellable again, the rest are written off."""
+    back = posting.back
     done = back.repaired != NOT_YET
     for good, kind, event_kind in ((True, "adjustment", "adjustment"), (False, "write_off", "write_off")):
         some = done & (returning.repaired == good)
         first, group = grouped(back.repaired[some], back.location[some])
-        event = np.zeros(len(lines), np.int64)
+        event = np.zeros(len(posting.lines), np.int64)
         event[some] = events.add(event_kind, None, back.repaired[some][first])[group]
-        _post(moves, needs, lines, back, kind, event, UNSELLABLE, -back.units, back.repaired, some)
+        posting.post(kind, event, UNSELLABLE, -back.units, back.repaired, some)
         if good:
-            _post(moves, needs, lines, back, kind, event, SELLABLE, back.units, back.repaired, some)
+            posting.post(kind, event, SELLABLE, back.units, back.repaired, some)
 
 
 def returned_units(taken: Taken, back: ReceivedReturns) -> Ints:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -53,6 +53,14 @@ class Movements:
             ordered.append(np.concatenate(column)[order])
             column.clear()
         return tuple(ordered)
+
+
+class Books(NamedTuple):
+    """Where the history is written down: its movements, row ids and events."""
+
+    moves: Movements
+    numbers: RowNumbers
+    events: Events
 
 
 def post_supply(company: Company, supply: Supply, moves: Movements, events: Events) -> pl.DataFrame:

@@ -23,7 +23,7 @@ from data_access.demo.specs import (
     ROTTERDAM,
     SHOPS,
 )
-from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, Shelf, read_shelf
+from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, read_shelf
 from data_access.events.models import (
     Count,
     CountedStateUnits,
@@ -180,7 +180,9 @@ def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, want
         (HAMBURG, LEIPZIG, 8, 20, 4),
         *((HAMBURG, shop, 9, 30, 3) for shop in SHOPS),
     ):
-        units = _to_move(world, shelf, use, skus, day, source, target, (below, up_to, keep))
+        able = world.company.stocks[skus, target] & (world.company.ended[skus] > day)
+        pair = (source, target)
+        units = np.where(able, _to_move(shelf.free[:, pair], use[:, pair], below, up_to, keep), 0)
         rows = np.flatnonzero(units > 0)
         if len(rows):
             shelf.free[rows, source] -= units[rows]
@@ -198,15 +200,11 @@ def replenish(world: DemoWorld, window: DemoWindow, connection: Connection, want
     return events
 
 
-def _to_move(
-    world: DemoWorld, shelf: Shelf, use: Any, skus: list[int], day: int, source: int, target: int, days: tuple[int, int, int]
-) -> Ints:
-    below, up_to, keep = days
-    company = world.company
-    able = company.stocks[skus, target] & (company.ended[skus] > day)
-    low = able & (shelf.free[:, target] < use[:, target] * below + 0.5)
-    spare = shelf.free[:, source] - np.ceil(use[:, source] * keep).astype(np.int64)
-    units = np.minimum(np.ceil(use[:, target] * up_to).astype(np.int64) + 1 - shelf.free[:, target], spare)
+def _to_move(free: Any, use: Any, below: int, up_to: int, keep: int) -> Ints:
+    """Units to transfer. `free`, `use` a day: by SKU, at the source and at the target; the others: days of that use."""
+    low = free[:, 1] < use[:, 1] * below + 0.5
+    spare = free[:, 0] - np.ceil(use[:, 0] * keep).astype(np.int64)
+    units = np.minimum(np.ceil(use[:, 1] * up_to).astype(np.int64) + 1 - free[:, 1], spare)
     moved: Ints = np.where(low, np.maximum(units, 0), 0)
     return moved
 

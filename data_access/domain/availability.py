@@ -396,7 +396,7 @@ def waterfall(rows: pl.DataFrame) -> pl.DataFrame:
         (pl.lit("Backordered on channels served there"), pl.lit("backordered"), -pl.col("backordered"), False),
         (pl.lit("Reserved for other channels"), pl.lit("reserved"), -pl.col("reserved_elsewhere"), False),
         (pl.lit("Channel pool"), pl.lit("pool"), pl.col("pool"), True),
-        (pl.lit("Owed already, so counted as none"), pl.lit("owed"), floor, False),
+        (pl.lit("Backorders; shown as 0"), pl.lit("owed"), floor, False),
         (pl.lit("Channel buffer"), pl.lit("channel buffer"), -buffered, False),
         (pl.lit("Above the listing's maximum"), pl.lit("listing maximum"), -over_maximum, False),
         (pl.lit("Not listed on this channel"), pl.lit("not listed"), -unlisted, False),

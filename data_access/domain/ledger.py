@@ -81,12 +81,12 @@ class Ledger:
             entry = self.levels[(sku, location_id)] = Level(sku, location_id)
         return entry
 
-    def move(self, event: int, occurred_at: int, sku: str, location_id: str, state: State, kind: str, quantity: int) -> None:
-        """Post a movement of signed units, with a discrepancy where the balance would fall below 0."""
+    def move(self, event: int, occurred_at: int, key: Key, kind: str, quantity: int) -> None:
+        """Post a movement of signed units at a SKU, location and state, with a discrepancy where the balance would fall below 0."""
         if quantity == 0:
             return
+        sku, location_id, state = key
         level = self.level(sku, location_id)
-        key: Key = (sku, location_id, state)
         rank = RANK_IN if quantity > 0 else RANK_OUT
         self._append(event, key, kind, quantity, occurred_at)
         step = Step(occurred_at, rank, "", event, quantity)
@@ -103,27 +103,15 @@ class Ledger:
             level.last_at, level.last_rank = occurred_at, rank
         self._mark(level, quantity)
 
-    def count(
-        self,
-        event: int,
-        tie: str,
-        occurred_at: int,
-        sku: str,
-        location_id: str,
-        state: State,
-        quantity: int,
-        kind: str = "count",
-        is_assumed: bool = False,
-    ) -> None:
-        """Make the balance equal to what was found at a time. `kind`: count or opening."""
-        level = self.level(sku, location_id)
-        self.counts.append(CountFact(event, sku, location_id, state, quantity, occurred_at, tie))
-        self._late.setdefault((sku, location_id, state), []).append(
-            Step(occurred_at, RANK_COUNT, tie, event, 0, target=quantity, kind=kind)
-        )
-        if level.tracked_from is None or occurred_at < level.tracked_from:
-            self._tracked.append((sku, location_id, occurred_at, level.tracked_from))
-            level.tracked_from = occurred_at
+    def count(self, fact: CountFact, kind: str = "count", *, is_assumed: bool = False) -> None:
+        """Make the balance equal to what was counted at a time. `kind`: count or opening."""
+        level = self.level(fact.sku, fact.location_id)
+        self.counts.append(fact)
+        step = Step(fact.occurred_at, RANK_COUNT, fact.tie, fact.event, 0, target=fact.quantity, kind=kind)
+        self._late.setdefault((fact.sku, fact.location_id, fact.state), []).append(step)
+        if level.tracked_from is None or fact.occurred_at < level.tracked_from:
+            self._tracked.append((fact.sku, fact.location_id, fact.occurred_at, level.tracked_from))
+            level.tracked_from = fact.occurred_at
         level.is_assumed = level.is_assumed or is_assumed
         self._mark(level, 1)
         self._mark(level, -1)
@@ -226,7 +214,7 @@ class Ledger:
         self._book(line)
         if moves_stock:
             for sku, per in line.components:
-                self.move(event, occurred_at, sku, location_id, "sellable", "shipment", -units * per)
+                self.move(event, occurred_at, (sku, location_id, "sellable"), "shipment", -units * per)
 
     def _trim(self, line: Line, first: str | None) -> None:
         """Release allocations beyond the open units."""
@@ -318,7 +306,8 @@ class Ledger:
                 self.moved_history[(row.table, row.row_id)] = None
                 for part, per in row.components:
                     for effect in row.effects:
-                        self.move(row.event, effect.occurred_at, part, location_id, effect.state, effect.kind, effect.quantity * per)
+                        key: Key = (part, location_id, effect.state)
+                        self.move(row.event, effect.occurred_at, key, effect.kind, effect.quantity * per)
 
     def _take_back(self, sku: str, location_id: str) -> None:
         level = self.level(sku, location_id)

@@ -8,7 +8,7 @@
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -112,11 +112,21 @@ def _joined(parts: list[Places]) -> Places:
     )
 
 
-def sellable(known: Places, skus: Numbers, sold_from: Ints, pools: list[Pool], clock: Clock, begins: int, ends: int, days: int) -> Shares:
+class Span(NamedTuple):
+    """The days of a channel that are looked at: their clock, first and last instant in microseconds, and number."""
+
+    clock: Clock
+    begins: int
+    ends: int
+    days: int
+
+
+def sellable(known: Places, skus: Numbers, sold_from: Ints, pools: list[Pool], span: Span) -> Shares:
     """For what share of each day the SKUs (numbers, each once) could be sold on a channel: SKUs x days.
 
     `sold_from`: when each was first ordered on the channel, in microseconds.
     """
+    clock, begins, ends, days = span
     row_of = np.full(int(max(skus.max(initial=0), known.sku.max(initial=0))) + 1, -1, np.int32)
     row_of[skus] = np.arange(len(skus))
     shares_sold, weight = np.zeros((len(skus), days), np.float32), np.zeros(len(skus), np.float32)

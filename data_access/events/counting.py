@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from data_access.domain.events import CountedStateUnits, Event, Text
+from data_access.domain.ledger_state import CountFact
 from data_access.events.context import EventContext
 from data_access.events.needs import Needs
 
@@ -33,7 +34,6 @@ def take_count(context: EventContext, event: CountedStock, row_id: int, *, is_as
     context.need_stocked(line.sku for line in event.lines)
     tie = f"{event.source}:{event.event_id}"
     for line in event.lines:
-        context.unit.ledger.count(
-            row_id, tie, event.occurred_at, line.sku, event.location_id, line.state, line.quantity, event.kind, is_assumed
-        )
+        fact = CountFact(row_id, line.sku, event.location_id, line.state, line.quantity, event.occurred_at, tie)
+        context.unit.ledger.count(fact, event.kind, is_assumed=is_assumed)
     return []

@@ -6,7 +6,7 @@ whose parent is missing (its order, listing, SKU, ...) is parked, and applied in
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Final, Literal
 
@@ -109,7 +109,7 @@ def ingest_json(engine: Engine, lines: Sequence[str], source: str) -> list[Outco
 
 def _quarantine(source: str, refused: Sequence[tuple[str, str, str]], unit: UnitOfWork) -> None:
     for text, reference, reason in refused:
-        add_to_inbox(unit, "event", source, reference, reason, "invalid_event", text)
+        add_to_inbox(unit, RefusedEvent("event", source, reference, reason, "invalid_event", text))
 
 
 def release(unit: UnitOfWork, keys: Iterable[str]) -> int:
@@ -124,26 +124,31 @@ def release(unit: UnitOfWork, keys: Iterable[str]) -> int:
     return sum(task.waits_for is None for task in batch.done)
 
 
-def add_to_inbox(
-    unit: UnitOfWork, kind: str, source: str, reference: str, reason: str, reason_code: str, content: str, channel_id: str | None = None
-) -> None:
-    """Keep an event that cannot be taken, whole, for a person to look at."""
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that is not applied, as the inbox keeps it. `kind`: event or conflict; `reference`: its id, as far as it can be read."""
+
+    kind: str
+    source: str
+    reference: str
+    reason: str
+    reason_code: str
+    content: str
+    channel_id: str | None = None
+
+
+def add_to_inbox(unit: UnitOfWork, refused: RefusedEvent) -> None:
+    """Keep an event that cannot be applied, whole, for a person to look at."""
     item = unit.ids.take()
     unit.add(
         inbox_item,
         {
             "id": item,
-            "kind": kind,
+            **asdict(refused),
             "status": "open",
-            "source": source,
-            "reference": reference,
-            "channel_id": channel_id,
             "external_sku": None,
             "import_run_id": None,
             "line_number": None,
-            "reason": reason,
-            "reason_code": reason_code,
-            "content": content,
             "row_facts": None,
             "created_at": now_us(),
         },
@@ -227,7 +232,8 @@ def _add_conflict(unit: UnitOfWork, event: Event, reason: str, code: str) -> Non
         inbox_item.c.source == event.source, inbox_item.c.reference == event.event_id, inbox_item.c.content == content
     )
     if unit.connection.execute(same).first() is None and all(row["content"] != content for row in unit.added(inbox_item)):
-        add_to_inbox(unit, "conflict", event.source, event.event_id, reason, code, content, getattr(event, "channel_id", None))
+        channel_id = getattr(event, "channel_id", None)
+        add_to_inbox(unit, RefusedEvent("conflict", event.source, event.event_id, reason, code, content, channel_id))
 
 
 def _drain(batch: _Batch, tasks: list[_Task], created: set[str]) -> None:

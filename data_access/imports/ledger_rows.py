@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 import polars as pl
 import sqlalchemy as sa
 
-from data_access.domain.ledger_state import Line
+from data_access.domain.ledger_state import CountFact, Key, Line
 from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
 from data_access.imports.order_plan import Bad, OrderPlan
@@ -91,7 +91,8 @@ class SingleRows:
             },
         )
         unit.ledger.begins(row_id)
-        unit.ledger.count(row_id, f"{self._plan.source}:{event_id}", at, sku, place, "sellable", units, "opening", is_assumed=True)
+        fact = CountFact(row_id, sku, place, "sellable", units, at, f"{self._plan.source}:{event_id}")
+        unit.ledger.count(fact, "opening", is_assumed=True)
         unit.settle()
 
     def take(self, row: dict[str, Any]) -> Outcome:
@@ -354,13 +355,12 @@ class SingleRows:
         if moves_stock:
             for sku, per in components:
                 for effect in return_effects(units * per, at, disposition, at):
-                    unit.ledger.move(row["event_row"], at, sku, place, effect.state, effect.kind, effect.quantity)
+                    unit.ledger.move(row["event_row"], at, (sku, place, effect.state), effect.kind, effect.quantity)
         unit.touch("returns", "return", return_id)
 
     def _write_off(self, row: dict[str, Any]) -> None:
         components = self._unit.lookups.components(row["sku"], row["kit_version"])
         if self._moves_stock(components, row["placed_at"]):
             for sku, per in components:
-                self._unit.ledger.move(
-                    row["event_row"], row["placed_at"], sku, self._plan.location_id, "sellable", "write_off", -row["quantity"] * per
-                )
+                key: Key = (sku, self._plan.location_id, "sellable")
+                self._unit.ledger.move(row["event_row"], row["placed_at"], key, "write_off", -row["quantity"] * per)

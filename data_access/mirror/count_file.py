@@ -23,7 +23,7 @@ _FORMAT: Final = 3  # raise it when what is counted, or how, changes
 def counted(
     folder: Path, done: CaughtUp, channels: pl.DataFrame, metrics: ChannelMetrics, now: datetime, before: Counted | None
 ) -> Counted:
-    """The count of the mirror in a folder as it was just caught up: only the changed orders anew, where a count of the state before is at
+    """The count of the mirror in a folder as it was just caught up: only the changed orders again, where a count of the state before is at
     hand, in memory (`before`) or beside the mirror; kept there for the next time.
 
     Raises:

@@ -20,7 +20,7 @@ LATE_DAYS: Final = 28
 """An order may be placed so long before the day that dates it: the day it is to be shipped or delivered by."""
 
 KEPT_DAYS: Final = 7
-"""So long a count of all orders is gone on from, before they are counted anew."""
+"""So long a count of all orders is gone on from, before they are counted again."""
 
 _KEY: Final = TALLY.names()[:-1]
 _CELL: Final = [name for name in _KEY if name != "miss_from"]
@@ -113,7 +113,7 @@ def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: C
 
 
 def miscounted(kept: Counted) -> pl.DataFrame:
-    """What counting the same orders anew changes: `rates.TALLY` with `n` more or less; empty if the count is right."""
+    """What counting the same orders again changes: `rates.TALLY` with `n` more or less; empty if the count is right."""
     of_orders = subjects(facts(kept.mirror, kept.scope), kept.channels, kept.asked)
     return _difference(tally(of_orders, kept.asked, zones(kept.channels)), kept.tally)
 

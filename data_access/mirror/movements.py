@@ -61,16 +61,16 @@ def _read(connection: Connection, after: int) -> Iterator[pl.DataFrame]:
 def _kept(folder: Path, store_id: str, newest: int, now: datetime) -> tuple[pl.DataFrame, dict[str, str]]:
     """What was kept, and since when; nothing, if it is too old, or of another store or a later state of it."""
     path = folder / _FILE
-    anew = {"format": _FORMAT, "store_id": store_id, "read_at": now.isoformat(), "newest": "0"}
+    again = {"format": _FORMAT, "store_id": store_id, "read_at": now.isoformat(), "newest": "0"}
     try:
         about = pl.read_parquet_metadata(path)
-        header = {name: about[name] for name in anew}
+        header = {name: about[name] for name in again}
         is_ours = (header["format"], header["store_id"]) == (_FORMAT, store_id) and int(header["newest"]) <= newest
         if is_ours and now - datetime.fromisoformat(header["read_at"]) <= timedelta(KEPT_DAYS):
             return pl.read_parquet(path), header
     except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
         pass
-    return MOVES.to_frame(), anew
+    return MOVES.to_frame(), again
 
 
 def _keep(folder: Path, all_moves: pl.DataFrame, about: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from data_access.mirror.manifest import Manifest, Part, load
 class Mirror:
     """A mirror at one moment; what is written after it was opened does not show in it.
 
-    Its files stay for ten minutes after they are superseded: open it anew for each task.
+    Its files stay for ten minutes after they are superseded: open it again for each task.
     """
 
     folder: Path

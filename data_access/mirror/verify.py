@@ -32,7 +32,7 @@ class MirrorReport:
 
 
 def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _done, _total: None) -> MirrorReport | None:
-    """Catch up, read the store anew beside, and compare; the day cells that are kept are counted anew, and compared too.
+    """Catch up, read the store again beside, and compare; the day cells that are kept are counted again, and compared too.
 
     The mirror is left as caught up. None if the store was never mirrored there.
 

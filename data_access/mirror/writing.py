@@ -37,7 +37,7 @@ Progress = Callable[[int, int], object]
 @dataclass(frozen=True, slots=True)
 class CaughtUp:
     """What a run did. `orders`: ids of those that had changed; `parts`: how many months of facts were written; `is_rebuilt`: all were
-    read anew. `months`: in which those orders have facts; `since`: the generation that it went on from, 0 for none.
+    read again. `months`: in which those orders have facts; `since`: the generation that it went on from, 0 for none.
     """
 
     manifest: Manifest
@@ -51,7 +51,7 @@ class CaughtUp:
 def catch_up(engine: Engine, folder: Path, *, rebuild: bool = False, progress: Progress = lambda _done, _total: None) -> CaughtUp:
     """Bring the mirror in a folder to the store's present state; builds it if there is none, or if `rebuild` says so.
 
-    Everything is read anew where the change log does not tell all: after a bulk load, or when it no longer reaches back that far.
+    Everything is read again where the change log does not tell all: after a bulk load, or when it no longer reaches back that far.
 
     Raises:
         OnHandError, StoreUnavailable: the store or the folder cannot be used.

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.in_stock import HOURS, Clock
-from data_access.domain.sellable import Pool, places, sellable, unlimited
+from data_access.domain.sellable import Pool, Span, places, sellable, unlimited
 from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
 from data_access.mirror.demand import DAILY, LINES_BY_HOUR, NAMED, REGION_DAYS, SENT, TAKEN, HistorySpan, Month, Names, month_of
@@ -72,7 +72,7 @@ class DemandHistory:
 
     `start`, `last`: the first and the last day, each by the channel's own clock. `series` (`SERIES`): by SKU and channel; `first` is the
     index of the day that a series begins on: of its first order, or before that of its listing or the product's launch, whichever is later.
-    Arrays have a row a series and a column a day; before `first` they say nothing.
+    Arrays have one row per series and one column per day; before `first` they say nothing.
 
     `units`: demand. `available`: the share of the day in which the SKU could be sold, 0 to 1; hours count as much as the channel usually
     sells in them. It is 0, too, where nobody knows: see `UNHEARD_DAYS` and `domain.sellable.unlimited`. `discount`: the share of the price
@@ -346,7 +346,7 @@ def _available(store: _Store, series: pl.DataFrame, months: list[Month], units: 
         pools = _pools(kind, store.serving.get(number, []), named.filter(pl.col("channel") == number))
         midnights = np.array([_midnight(asked.start + timedelta(days=day), zone) for day in range(asked.days)])
         sold_from = midnights[mine["sold"].to_numpy()]
-        own = sellable(known, mine["sku"].to_numpy(), sold_from, pools, clock, asked.begins, asked.ends, asked.days)
+        own = sellable(known, mine["sku"].to_numpy(), sold_from, pools, Span(clock, asked.begins, asked.ends, asked.days))
         own[unlimited(units[rows], own, mine["first"].to_numpy())] = 1.0
         if synced_until is not None:
             heard = (_day(synced_until, zone) - asked.start).days

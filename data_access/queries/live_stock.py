@@ -116,7 +116,7 @@ def figured(
 
 
 def patched(live: Live, bind: Connection | Engine, skus: Collection[str]) -> Live:
-    """The figures after a change of these SKUs: only they, and the kits that contain them, are read and worked out anew."""
+    """The figures after a change of these SKUs: only they, and the kits that contain them, are read and worked out again."""
     fresh = replace(
         live,
         levels=_swapped(live.levels, stock.levels(bind, skus), skus),

@@ -262,7 +262,7 @@ def test_a_row_put_aside_is_mended_and_retried(onhand: Call, store_url: str, tmp
     assert _waiting(onhand, store_url) == {}
     (tmp_path / "listings.csv").write_text("channel_id,external_sku,sku\nshop,X-1,A-1\nshop,X-2,A-l\nshop,X-3,A-9\n")
     ended = onhand("import", "listings", tmp_path / "listings.csv", url=store_url)
-    assert ended.out.endswith("`onhand inbox list` shows the rows that were put aside.\n")
+    assert ended.out.endswith("`onhand inbox list` shows the rows that failed to import.\n")
     assert _waiting(onhand, store_url) == {"row": 2}
     assert "X-2" in onhand("inbox", "list", url=store_url).out
 

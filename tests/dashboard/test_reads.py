@@ -154,7 +154,7 @@ def finished(store: Engine, **wanted: int) -> int:
     """A run of Ann's that has finished, its files in place."""
     run_id = begin(store, RunDraft(made_forecast.LAST, **wanted), date(2026, 11, 26), "Ann")
     made_forecast.write(settings().forecasts_dir, run_id)
-    finish(store, run_id, RunSummary("1", run_id, "nothing was trained before", 3, 1))
+    finish(store, run_id, RunSummary("1", run_id, "first training", 3, 1))
     return run_id
 
 

@@ -145,7 +145,7 @@ def choose(page: Page, key: str, option: str) -> None:
 
 def grid(page: Page, key: str = "stock-grid") -> list[dict[str, str]]:
     """The rows of a grid that are in view, by the column's label, from the accessible table behind the canvas."""
-    # the first: while a grid is drawn anew under another key, the old one may still be there
+    # the first: while a grid is drawn again under another key, the old one may still be there
     page.locator(f".st-key-{key} [data-testid=stDataFrame]").first.scroll_into_view_if_needed()
     page.locator(f".st-key-{key} td").first.wait_for(state="attached")
     rows: list[dict[str, str]] = wait_for(
@@ -213,7 +213,7 @@ def resting_place(page: Page, key: str) -> tuple[float, float]:
 
 
 def violations(page: Page) -> list[tuple[str, str, list[Any]]]:
-    """What axe finds that is serious or worse, and finds again once the page has come to rest: what is being drawn anew is pale."""
+    """What axe finds that is serious or worse, and finds again once the page has come to rest: what is being drawn again is pale."""
 
     def serious() -> list[tuple[str, str, list[Any]]]:
         everything = Axe().run(page).response["violations"]

@@ -89,6 +89,7 @@ def sale(
     sku: str | None,
     quantity: int,
     at: datetime | None = None,
+    *,
     external_sku: str | None = None,
     source: str = "scene",
     event_id: str | None = None,

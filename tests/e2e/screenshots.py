@@ -73,7 +73,7 @@ VIEWS = {
 
 
 def stores(folder: Path) -> dict[str, str]:
-    """The addresses of the stores that are pictured, made anew. The demo ends now, so that its channels are not stale."""
+    """The addresses of the stores that are pictured, made again. The demo ends now, so that its channels are not stale."""
     urls = {name: f"sqlite:///{folder / name}.db" for name in VIEWS}
     build_demo(urls["demo"], "small", SEED, datetime.now(UTC).date(), folder / "truth")
     for name in ("scene", "empty"):

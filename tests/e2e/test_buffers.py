@@ -76,7 +76,7 @@ def test_a_rule_is_previewed_and_saved_and_live_stock_follows(browser: Browser, 
     expect(page.get_by_text(f"Amazon: 1 SKU from {before} to {before - 5} units available to sell.")).to_be_visible()
     write(page, "new", "reason", "returns of this week")
     press(page, "Save")
-    expect(page.get_by_text("Saved. What each channel may sell follows.")).to_be_visible()
+    expect(page.get_by_text("Saved. Channel availability is updating.")).to_be_visible()
     expect(watching.get_by_text(f"Amazon may sell {before - 5} units")).to_be_visible()
     expect(watching.get_by_text("the channel buffer withholds units").first).to_be_visible()
     watching.get_by_role("link", name="Buffer rule: Amazon · SKU DESK-001: 5 units").click()
@@ -138,7 +138,7 @@ def test_two_people_at_one_rule(browser: Browser, app: Callable[[str], str], sto
     assert differing == {"Amount": {"Field": "Amount", "When you opened it": "2", "Now": "4", "Yours": "9"}}
     expect(second.locator(f".st-key-buffers-rule-{rule_id}-amount input")).to_have_value("9")
     assert [row[3] for row in stored(engine) if row[0] == "channel"] == [4.0]
-    press(second, "Save mine over it")
+    press(second, "Overwrite with mine")
     expect(second.get_by_text("Saved.")).to_be_visible()
     assert [(row[3], row[4]) for row in stored(engine) if row[0] == "channel"] == [(9.0, 3)]
     history = queries.history(engine, rule_id)

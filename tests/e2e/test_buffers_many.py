@@ -75,7 +75,7 @@ def test_one_change_for_all_skus_of_a_category_on_one_channel(page: Page, addres
     expect(button).to_be_enabled()
     assert amounts(store) == before
     button.click()
-    expect(page.get_by_text("17 rules saved. What each channel may sell follows.")).to_be_visible()
+    expect(page.get_by_text("17 rules saved. Channel availability is updating.")).to_be_visible()
     now = amounts(store)
     assert now[("channel_sku", "amazon", "DESK-005")] == 5.0
     assert now[("channel_sku", "amazon", "DESK-001")] == 2.0
@@ -98,7 +98,7 @@ def test_the_grid_saves_all_that_was_typed_and_tells_what_another_changed(page: 
     }
     assert differing["Amount"] == (f"{amount:g}", "9", "7")
     press(page, "Save 1 rule over what others changed")
-    expect(page.get_by_text("1 rule saved. What each channel may sell follows.")).to_be_visible()
+    expect(page.get_by_text("1 rule saved. Channel availability is updating.")).to_be_visible()
     assert amounts(store)[("channel_sku", "amazon", "DESK-005")] == 7.0
 
 
@@ -138,7 +138,7 @@ def test_a_file_is_previewed_row_by_row_and_the_good_rows_are_saved(page: Page, 
     assert (lines["2"]["Now"], lines["2"]["Then"]) == ("2 units", "4 units")
     assert amounts(store) == before
     press(page, "Save 2 rules, leave 3 out")
-    expect(page.get_by_text("2 rules saved. What each channel may sell follows.")).to_be_visible()
+    expect(page.get_by_text("2 rules saved. Channel availability is updating.")).to_be_visible()
     expect(page.get_by_text("5 rows:")).to_have_count(0)
     now = amounts(store)
     assert (now[("channel", "ebay", None)], now[("channel_sku", "web", "LAMP-006")]) == (4.0, 2.0)
@@ -200,7 +200,7 @@ def test_a_back_test_suggests_a_size_and_makes_a_rule_of_it(page: Page, address:
     expect(page.locator(".st-key-buffers-rule-new-amount input")).to_have_value(size)
     expect(page.locator(".st-key-buffers-rule-new-sku input")).to_have_value("SHELF-003")
     press(page, "Save")
-    expect(page.get_by_text("Saved. What each channel may sell follows.")).to_be_visible()
+    expect(page.get_by_text("Saved. Channel availability is updating.")).to_be_visible()
     assert amounts(store)[("channel_sku", "ebay", "SHELF-003")] == float(size)
 
 

@@ -124,8 +124,8 @@ def test_a_forecast_is_started_and_seen_to_finish(page: Page, address: str, stor
     run_id = int(queries.runs(store)["run_id"][0])
     assert run_id != before
     expect(page.get_by_text(f"Forecast {run_id}, from the history up to")).to_be_visible(timeout=FINISHING)
-    expect(page.get_by_text("Asked by Demo planner.")).to_be_visible()
-    row_with(page, "demand-runs", {"Forecast": str(run_id), "State": "✓ Finished", "Asked by": "Demo planner"})
+    expect(page.get_by_text("Started by Demo planner.")).to_be_visible()
+    row_with(page, "demand-runs", {"Forecast": str(run_id), "State": "✓ Finished", "Started by": "Demo planner"})
     expect(page.get_by_role("button", name="Start a forecast", exact=True)).to_be_enabled()
 
 

@@ -72,10 +72,18 @@ def test_what_failed_was_missed_and_was_claimed_twice_is_shown(page: Page, addre
     }
     choose(page, "job", "Mirror of history")
     expect(page).to_have_url(re.compile(r"/jobs\?job="))
-    row_with(page, "jobs-history", {"Job": "Mirror of history", "Due": in_utc(DUE), "Result": "✓ Done", "Started by": "Schedule"})
+    row_with(page, "jobs-history", {"Job": "Mirror of history", "Due": in_utc(DUE), "Result": "✓ Done", "Started by": "the schedule"})
     expect(page.locator(".st-key-jobs-history tbody tr")).to_have_count(1)
     open_page(page, page.url)
     expect(page.locator(".st-key-jobs-history tbody tr")).to_have_count(1)
+
+
+def test_the_overview_names_jobs_that_failed_or_were_missed(page: Page, address: str) -> None:
+    open_page(page, address)
+    expect(page.get_by_role("link", name="2 jobs failed or were missed")).to_be_visible()
+    page.get_by_role("link", name=f"Verification: {DIFFERENCES}").click()
+    expect(page).to_have_url(re.compile(r"/jobs\?job=Verification"))
+    expect(page.get_by_text(re.compile("Verification failed at "))).to_be_visible()
 
 
 def test_who_may_runs_a_job_now_and_sees_it_end(page: Page, address: str, store: Engine) -> None:

@@ -38,7 +38,7 @@ OPS = "Olga · ops"
 RESERVATIONS = "buffers?view=Reservations"
 LISTINGS = "buffers?view=Listing+maxima"
 TABLE = "buffers-listings-table"
-SAVED = "Saved. What each channel may sell follows."
+SAVED = "Saved. Channel availability is updating."
 
 
 def company(url: str) -> Engine:
@@ -128,7 +128,7 @@ def expect_maxima(page: Page, expected: dict[str, str]) -> None:
     def seen() -> bool:
         try:
             return {row["Listing"]: row["Maximum (units)"] for row in grid(page, TABLE) if row["Maximum (units)"]} == expected
-        except Error:  # it was drawn anew just then
+        except Error:  # it was drawn again just then
             return False
 
     wait_until(page, seen, f"the maxima {expected}")
@@ -245,7 +245,7 @@ def test_two_people_at_one_reservation(browser: Browser, app: Callable[[str], st
     assert differing == {"Keep": ["7 units", "4 units", "9 units"], "At locations": [anywhere, "Leeds 3PL", anywhere]}
     expect(second.locator(box(key, "units"))).to_have_value("9")
     assert stored(engine) == [("LAMP-006", 4, ["web"], ["LEE"], 2)]
-    press(second, "Save mine over it")
+    press(second, "Overwrite with mine")
     expect(second.get_by_text(SAVED)).to_be_visible()
     assert stored(engine) == [("LAMP-006", 9, ["web"], [], 3)]
     assert queries.history(engine, int(key), entity="reservation")["actor"].to_list() == ["Omar", "Olga", COMMAND_LINE]
@@ -256,14 +256,14 @@ def test_two_people_at_one_reservation(browser: Browser, app: Callable[[str], st
 
 
 def removed_and_undone(first: Page, second: Page, key: str, engine: Engine) -> None:
-    """One takes it away while the other types: that one can save it anew; the removal can be undone."""
+    """One takes it away while the other types: that one can save it again; the removal can be undone."""
     choose(first, "reservation", "LAMP-006 for Web shop")
     choose(second, "reservation", "LAMP-006 for Web shop")
     write(first, key, "units", "12")
     press(second, "Remove")
     press(second, "Remove the reservation")
     expect(second.get_by_text("Say why the reservation goes, in at most 500 characters.")).to_be_visible()
-    second.get_by_label("Why does it go?").fill("sold out")
+    second.get_by_label("Reason for removal").fill("sold out")
     press(second, "Remove the reservation")
     expect(second.get_by_text("The reservation is removed. Its history stays in the audit.")).to_be_visible()
     assert stored(engine) == []
@@ -293,7 +293,7 @@ def test_theirs_is_taken_though_it_is_called_otherwise_now(page: Page, address: 
     expect(page.get_by_text("Someone changed this reservation since you opened it.")).to_be_visible()
     write(page, str(key), "units", "6")
     expect(page.locator(box(str(key), "units"))).to_have_value("6")
-    press(page, "Take theirs")
+    press(page, "Discard mine")
     expect(page.get_by_role("heading", name="LAMP-010 for Web shop at Leeds 3PL: what is kept")).to_be_visible()
     expect(page.locator(box(str(key), "units"))).to_have_count(1)  # those of before are gone
     expect(page.locator(box(str(key), "units"))).to_have_value("2")
@@ -346,7 +346,7 @@ def test_what_is_typed_for_listings_outlasts_searching_and_other_people(page: Pa
     row = grid(page, "buffers-listings-differ")[0]
     assert list(row.values()) == ["eBay · EBAY-DESK-013", "no maximum", "2 units", "6 units"]
     page.get_by_label("Reason").fill("mine")
-    press(page, "Save mine over it")
+    press(page, "Overwrite with mine")
     expect(page.get_by_text(SAVED)).to_be_visible()
     now = {row["external_sku"]: row["maximum"] for row in queries.listings(store).iter_rows(named=True)}
     assert (now["EBAY-DESK-013"], now["WEB-DESK-017"]) == (6, 5)
@@ -369,7 +369,7 @@ def test_theirs_is_taken_and_the_rest_of_what_is_typed_stays(page: Page, address
     type_maximum(page, "WEB-DESK-021", "7")
     other = listed["EBAY-DESK-021"]
     set_maximum(store, [MaximumChange(other["listing_id"], 2, other["version"])], COMMAND_LINE, "theirs")
-    press(page, "Take theirs")
+    press(page, "Discard mine")
     expect(page.get_by_text("1 maximum to be saved")).to_be_visible()
     expect_maxima(page, {"EBAY-DESK-021": "2", "WEB-DESK-021": "7"})
 

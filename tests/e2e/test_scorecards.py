@@ -48,7 +48,7 @@ def printed(store: Engine, folder: Path) -> dict[tuple[str, str], dict[str, obje
 def test_from_the_overview_to_the_order(page: Page, address: str, store: Engine, tmp_path: Path) -> None:
     open_page(page, address)
     expect(page.get_by_text(re.compile("miss(es)? (its|their) target"))).to_be_visible()
-    link = page.get_by_role("link", name=re.compile(r"^.* · .*, \d+ days: [\d.]+%, misses: \d+ too many")).first
+    link = page.get_by_role("link", name=re.compile(r"^.* · .*, \d+ days: [\d.]+%, \d+ miss(es)? over the limit")).first
     label = str(re.split(r": [\d.]+%", link.inner_text())[0])
     link.click()
     channel, metric = label.split(" · ")
@@ -61,7 +61,7 @@ def test_from_the_overview_to_the_order(page: Page, address: str, store: Engine,
     )
     assert rows[0]["State"] == "✕ Breach"
     assert rows[0]["Counted"].removesuffix(" (few)") == f"{card['numerator']:,} of {card['denominator']:,}"
-    assert rows[0]["Headroom"] == f"{card['excess']} too many"
+    assert rows[0]["Headroom"] == f"over target by {card['excess']}"
     orders = grid(page, "metric-orders")
     click_row(page, 0, "metric-orders")
     expect(page).to_have_url(re.compile("order_ref="))
@@ -91,7 +91,7 @@ def test_a_manager_sets_an_own_target_and_undoes_it(page: Page, address: str, st
     assert queries.settings(store).equals(before)
     page.get_by_label("Why?").fill("as last year")
     press(page, "Save")
-    expect(page.get_by_text("Saved. The scorecards follow.")).to_be_visible()
+    expect(page.get_by_text("Saved. The scorecards are updating.")).to_be_visible()
     expect(page.get_by_text("Target <= 7.5 %", exact=False)).to_be_visible()
     assert queries.settings(store).drop("setting_id").rows() == [("shop", "own-return-60d", True, "0.075", 1)]
     row_with(page, GRID, {"Metric": "Return rate, 60 days", "Channel": "Web shop", "Target": "<= 7.5 %"})
@@ -109,9 +109,9 @@ def test_the_marketplace_s_figure_is_recorded_beside_ours(page: Page, address: s
     page.get_by_label("Its figure (%)").fill("3,5 %")
     page.get_by_label("Note", exact=True).fill("Account health")
     press(page, "Record")
-    expect(page.get_by_text("Saved. The scorecards follow.")).to_be_visible()
+    expect(page.get_by_text("Saved. The scorecards are updating.")).to_be_visible()
     row = row_with(page, GRID, {"Metric": "Late shipment rate, 30 days", "Marketplace says (%)": "3.5"})
-    assert float(row["Ours less theirs (points)"]) == pytest.approx(float(row["Value (%)"]) - 3.5, abs=0.011)
+    assert float(row["Difference (percentage points)"]) == pytest.approx(float(row["Value (%)"]) - 3.5, abs=0.011)
     figures = queries.figures(store)
     assert figures.select("channel_id", "value", "note").rows() == [("amazon", "0.035", "Account health")]
     assert history(store, figures["figure_id"][0], entity="recorded_figure")["actor"].to_list() == ["Demo manager"]
@@ -129,7 +129,7 @@ def test_the_second_of_two_managers_is_told_and_keeps_what_was_typed(page: Page,
     expect(page.get_by_label("Own target (%)")).to_have_value("3")
     assert queries.settings(store)["target"].to_list() == ["0.05"]
     press(page, "Save")
-    expect(page.get_by_text("Saved. The scorecards follow.")).to_be_visible()
+    expect(page.get_by_text("Saved. The scorecards are updating.")).to_be_visible()
     assert queries.settings(store).select("target", "version").rows() == [("0.03", 2)]
     expect(page.get_by_label("Own target (%)")).to_have_value("3")
     expect(page.get_by_label("Why?")).to_have_value("")
@@ -145,7 +145,7 @@ def test_who_may_not_only_looks(page: Page, address: str) -> None:
 
 def test_a_link_to_what_is_not_there_says_so(page: Page, address: str) -> None:
     open_page(page, f"{address}/scorecards?metric=moon:landing")
-    expect(page.get_by_text("The metric that the link asks for is not there: choose another.")).to_be_visible()
+    expect(page.get_by_text("This metric no longer exists: choose another.")).to_be_visible()
     open_page(page, f"{address}/scorecards?metric=shop:own-late-shipment-30d&order_ref=none")
     expect(page.get_by_text("No order “none” is in the window of this metric.")).to_be_visible()
 

@@ -28,7 +28,7 @@ _LOST: Final = (OnHandError, SQLAlchemyError, OSError)
 class MirrorState:
     """What is known of history. `mirror` is None until it was made for the first time; `at`: the moment that it is as of.
 
-    `counted`: what the scorecards count of it; `share`: of the store that was read, while everything is read anew; `problem`: why it does
+    `counted`: what the scorecards count of it; `share`: of the store that was read, while everything is read again; `problem`: why it does
     not go on, or empty.
     """
 

@@ -257,7 +257,7 @@ class LiveStock:
 
 
 def _is_outdated(snapshot: Snapshot, now: int) -> bool:
-    """Whether a rule has ended since, or the mean demand that rules in days rest on was read anew."""
+    """Whether a rule has ended since, or the mean demand that rules in days rest on was read again."""
     live, latest = snapshot.live, snapshot.recent
     if live is None:
         return False

@@ -73,7 +73,7 @@ def test_bands_lie_on_one_another_under_the_lines() -> None:
     there_and_back = [day(7), day(8), day(8), day(7)]
     assert [list(band.x) for band in (most, eighty, fifty)] == [there_and_back] * 3
     assert [list(band.y) for band in (most, eighty, fifty)] == [[7, 8, 0, 0], [5, 6, 1, 0], [3, 4, 2, 1]]
-    assert [band.name for band in (most, eighty, fifty)] == ["95 of 100 cases", "80 of 100 cases", "50 of 100 cases"]
+    assert [band.name for band in (most, eighty, fifty)] == ["95 % interval", "80 % interval", "50 % interval"]
     assert {band.fill for band in (most, eighty, fifty)} == {"toself"}
     assert most.fillcolor == colours.see_through(colours.channel(2), 0.16)
     assert (list(ordered.x), list(ordered.y)) == ([day(number) for number in range(7)], [3, 0, 0, 4, 2, 0, 5])

@@ -110,7 +110,7 @@ def test_a_period_is_compared_with_as_many_days_before() -> None:
 def test_the_chart_is_described_for_those_who_do_not_see_it() -> None:
     description = figures.described("CAR on eBay", history([1, 0], [1.0, 0.1]), ahead([1.0]), 3)
     assert description == (
-        "Demand of CAR on eBay by day: the last 2 days, and 1 day ahead as a median with intervals of 50, 80 and 95 of 100 cases; "
+        "Demand of CAR on eBay by day: the last 2 days, and 1 day ahead as a median with 50, 80 and 95 % intervals; "
         "1 day without stock; 3 promoted days"
     )
 
@@ -135,8 +135,8 @@ def test_a_back_test_is_judged_by_its_days() -> None:
     assert (judgement.bias, judgement.absolute) == pytest.approx((-0.1, 0.4))
     assert judgement.inside == pytest.approx((0.2, 0.5, 0.85))
     assert figures.back_test_in_words(judgement) == (
-        "Forecast 2 times from what was known then, 180 units were expected and 200 came (10% too little). The 80 % interval held 50% of "
-        "the days, fewer than it promises, so plan for more than the bands show."
+        "Over 2 back-tests, each from what was known then, the forecast was 180 units and actual demand 200 (10% too "
+        "little). The 80 % interval held 50% of the days, fewer than it promises, so plan for more than the bands show."
     )
     assert figures.judged(errors()) is None
 
@@ -156,7 +156,7 @@ def test_what_intervals_held_is_said_plainly(came: float, inside: float, said: s
 
 
 def test_bias_is_said_where_there_is_one() -> None:
-    assert figures.bias_in_words(Judged(1, 9, 100, 100.4, 0.004, 0.1, (0, 0, 0))) == "right in sum"
+    assert figures.bias_in_words(Judged(1, 9, 100, 100.4, 0.004, 0.1, (0, 0, 0))) == "right in total"
     assert figures.bias_in_words(Judged(1, 9, 100, 130, 0.3, 0.3, (0, 0, 0))) == "30% too much"
     nothing = figures.judged(errors((1, 10, 0, 3.25, 3.25, 1, 1, 1)))
     assert nothing is not None
@@ -176,8 +176,8 @@ def test_every_model_has_plain_words() -> None:
 
 
 def test_a_run_says_whose_models_it_used() -> None:
-    row = {"run_id": 7, "learned_by": 7, "reason": "nothing was trained before"}
-    assert demand_runs.models(row) == "models trained anew: nothing was trained before"
+    row = {"run_id": 7, "learned_by": 7, "reason": "first training"}
+    assert demand_runs.models(row) == "first training"
     row = {"run_id": 8, "learned_by": 7, "reason": "trained on history up to 2026-11-01"}
     assert demand_runs.models(row) == "models of forecast 7, trained on history up to 2026-11-01"
     assert demand_runs.models({**row, "learned_by": None}) == ""
@@ -201,7 +201,7 @@ def test_what_is_written_as_html_is_harmless() -> None:
 
 def test_the_legend_names_only_what_is_drawn() -> None:
     plain = demand.legend_html("#0072B2", history([1], [1.0]), pl.DataFrame())
-    assert "50 of 100 cases" in plain
+    assert "50 % interval" in plain
     assert "could not be sold" not in plain
     assert "promotion" not in plain
     full = demand.legend_html("#0072B2", history([1], [0.1]), pl.DataFrame({"ds": [FIRST]}))

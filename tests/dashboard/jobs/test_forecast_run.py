@@ -69,7 +69,7 @@ def test_every_node_is_there_and_all_add_up(engine: Engine, place: Path, first: 
     assert counts["total"] == 1
     assert counts["series"] == summary.series
     assert counts["sku"] == forecast.nodes.filter(pl.col("level") == "series")["sku"].n_unique()
-    assert summary == RunSummary(summary.inputs_version, run_id, "nothing was trained before", summary.series, 0)
+    assert summary == RunSummary(summary.inputs_version, run_id, "first training", summary.series, 0)
 
     def expected(nodes: pl.DataFrame) -> np.ndarray:
         return np.sum([forecast.ahead(node)["mean"].to_numpy() for node in nodes["node"]], axis=0)
@@ -261,7 +261,7 @@ def test_the_first_promotions_have_models_trained_anew(store: Engine, tmp_path: 
         summaries.append(make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT))
     new = "there are other channels or categories, or the first promotions"
     assert [one.reason for one in summaries] == [
-        "nothing was trained before",
+        "first training",
         new,
         new,
         f"trained on history up to {(LAST + timedelta(days=2)).isoformat()}",
@@ -277,7 +277,7 @@ def test_models_that_were_damaged_or_are_of_another_release_are_trained_again(st
         return run_id, RunFolder(root, run_id), make(store, tmp_path / "mirror", root, run_id, effort=EFFORT)
 
     first, folder, summary = on_day(0)
-    assert (summary.learned_by, summary.reason) == (first, "nothing was trained before")
+    assert (summary.learned_by, summary.reason) == (first, "first training")
     mean = folder.path / "models.series.mean.txt"
     mean.write_bytes(mean.read_bytes().replace(b"leaf_value=", b"leaf_value=9", 1)[:-1])
     second, folder, summary = on_day(1)
@@ -314,7 +314,7 @@ def test_a_run_that_goes_on_and_finds_its_models_damaged_trains_again_and_ends_u
             make(store, tmp_path / "mirror", root, run_id, effort=EFFORT)
     folder = RunFolder(root, run_id)
     expected = frames(tmp_path, run_id)
-    assert folder.document("learned.json") == {"run": run_id, "reason": "nothing was trained before"}
+    assert folder.document("learned.json") == {"run": run_id, "reason": "first training"}
     above = folder.path / "models.above.mean.txt"
     content = above.read_bytes()
     above.write_bytes(content[:100])

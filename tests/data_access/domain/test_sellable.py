@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from data_access.domain.in_stock import HOURS, SECOND, Clock
-from data_access.domain.sellable import Places, Pool, places, sellable, unlimited
+from data_access.domain.sellable import Places, Pool, Span, places, sellable, unlimited
 
 HOUR = 3_600 * SECOND
 DAY = 24 * HOUR
@@ -31,7 +31,7 @@ def known(
 
 def shares(stock: Places, skus: list[int], pools: list[Pool], sold_from: int = 40) -> list[list[float]]:
     numbers = np.array(skus, np.int32)
-    got = sellable(stock, numbers, np.full(len(skus), sold_from * HOUR), pools, CLOCK, 0, DAYS * DAY, DAYS)
+    got = sellable(stock, numbers, np.full(len(skus), sold_from * HOUR), pools, Span(CLOCK, 0, DAYS * DAY, DAYS))
     return [[round(float(share), 4) for share in row] for row in got]
 
 

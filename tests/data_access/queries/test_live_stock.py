@@ -203,9 +203,9 @@ def test_a_patch_equals_loading_everything_anew(company: Engine) -> None:
     skus = changed(company, "stock", "sku", seen["stock"])
     assert skus == {"A", "B"}
     patched = live.patched(before, company, skus)
-    anew = figures(company)
+    again = figures(company)
     for name in ("levels", "backorders", "allocated", "places", "availability", "overall"):
-        assert_frame_equal(getattr(patched, name), getattr(anew, name), check_row_order=False)
+        assert_frame_equal(getattr(patched, name), getattr(again, name), check_row_order=False)
     assert live.rows(patched, None, ages(company), "web", ()).filter(pl.col("sku") == "KIT")["available_to_sell"].item() == 1
 
 

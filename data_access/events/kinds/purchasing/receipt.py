@@ -28,7 +28,7 @@ def _handle(context: EventContext, event: Receipt, row_id: int) -> list[str]:
     if ordered is None:
         raise NotYet(f"po:{event.po_ref}")
     for line in event.lines:
-        unit.ledger.move(row_id, event.occurred_at, line.sku, event.location_id, "sellable", "receipt", line.quantity)
+        unit.ledger.move(row_id, event.occurred_at, (line.sku, event.location_id, "sellable"), "receipt", line.quantity)
         row = ordered.get(line.sku)
         if row is not None:
             before = max(row["quantity"] - row["received_quantity"], 0)

@@ -39,7 +39,8 @@ def _handle(context: EventContext, event: Inspection, row_id: int) -> list[str]:
         unit.touch("returns", "return", row["id"])
         for effect in disposition_effects(row["quantity"], event.disposition, event.occurred_at):
             for sku, per in row["components"]:
-                unit.ledger.move(row_id, event.occurred_at, sku, row["location_id"], effect.state, effect.kind, effect.quantity * per)
+                key = (sku, row["location_id"], effect.state)
+                unit.ledger.move(row_id, event.occurred_at, key, effect.kind, effect.quantity * per)
     return []
 
 

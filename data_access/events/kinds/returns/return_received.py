@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
+from data_access.domain.ledger_state import Key
 from data_access.events.context import Contradiction, EventContext
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -68,7 +69,8 @@ def _handle(context: EventContext, event: ReturnReceived, row_id: int) -> list[s
         line.returned += returned.quantity
         unit.ledger.dirty_lines[line.line_id] = line
         for sku, per in line.components:
-            unit.ledger.move(row_id, event.occurred_at, sku, event.location_id, "unsellable", "return_received", returned.quantity * per)
+            where: Key = (sku, event.location_id, "unsellable")
+            unit.ledger.move(row_id, event.occurred_at, where, "return_received", returned.quantity * per)
         unit.touch("returns", "return", row["id"])
     return [f"return:{event.channel_id}:{event.return_ref}"]
 

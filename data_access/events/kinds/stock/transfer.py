@@ -30,8 +30,8 @@ def _handle(context: EventContext, event: Transfer, row_id: int) -> list[str]:
     context.need_stocked(line.sku for line in event.lines)
     move = context.unit.ledger.move
     for line in event.lines:
-        move(row_id, event.occurred_at, line.sku, event.from_location_id, line.state, "transfer_out", -line.quantity)
-        move(row_id, event.occurred_at, line.sku, event.to_location_id, line.state, "transfer_in", line.quantity)
+        move(row_id, event.occurred_at, (line.sku, event.from_location_id, line.state), "transfer_out", -line.quantity)
+        move(row_id, event.occurred_at, (line.sku, event.to_location_id, line.state), "transfer_in", line.quantity)
     return []
 
 

@@ -23,7 +23,8 @@ def _handle(context: EventContext, event: WriteOff, row_id: int) -> list[str]:
     context.need_location(event.location_id)
     context.need_stocked(line.sku for line in event.lines)
     for line in event.lines:
-        context.unit.ledger.move(row_id, event.occurred_at, line.sku, event.location_id, line.state, "write_off", -line.quantity)
+        key = (line.sku, event.location_id, line.state)
+        context.unit.ledger.move(row_id, event.occurred_at, key, "write_off", -line.quantity)
     return []
 
 

@@ -60,10 +60,10 @@ def test_an_event_is_patched_in_and_nothing_is_read_without_one(polled: tuple[Li
     assert pool(hub, "A", "web") == 5
     assert hub.snapshot.token > first.token
     assert hub.snapshot.catalogue is first.catalogue
-    anew = live.load(store, live.load_catalogue(store), live.load_withheld(store), DEMAND.to_frame(), now_us())
+    again = live.load(store, live.load_catalogue(store), live.load_withheld(store), DEMAND.to_frame(), now_us())
     assert hub.snapshot.live is not None
     for name in ("levels", "backorders", "allocated", "places", "availability", "overall"):
-        assert_frame_equal(getattr(hub.snapshot.live, name), getattr(anew, name), check_row_order=False)
+        assert_frame_equal(getattr(hub.snapshot.live, name), getattr(again, name), check_row_order=False)
 
 
 def test_a_saved_rule_is_worked_in_and_leaves_when_it_ends(polled: tuple[LiveStock, Engine], monkeypatch: pytest.MonkeyPatch) -> None:
