@@ -32,7 +32,8 @@ class ImportResult:
     """What became of a file's rows: `rows_read` = `imported` + `updated` + `duplicates` + `quarantined`, always.
 
     `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
-    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, interrupted run had taken in.
+    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, interrupted run had taken in. `read_as`: the
+    file's encoding and delimiter.
     """
 
     import_run_id: int
@@ -43,6 +44,7 @@ class ImportResult:
     quarantined: int
     resumed_at: int
     longest_lock_seconds: float
+    read_as: str
     counts: dict[str, int]
 
     def as_dict(self) -> dict[str, Any]:
@@ -149,6 +151,7 @@ class Run:
     def __init__(self, engine: Engine, job: ImportJob) -> None:
         """Begin the import, or continue the interrupted one of the same file and mapping."""
         self._engine = engine
+        self._job = job
         self.longest_lock = 0.0
         self.total = Tally()
         self.next_row = 0
@@ -232,6 +235,7 @@ class Run:
             quarantined=total.quarantined,
             resumed_at=self.resumed_at,
             longest_lock_seconds=round(self.longest_lock, 3),
+            read_as=self._job.recipe.read_as,
             counts=total.counts,
         )
 

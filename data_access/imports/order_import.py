@@ -89,7 +89,7 @@ def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Row
 
 
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> ImportJob:
-    recipe = Recipe(loaded.text, contents.header_text, dict(options))
+    recipe = Recipe(loaded.text, contents.header_text, dict(options), contents.read_as)
     said = ",".join(f"{name}={value}" for name, value in sorted(options.items()))
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 

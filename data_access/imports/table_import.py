@@ -40,7 +40,7 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     loaded, table = load_table_mapping(kind, mapping)
     contents = read_records(path, table.mapping.file, table.needed, table.optional)
     rows, texts = table_rows(contents, table), contents.texts
-    recipe = Recipe(loaded.text, contents.header_text, {})
+    recipe = Recipe(loaded.text, contents.header_text, {}, contents.read_as)
     run = Run(engine, ImportJob(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
     load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":

@@ -71,25 +71,26 @@ class LocationPart(_Part):
 
 
 class FilePart(_Part):
-    """How the file is written."""
+    """How the file is written. Without an encoding or a delimiter, the file itself tells (`dialect`)."""
 
-    encoding: str = "utf-8"
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    quoting: Literal["detect", "standard", "none"] = "detect"
     preamble_rows: Annotated[int, Field(ge=0, le=1_000)] = 0
     footer: Pattern | None = None
 
     @field_validator("encoding")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _known(cls, value: str | None) -> str | None:
         try:
-            return codecs.lookup(value).name
+            return None if value is None else codecs.lookup(value).name
         except LookupError as error:
             raise ValueError(f"{value!r} is not the name of an encoding, such as utf-8 or cp1252") from error
 
     @field_validator("delimiter")
     @classmethod
-    def _separates(cls, value: str) -> str:
-        if value in '"\r\n' or not value.isascii():
+    def _separates(cls, value: str | None) -> str | None:
+        if value is not None and (value in '"\r\n' or not value.isascii()):
             raise ValueError("the delimiter must be one plain character, such as a comma or a tab")
         return value
 

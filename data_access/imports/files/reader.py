@@ -16,8 +16,22 @@ from typing import Final
 import polars as pl
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.dialect import NAMES, delimiter_of, encoding_of
 from data_access.imports.files.mapping import FilePart
-from data_access.imports.files.records import MAX_RECORD_BYTES, QUOTE, LongLine, Records, cells_of, decompressed, file_hash, recoded
+from data_access.imports.files.records import (
+    MAX_RECORD_BYTES,
+    QUOTE,
+    Form,
+    LongLine,
+    Records,
+    Unfit,
+    cells_of,
+    decompressed,
+    file_hash,
+    fitted,
+    recoded,
+    unpacked,
+)
 
 SLICE_RECORDS: Final = 50_000  # split at a time, for the sake of memory
 _BOM: Final = b"\xef\xbb\xbf"
@@ -49,13 +63,17 @@ class Texts:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """A whole file, read. `frame`: row_no, line_number and one text column for each header (stripped; empty cells are null)."""
+    """A whole file, read. `frame`: row_no, line_number and one text column for each header (stripped; empty cells are null).
+
+    `read_as`: its encoding and delimiter, in words.
+    """
 
     file_hash: str
     header_text: str
     frame: pl.DataFrame
     bad: tuple[BadRecord, ...]
     texts: Texts
+    read_as: str
 
 
 def readable(raw: bytes, encoding: str) -> str:
@@ -72,16 +90,19 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
 
     """
     digest = file_hash(path)
-    encoding = part.encoding
-    lines = decompressed(path) if encoding in _ASCII_LIKE else recoded(path, encoding)
-    if encoding not in _ASCII_LIKE:
-        encoding = "utf-8"
-    records = Records(lines, part)
-    header_text, header = _header(records, path, part, encoding)
+    needed, name = list(needed), part.encoding or encoding_of(unpacked(path))
+    encoding = name if name in _ASCII_LIKE else "utf-8"
+    records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
+    header_text = _header_line(records, path, part.preamble_rows, name)
+    form = _form(part, header_text, needed)
+    header = _header_cells(header_text, form, str(path))
     wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
-    records.read(len(header))
-    frame, bad = _split(records, _Form(part=part, encoding=encoding, width=len(header), wanted=wanted, path=path))
-    return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding))
+    records.read(form, len(header))
+    read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
+    if part.footer is not None:
+        _drop_footer(records, part.footer, encoding)
+    frame, bad = _split(records, read_as)
+    return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding), read_as.in_words)
 
 
 def read_text(
@@ -93,30 +114,28 @@ def read_text(
         InvalidInput: the header lacks columns.
 
     """
-    delimiter = part.delimiter
-    header = tuple(cell.strip() for cell in cells_of(header_text, delimiter))
+    needed = list(needed)
+    form = _form(part, header_text, needed)
+    header = _header_cells(header_text, form, "the file")
     wanted = _positions(header, [*needed, *_present(header, optional)], "The file")
     rows, bad, raw = [], [], {}
     for row_no, line_number, text in texts:
         raw[row_no] = text.encode()
         try:
-            cells = cells_of(text, delimiter)
-        except csv.Error:
-            bad.append(BadRecord(row_no, line_number, text, "unbalanced_quotes", _unbalanced()))
-            continue
-        if len(cells) != len(header):
-            bad.append(BadRecord(row_no, line_number, text, "wrong_fields", _wrong_width(len(cells), len(header))))
+            cells = fitted(text, form, len(header))
+        except Unfit as unfit:
+            bad.append(BadRecord(row_no, line_number, text, unfit.code, str(unfit)))
         else:
             rows.append((row_no, line_number, [cells[place] for place in wanted.values()]))
     texts_by_row = tuple(raw.get(row_no, b"") for row_no in range(max(raw, default=-1) + 1))
-    return Contents("", header_text, _frame(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"))
+    return Contents("", header_text, _frame(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"), "")
 
 
 # ---- the header --------------------------------------------------------------------------------------------------------
 
 
-def _header(records: Records, path: Path, part: FilePart, encoding: str) -> tuple[str, tuple[str, ...]]:
-    for _ in range(part.preamble_rows):
+def _header_line(records: Records, path: Path, preamble_rows: int, encoding: str) -> str:
+    for _ in range(preamble_rows):
         records.next_line()
     line = records.next_line()
     while line is not None and not isinstance(line, LongLine) and not line.strip():
@@ -126,15 +145,24 @@ def _header(records: Records, path: Path, part: FilePart, encoding: str) -> tupl
     if isinstance(line, LongLine):
         raise InvalidInput(f"The first line of {path} is longer than {MAX_RECORD_BYTES:,} bytes: it is not a header.")
     try:
-        text = line.removeprefix(_BOM).decode("utf-8" if encoding == "utf-8-sig" else encoding)
+        text = line.removeprefix(_BOM).decode(encoding if encoding in _ASCII_LIKE - {"utf-8-sig"} else "utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"The header of {path} is not {encoding} text: set file.encoding in the mapping.") from error
     if "\x00" in text or "\ufffd" in text:
-        raise InvalidInput(f"The header of {path} is not {part.encoding} text: set file.encoding in the mapping.")
+        raise InvalidInput(f"The header of {path} is not {encoding} text: set file.encoding in the mapping.")
+    return text
+
+
+def _form(part: FilePart, header_text: str, needed: Sequence[str]) -> Form:
+    return Form(part.delimiter or delimiter_of(header_text, needed), part.quoting)
+
+
+def _header_cells(text: str, form: Form, where: str) -> tuple[str, ...]:
     try:
-        return text, tuple(cell.strip() for cell in cells_of(text, part.delimiter))
+        cells = text.split(form.delimiter) if form.quoting == "none" else cells_of(text, form.delimiter)
     except csv.Error as error:
-        raise InvalidInput(f"The header of {path} cannot be read: its quotes do not match.") from error
+        raise InvalidInput(f"The header of {where} cannot be read: its quotes do not match.") from error
+    return tuple(cell.strip() for cell in cells)
 
 
 def _present(header: Sequence[str], optional: Iterable[str]) -> list[str]:
@@ -157,55 +185,50 @@ def _positions(header: Sequence[str], needed: Iterable[str], path: str) -> dict[
 # ---- records to a frame ------------------------------------------------------------------------------------------------
 
 
-def _unbalanced() -> str:
-    return "The quotes of the row do not match: mend them, or double a quote that is part of the text."
-
-
-def _wrong_width(width: int, expected: int) -> str:
-    return f"The row has {width} fields where the header has {expected}: mend it, quoting fields that hold the delimiter."
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Form:
-    """How the records of a file become rows. `wanted`: by column, its place among the `width` fields."""
+class ReadAs:
+    """How the records of a file become rows. `name`: of the file's encoding; `encoding`: of the records, the same or UTF-8;
 
-    part: FilePart
+    `wanted`: by column, its place among the `width` fields.
+    """
+
+    form: Form
     encoding: str
+    name: str
     width: int
     wanted: dict[str, int]
     path: Path
 
+    @property
+    def in_words(self) -> str:
+        """Such as "utf-8 with tabs"."""
+        return f"{self.name} with {NAMES.get(self.form.delimiter, repr(self.form.delimiter))}"
 
-def _split(records: Records, form: _Form) -> tuple[pl.DataFrame, list[BadRecord]]:
+
+def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord]]:
     texts, line_numbers, encoding, wanted = records.texts, records.line_numbers, form.encoding, form.wanted
-    if form.part.footer is not None:
-        _drop_footer(records, form.part.footer, encoding)
-    problems = dict.fromkeys(records.unbalanced, ("unbalanced_quotes", _unbalanced()))
     too_long = f"The row is longer than {MAX_RECORD_BYTES:,} bytes, and only its beginning is kept: import it again shortened."
-    problems |= dict.fromkeys(records.long, ("too_long", too_long))
+    swallowing = "A quote that opens in this row closes in a later one, with rows between: close it, or set file.quoting in the mapping."
+    problems = dict.fromkeys(records.long, ("too_long", too_long)) | dict.fromkeys(records.suspect, ("open_quote", swallowing))
     _check_encoding(texts, form, problems)
-    delimiter, comma = form.part.delimiter, form.part.delimiter.encode()
+    comma = form.form.delimiter.encode()
+    blank = (comma, b" ", b"\t")  # what a row of empty cells begins with: it is no row
     plain = array("q")
     careful: list[tuple[int, int, list[str]]] = []
     for index, raw in enumerate(texts):
         if index in problems:
             continue
-        if QUOTE in raw:
-            try:
-                cells = cells_of(raw.decode(encoding), delimiter)
-            except csv.Error:
-                problems[index] = ("unbalanced_quotes", _unbalanced())
-                continue
-            width = len(cells)
-            if width == form.width:
-                careful.append((index, line_numbers[index], [cells[place] for place in wanted.values()]))
-                continue
-        else:
-            width = raw.count(comma) + 1
-            if width == form.width:
+        if QUOTE not in raw and raw.count(comma) + 1 == form.width:
+            if raw[:1] not in blank or raw.replace(comma, b"").strip():
                 plain.append(index)
-                continue
-        problems[index] = ("wrong_fields", _wrong_width(width, form.width))
+            continue
+        try:
+            cells = fitted(raw.decode(encoding), form.form, form.width)
+        except Unfit as unfit:
+            problems[index] = (unfit.code, str(unfit))
+        else:
+            if any(cell.strip() for cell in cells):
+                careful.append((index, line_numbers[index], [cells[place] for place in wanted.values()]))
     frame = pl.concat([_fast(records, plain, form), _frame(careful, list(wanted))]).sort("row_no")
     bad = [BadRecord(i, line_numbers[i], readable(texts[i], encoding), *problems[i]) for i in sorted(problems)]
     return frame, bad
@@ -217,13 +240,13 @@ def _drop_footer(records: Records, pattern: str, encoding: str) -> None:
         records.texts.pop()
         records.line_numbers.pop()
     end = len(records.texts)
-    records.unbalanced = [index for index in records.unbalanced if index < end]
     records.long = [index for index in records.long if index < end]
+    records.suspect = [index for index in records.suspect if index < end]
 
 
-def _check_encoding(texts: Sequence[bytes], form: _Form, problems: dict[int, tuple[str, str]]) -> None:
+def _check_encoding(texts: Sequence[bytes], form: ReadAs, problems: dict[int, tuple[str, str]]) -> None:
     """Add to `problems` the rows that are not text in the file's encoding; most of them: the encoding is wrong."""
-    name, encoding = form.part.encoding, form.encoding
+    name, encoding = form.name, form.encoding
     reason = f"The row holds bytes that are not {name} text: mend it, or set file.encoding in the mapping."
     is_recoded = name not in _ASCII_LIKE
     broken = 0
@@ -249,7 +272,7 @@ def _check_encoding(texts: Sequence[bytes], form: _Form, problems: dict[int, tup
         raise InvalidInput(f"Most rows of {form.path} are not {name} text: set file.encoding in the mapping.")
 
 
-def _fast(records: Records, plain: Sequence[int], form: _Form) -> pl.DataFrame:
+def _fast(records: Records, plain: Sequence[int], form: ReadAs) -> pl.DataFrame:
     """Those records, by their row numbers, that have no quotes and the right width."""
     texts, line_numbers, wanted = records.texts, records.line_numbers, form.wanted
     parts = [_frame([], list(wanted))]
@@ -262,7 +285,7 @@ def _fast(records: Records, plain: Sequence[int], form: _Form) -> pl.DataFrame:
             joined,
             has_header=False,
             new_columns=[f"c{place}" for place in range(form.width)],
-            separator=form.part.delimiter,
+            separator=form.form.delimiter,
             quote_char=None,
             infer_schema=False,
         )

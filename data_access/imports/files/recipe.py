@@ -7,11 +7,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a retry of single rows needs of their import."""
+    """What a retry of single rows needs of their import; and as what encoding and delimiter the file was read."""
 
     mapping: str
     header: str
     options: dict[str, Any]
+    read_as: str = ""
 
     def to_json(self) -> str:
         """As it is kept in `import_run.recipe`."""
@@ -21,4 +22,4 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """From `import_run.recipe`."""
         raw = json.loads(text)
-        return cls(raw["mapping"], raw["header"], raw["options"])
+        return cls(raw["mapping"], raw["header"], raw["options"], raw.get("read_as", ""))

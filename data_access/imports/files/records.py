@@ -10,10 +10,9 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from data_access.errors import InvalidInput
-from data_access.imports.files.mapping import FilePart
 
 BLOCK_BYTES: Final = 4_000_000
 MAX_RECORD_BYTES: Final = 1_000_000
@@ -43,7 +42,13 @@ def file_hash(path: Path) -> str:
 # ---- bytes to lines ----------------------------------------------------------------------------------------------------
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def unpacked(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, plain or gzip.
+
+    Raises:
+        InvalidInput: it cannot be read, or not be unpacked whole.
+
+    """
     try:
         with path.open("rb") as handle:
             packed = handle.read(2) == b"\x1f\x8b"
@@ -89,7 +94,7 @@ def _cut(blocks: Iterable[bytes], path: Path) -> Iterator[bytes | LongLine]:
 
 def decompressed(path: Path) -> Iterator[bytes | LongLine]:
     """Lines of a file, plain or gzip, whose line breaks are single bytes."""
-    return _cut(_blocks(path), path)
+    return _cut(unpacked(path), path)
 
 
 def recoded(path: Path, encoding: str) -> Iterator[bytes | LongLine]:
@@ -97,7 +102,7 @@ def recoded(path: Path, encoding: str) -> Iterator[bytes | LongLine]:
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
 
     def blocks() -> Iterator[bytes]:
-        for block in _blocks(path):
+        for block in unpacked(path):
             yield decoder.decode(block).encode()
         yield decoder.decode(b"", final=True).encode()
 
@@ -107,17 +112,32 @@ def recoded(path: Path, encoding: str) -> Iterator[bytes | LongLine]:
 # ---- lines to records --------------------------------------------------------------------------------------------------
 
 
-class Records:
-    """Records with the number of their first line, as bytes; a quoted line break keeps a record open."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How records are written: what parts their fields, and whether quotes enclose some (`mapping.FilePart.quoting`)."""
 
-    def __init__(self, lines: Iterator[bytes | LongLine], part: FilePart) -> None:
+    delimiter: str = ","
+    quoting: Literal["detect", "standard", "none"] = "detect"
+
+
+class Records:
+    """Records with the number of their first line, as bytes; a quoted line break keeps a record open.
+
+    A quote that nothing closes, and one that is closed in a later row, would swallow the rows between. So a record of several lines is
+    one only if it has the file's width and those lines do not look like rows; else its lines are records by themselves. What such a
+    line means is decided by `fitted`.
+    """
+
+    def __init__(self, lines: Iterator[bytes | LongLine]) -> None:
         self._lines = lines
-        self._part = part
+        self._form = Form()
+        self._width = 0
         self.line_number = 0
         self.texts: list[bytes] = []
         self.line_numbers = array("q")
         self.long: list[int] = []
-        self.unbalanced: list[int] = []
+        self.suspect: list[int] = []
+        self.joined_lines = 0  # that records of several lines have beyond their first
 
     def next_line(self) -> bytes | LongLine | None:
         """The next line of the file, counted; None at its end."""
@@ -126,10 +146,12 @@ class Records:
             self.line_number += 1
         return line
 
-    def read(self, width: int) -> None:
+    def read(self, form: Form, width: int) -> None:
         """All further records, of `width` fields."""
+        self._form, self._width = form, width
         waiting: list[tuple[int, bytes]] = []
         queue: list[tuple[int, bytes | LongLine]] = []
+        may_open = form.quoting != "none"
         while True:
             if queue:
                 number, line = queue.pop()
@@ -150,8 +172,8 @@ class Records:
                 self._keep(number, line.raw)
             elif waiting:
                 waiting.append((number, line))
-                self._close(waiting, queue, width)
-            elif line.count(QUOTE) % 2:
+                self._close(waiting, queue)
+            elif may_open and line.count(QUOTE) % 2:
                 waiting.append((number, line))
             elif line:
                 self._keep(number, line)
@@ -160,24 +182,34 @@ class Records:
         self.texts.append(raw)
         self.line_numbers.append(number)
 
-    def _close(self, waiting: list[tuple[int, bytes]], queue: list[tuple[int, bytes | LongLine]], width: int) -> None:
-        """End the open record if the last line balances its quotes; give it up if it has not the file's width."""
+    def _close(self, waiting: list[tuple[int, bytes]], queue: list[tuple[int, bytes | LongLine]]) -> None:
+        """End the open record if the last line balances its quotes; give it up if it has not the file's width, or swallowed rows."""
         if waiting[-1][1].count(QUOTE) % 2 == 0:
             if len(waiting) > MAX_RECORD_LINES:
                 self._give_up(waiting, queue)
             return
         joined = b"\n".join(line for _, line in waiting)
-        if len(joined) <= MAX_RECORD_BYTES and _width(joined, self._part.delimiter) == width:
-            self._keep(waiting[0][0], joined)
-            waiting.clear()
-        else:
+        if len(joined) > MAX_RECORD_BYTES or _width(joined, self._form.delimiter) != self._width:
             self._give_up(waiting, queue)
+            return
+        rows = [self._is_row(line) for _, line in waiting]
+        if self._width > 1 and (any(rows[1:-1]) or (rows[0] and rows[-1])):  # it would swallow rows
+            if not all(rows):
+                self.suspect.append(len(self.texts))
+            self._give_up(waiting, queue)
+            return
+        self._keep(waiting[0][0], joined)
+        self.joined_lines += len(waiting) - 1
+        waiting.clear()
+
+    def _is_row(self, line: bytes) -> bool:
+        """Whether a line has the fields of a row by itself, its quotes being text or not."""
+        delimiter, width = self._form.delimiter, self._width
+        return line.count(delimiter.encode()) + 1 == width or (QUOTE in line and _width(line, delimiter) == width)
 
     def _give_up(self, waiting: list[tuple[int, bytes]], queue: list[tuple[int, bytes | LongLine]]) -> None:
-        """Make the first open line a bad record of its own; the others are read again."""
-        number, line = waiting[0]
-        self.unbalanced.append(len(self.texts))
-        self._keep(number, line)
+        """Make the first open line a record of its own; the others are read again."""
+        self._keep(*waiting[0])
         queue.extend(reversed(waiting[1:]))
         waiting.clear()
 
@@ -196,3 +228,57 @@ def cells_of(text: str, delimiter: str) -> tuple[str, ...]:
     if len(rows) != 1:
         raise csv.Error("not one record")
     return tuple(rows[0])
+
+
+class Unfit(ValueError):
+    """A record that is not one of the file's form: `code` and the sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+def fitted(text: str, form: Form, width: int) -> tuple[str, ...]:
+    """The cells of one record, as many as the header has: empty ones beyond it are dropped, those missing at the end are empty.
+
+    With `detect`, quotes are plain text where only so the record has the header's width.
+
+    Raises:
+        Unfit: the quotes do not match, or the width is another.
+
+    """
+    plain = tuple(text.split(form.delimiter))
+    if form.quoting == "none" or '"' not in text:
+        return _padded(plain, width)
+    as_text = _trimmed(plain, width) if "\n" not in text else ()
+    try:
+        quoted = cells_of(text, form.delimiter) if text.count('"') % 2 == 0 else ()
+    except csv.Error:
+        quoted = ()
+    if len(_trimmed(quoted, width)) == width:
+        return _trimmed(quoted, width)
+    if form.quoting == "detect" and len(as_text) == width:
+        return as_text
+    if not quoted:
+        raise Unfit("unbalanced_quotes", "The quotes of the row do not match: mend them, or set file.quoting in the mapping.")
+    if len(quoted) < len(as_text):  # cells are missing, or a quote swallowed them: who can tell?
+        raise _wrong_width(len(quoted), width)
+    return _padded(quoted, width)
+
+
+def _trimmed(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """Without the empty cells beyond the width."""
+    return cells[:width] if len(cells) > width and not any(cell.strip() for cell in cells[width:]) else cells
+
+
+def _padded(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
+    cells = _trimmed(cells, width)
+    if len(cells) > width:
+        raise _wrong_width(len(cells), width)
+    return cells + ("",) * (width - len(cells))
+
+
+def _wrong_width(width: int, expected: int) -> Unfit:
+    noun = "field" if width == 1 else "fields"
+    sentence = f"The row has {width} {noun} where the header has {expected}: mend it, quoting fields that hold the delimiter."
+    return Unfit("wrong_fields", sentence)

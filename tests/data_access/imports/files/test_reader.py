@@ -12,6 +12,8 @@ from data_access.imports.files.reader import Contents, read_records, read_text
 from data_access.imports.files.records import MAX_RECORD_BYTES
 
 PART = FilePart()
+STANDARD = FilePart(quoting="standard")
+UTF8 = FilePart(encoding="utf-8", delimiter=",")
 
 
 def read(path: Path, raw: bytes, part: FilePart = PART, needed: tuple[str, ...] = ("a", "b")) -> Contents:
@@ -41,22 +43,22 @@ def test_quoted_line_breaks_keep_the_line_numbers(tmp_path: Path) -> None:
 
 
 def test_a_stray_quote_costs_its_own_row_alone(tmp_path: Path) -> None:
-    contents = read(tmp_path / "f.csv", b'a,b\n1,2\n3",4\n5,6\n"7\n8",9\n10,"11\n12,13\n')
+    contents = read(tmp_path / "f.csv", b'a,b\n1,2\n3",4\n5,6\n"7\n8",9\n10,"11\n12,13\n', STANDARD)
     assert rows(contents) == [(2, "1", "2"), (4, "5", "6"), (5, "7\n8", "9"), (8, "12", "13")]
     assert bad(contents) == [(3, "unbalanced_quotes", '3",4'), (7, "unbalanced_quotes", '10,"11')]
-    contents = read(tmp_path / "f.csv", b'a,b\nx"y"z,1\n"p"q,2\n')
+    contents = read(tmp_path / "f.csv", b'a,b\nx"y"z,1\n"p"q,2\n', STANDARD)
     assert bad(contents) == [(3, "unbalanced_quotes", '"p"q,2')]
 
 
 def test_rows_of_another_width_are_kept(tmp_path: Path) -> None:
-    contents = read(tmp_path / "f.csv", b"a,b\n1\n1,2\n1,2,3\n")
-    assert rows(contents) == [(3, "1", "2")]
-    assert bad(contents) == [(2, "wrong_fields", "1"), (4, "wrong_fields", "1,2,3")]
-    assert contents.bad[0].reason.startswith("The row has 1 fields where the header has 2")
+    contents = read(tmp_path / "f.csv", b"a,b\n1\n1,2\n1,2,3\n1,2,, \n,\n")
+    assert rows(contents) == [(2, "1", None), (3, "1", "2"), (5, "1", "2")]  # missing and surplus cells are empty; so are whole rows
+    assert bad(contents) == [(4, "wrong_fields", "1,2,3")]
+    assert contents.bad[0].reason.startswith("The row has 3 fields where the header has 2")
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:
-    contents = read(tmp_path / "f.csv", b"a,b\nok,1\ncaf\xe9,2\nok,3\nz\x00,4\nok,5\n")
+    contents = read(tmp_path / "f.csv", b"a,b\nok,1\ncaf\xe9,2\nok,3\nz\x00,4\nok,5\n", UTF8)
     assert [row[0] for row in rows(contents)] == [2, 4, 6]
     assert bad(contents) == [(3, "undecodable", "caf\\xe9,2"), (5, "undecodable", "z\\x00,4")]
     assert rows(read(tmp_path / "f.csv", b"a,b\ncaf\xe9,2\n", FilePart(encoding="cp1252"))) == [(2, "caf\xe9", "2")]
@@ -69,11 +71,11 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         (b"a,c\n1,2\n", PART, "lacks the column 'b'"),
         (b"x,y\n1,2\n", PART, "lacks the columns 'a', 'b'"),
         (b"a,b,a\n1,2,3\n", PART, "has the column 'a' more than once"),
-        ("a,b\n1,2\n".encode("utf-16"), PART, "is not utf-8 text"),
-        (b"a,b\n\xe9,1\n\xe9,2\nx,3\n", PART, "Most rows of .* are not utf-8 text"),
+        ("a,b\n1,2\n".encode("utf-16"), UTF8, "is not utf-8 text"),
+        (b"a,b\n\xe9,1\n\xe9,2\nx,3\n", UTF8, "Most rows of .* are not utf-8 text"),
         (b'a,"b\n1,2\n', PART, "its quotes do not match"),
         (b"a" * (MAX_RECORD_BYTES + 5), PART, "it is not a header"),
-        (b"a;b\n1;2\n", PART, "check the file, the delimiter and the mapping"),
+        (b"a;b\n1;2\n", UTF8, "check the file, the delimiter and the mapping"),
         (gzip.compress(b"a,b\n" + b"1,2\n" * 9_000, mtime=0)[:-20], PART, "cut short"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-8] + b"12345678", PART, "damaged"),
     ],
@@ -118,5 +120,5 @@ def test_a_line_of_a_gigabyte_is_one_bad_row(tmp_path: Path) -> None:
 def test_single_records(tmp_path: Path) -> None:
     contents = read_text("b, a", [(0, 7, '"x\ny",1'), (2, 9, "1,2,3"), (3, 10, 'p"')], PART, ("a", "b"))
     assert rows(contents) == [(7, "1", "x\ny")]
-    assert bad(contents) == [(9, "wrong_fields", "1,2,3"), (10, "wrong_fields", 'p"')]
+    assert bad(contents) == [(9, "wrong_fields", "1,2,3"), (10, "unbalanced_quotes", 'p"')]
     assert contents.texts(2) == "1,2,3"
