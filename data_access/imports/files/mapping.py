@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar, get_args
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -17,6 +17,30 @@ from data_access.errors import InvalidInput
 
 Meaning = Literal["placed", "shipped", "delivered", "cancelled", "returned"]
 IdentityColumn = Literal["external_sku", "title", "quantity", "price", "currency", "placed", "ship_by", "deliver_by", "customer"]
+OrderColumn = Literal[
+    "placed",
+    "currency",
+    "status",
+    "country",
+    "region",
+    "fulfilled_by",
+    "customer",
+    "ship_by",
+    "shipped",
+    "carrier",
+    "tracking_number",
+    "tracking_uploaded",
+    "first_scan",
+    "deliver_by",
+    "delivered",
+    "cancelled",
+    "cancel_reason",
+    "cancelled_by",
+]
+ORDER_COLUMNS: Final[tuple[OrderColumn, ...]] = get_args(OrderColumn)
+"""What may be a fact of the order rather than of its lines."""
+
+DEFAULT_OF_ORDER: Final[tuple[OrderColumn, ...]] = ("placed", "currency", "country", "region", "fulfilled_by", "customer")
 DEFAULT_IDENTITY: Final[tuple[IdentityColumn, ...]] = ("external_sku", "quantity", "price", "placed")
 MAX_MAPPING_BYTES: Final = 1_000_000
 
@@ -148,6 +172,7 @@ class LinesPart(_Part):
     """What the rows mean where the file does not say."""
 
     identity: Annotated[list[IdentityColumn], Field(min_length=1)] | None = None
+    of_order: list[OrderColumn] | None = None
     without_status: Literal["placed", "shipped"] = "placed"
     price: Literal["unit", "line"] = "unit"
     zero_quantity: Literal["quarantine", "cancelled"] = "quarantine"
@@ -211,6 +236,9 @@ class Mapping(_Part):
         unmapped = [name for name in self.lines.identity or () if name not in self.columns.named]
         if unmapped:
             raise ValueError(f"lines.identity names {', '.join(unmapped)}, which columns does not map")
+        foreign = [name for name in self.lines.of_order or () if name not in self.columns.named]
+        if foreign:
+            raise ValueError(f"lines.of_order names {', '.join(foreign)}, which columns does not map")
         if (self.columns.status is None) != (not self.status):
             raise ValueError("columns.status and the table [status] go together")
         if self.write_offs is not None and self.columns.price is None:
@@ -221,6 +249,12 @@ class Mapping(_Part):
     def identity(self) -> tuple[str, ...]:
         """Columns whose content, with its occurrence number, stands for a line id."""
         return tuple(self.lines.identity or (name for name in DEFAULT_IDENTITY if name in self.columns.named))
+
+    @property
+    def of_order(self) -> tuple[OrderColumn, ...]:
+        """Mapped columns that belong to the order: a row without a cell takes that of its order."""
+        chosen = DEFAULT_OF_ORDER if self.lines.of_order is None else self.lines.of_order
+        return tuple(name for name in chosen if name in self.columns.named)
 
     @property
     def time_zone(self) -> str:

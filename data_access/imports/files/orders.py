@@ -12,11 +12,12 @@ from typing import Final
 import polars as pl
 
 from data_access.imports.files import values
-from data_access.imports.files.mapping import Mapping
+from data_access.imports.files.mapping import ORDER_COLUMNS, Mapping
 from data_access.imports.files.reader import Contents
 
 MAX_TEXT: Final = 200
 SLICE_ROWS: Final = 50_000  # understood at a time, for the sake of memory
+_DEADLINES: Final = ("ship_by", "deliver_by")
 _TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
 _TEXTS: Final = (
     "order",
@@ -34,10 +35,7 @@ _TEXTS: Final = (
     "fulfilled_by",
     "customer",
 )
-# Some channels fill these on an order's first row only.
-_OF_ORDER: Final = ("placed", "currency", "status", "country", "region", "fulfilled_by", "customer")
-
-ROW_FACTS: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(_OF_ORDER, pl.String())}
+ROW_FACTS: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(ORDER_COLUMNS, pl.String())}
 """What a file says of a row beside its text: the number of its occurrence, and cells that the first row of its order fills for it."""
 
 ROWS: Final[dict[str, pl.DataType]] = {
@@ -108,7 +106,7 @@ def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     """`ROW_FACTS` without occurrences: the cells that rows take from their order's first row, for rows that take any."""
     named = mapping.columns.named
     raw = contents.frame.select("row_no", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
-    gaps = [name for name in _OF_ORDER if name in named and _has_gaps(raw, pl.col(f"raw_{name}"))]
+    gaps = [name for name in mapping.of_order if _has_gaps(raw, pl.col(f"raw_{name}"))]
     cells = {name: pl.col(f"raw_{name}").drop_nulls().first().over("raw_order") for name in gaps}
     missing = [pl.when(pl.col(f"raw_{name}").is_null()).then(cell).alias(name) for name, cell in cells.items()]
     from_order = raw.select("row_no", *missing)
@@ -122,11 +120,11 @@ def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | 
     raw = frame.select("row_no", "line_number", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
     if row_facts is not None:
         raw = raw.join(row_facts, on="row_no", how="left", maintain_order="left")
-        raw = raw.with_columns(pl.coalesce(f"raw_{name}", name).alias(f"raw_{name}") for name in _OF_ORDER if name in named)
+        raw = raw.with_columns(pl.coalesce(f"raw_{name}", name).alias(f"raw_{name}") for name in mapping.of_order)
         raw = raw.drop(name for name in ROW_FACTS if name != "row_no")
     if "customer" in named:
         raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
-    shared = [pl.col(f"raw_{name}") for name in _OF_ORDER if name in named]
+    shared = [pl.col(f"raw_{name}") for name in mapping.of_order]
     raw = raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared if _has_gaps(raw, column))
     placed = values.micros("raw_placed", mapping.formats.dates, mapping.time_zone)
     return raw.with_columns(
@@ -163,8 +161,11 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     def text(name: str) -> pl.Expr:
         return pl.col(f"raw_{name}") if name in named else pl.lit(None, pl.String)
 
+    def time(name: str) -> pl.Expr:
+        return values.micros(f"raw_{name}", formats.dates, zone, mapping.channel.time_zone if name in _DEADLINES else None)
+
     return raw.with_columns(
-        *(values.micros(f"raw_{name}", formats.dates, zone).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
+        *(time(name).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
         *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
         values.micros("raw_placed", formats.dates, zone).alias("row_placed_at"),
         pl.when(values.micros("raw_placed", formats.dates, zone).is_not_null()).then("order_placed_at").alias("placed_at"),
@@ -292,8 +293,14 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 
     is_line = pl.col("role") == "line"
     is_void = (pl.col("units") == 0).fill_null(value=False) & pl.lit(mapping.lines.zero_quantity == "cancelled")
-    is_cancelled = said("cancelled") | pl.col("cancelled_at").is_not_null() | is_void
-    is_shipped = said("shipped", "delivered", "returned") | pl.col("shipped_at").is_not_null() | pl.col("delivered_at").is_not_null()
+    sent = pl.col("shipped_at").is_not_null() | pl.col("delivered_at").is_not_null()
+    if {"shipped", "delivered"} & set(mapping.of_order):  # when the order left; which of its lines did is said by their own status
+        sent = sent & (status.is_null() | ~status.is_in(list(words)))
+    is_shipped = said("shipped", "delivered", "returned") | sent
+    is_cancelled = said("cancelled") | is_void
+    when_cancelled = pl.col("cancelled_at").is_not_null()
+    # An order that is cancelled after a line of it has left: the line comes back, or is lost; it was not cancelled.
+    is_cancelled = is_cancelled | (when_cancelled & ~is_shipped if "cancelled" in mapping.of_order else when_cancelled)
     if mapping.columns.status is None and mapping.lines.without_status == "shipped":
         is_shipped = is_shipped | ~is_cancelled
     units = pl.when(is_line & is_void).then(1).when(pl.col("role") == "charge").then("units").otherwise(pl.col("units").abs())

@@ -38,24 +38,36 @@ def price(column: str, decimal: str, thousands: str) -> pl.Expr:
     return pl.when(value.abs() <= MAX_PRICE).then((value * PRICE_SCALE).round()).cast(pl.Int64)
 
 
-def micros(column: str, formats: Sequence[str], time_zone: str) -> pl.Expr:
+def micros(column: str, formats: Sequence[str], time_zone: str, deadline_zone: str | None = None) -> pl.Expr:
     """A time as Int64 microseconds since 1970 (UTC), by the first format that fits.
 
-    A time without an offset is in `time_zone`: the earlier one where clocks are set back, an hour later where it is left out. A
-    day without a time is its midnight. Years before 1970 or after 2099 are mistakes.
+    Fractions of seconds are read wherever seconds are, and `Z` wherever an offset is. A time without an offset is in `time_zone`: the
+    earlier one where clocks are set back, an hour later where it is left out. A day without a time is its midnight; with a
+    `deadline_zone`, its last microsecond there. Years before 1970 or after 2099 are mistakes.
     """
-    instant = pl.coalesce([_one_format(column, pattern, time_zone) for pattern in formats])
+    instant = pl.coalesce([_one_format(column, _lenient(pattern), time_zone, deadline_zone) for pattern in formats])
     return pl.when((instant >= 0) & (instant < _YEAR_2100)).then(instant)
 
 
-def _one_format(column: str, pattern: str, time_zone: str) -> pl.Expr:
+def _lenient(pattern: str) -> str:
+    """A pattern that also takes fractions of seconds, and offsets in all their forms."""
+    with_fractions = re.sub(r"%S(?!%?\.?%?\d?f)", "%S%.f", pattern.replace("%T", "%H:%M:%S"))
+    return re.sub(r"%:?z$|(?<!%)Z$", "%#z", with_fractions)
+
+
+def _one_format(column: str, pattern: str, time_zone: str, deadline_zone: str | None) -> pl.Expr:
     text = pl.col(column)
     if "%z" in pattern or "%:z" in pattern or "%#z" in pattern:
         return text.str.to_datetime(pattern, time_unit="us", time_zone="UTC", strict=False).dt.epoch("us")
     if any(part in pattern for part in _TIME_PARTS):
-        local = text.str.to_datetime(pattern, time_unit="us", strict=False)
-    else:
-        local = text.str.to_date(pattern, strict=False).cast(pl.Datetime("us"))
+        return _in_zone(text.str.to_datetime(pattern, time_unit="us", strict=False), time_zone)
+    day = text.str.to_date(pattern, strict=False)
+    if deadline_zone is not None:
+        return _in_zone(day.dt.offset_by("1d").cast(pl.Datetime("us")), deadline_zone) - 1
+    return _in_zone(day.cast(pl.Datetime("us")), time_zone)
+
+
+def _in_zone(local: pl.Expr, time_zone: str) -> pl.Expr:
     here = local.dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     later = (local + pl.duration(hours=1)).dt.replace_time_zone(time_zone, ambiguous="earliest", non_existent="null")
     return pl.coalesce([here, later]).dt.epoch("us")

@@ -1,7 +1,9 @@
 """Rows as mappings understand them."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -66,11 +68,38 @@ def test_an_order_has_one_currency(tmp_path: Path) -> None:
 
 
 def test_order_cells_on_the_first_row_hold_for_the_order(tmp_path: Path) -> None:
-    frame = understood(
-        tmp_path, row("1", "a", "MUG", customer="9", country="DE", status="Shipped"), row("1", "b", "CUP", placed="", status="")
-    )
-    assert frame.select("customer", "country", "placed_at", "shipped_at").n_unique() == 1
+    rows = row("1", "a", "MUG", customer="9", country="DE", status="Shipped"), row("1", "b", "CUP", placed="", status="")
+    frame = understood(tmp_path, *rows)
+    assert frame.select("customer", "country", "placed_at").n_unique() == 1
+    assert frame.select(pl.col("shipped_at").is_not_null(), "code").rows() == [(True, None), (False, None)]  # a status is a line's own
+    of_order = '\n[lines]\nof_order = ["placed", "status", "customer", "country"]\n'
+    assert understood(tmp_path, *rows, text=SHOP + of_order)["shipped_at"].n_unique() == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "leaves", "is_cancelled"),
+    [("Shipped", True, False), ("open", False, True), ("", True, False), ("Cancelled", False, True)],
+)
+def test_times_of_the_order_say_when_and_the_lines_status_whether(tmp_path: Path, status: str, leaves: bool, is_cancelled: bool) -> None:
+    text = SHOP.replace("cancel_reason =", "cancelled =") + '\n[lines]\nof_order = ["placed", "shipped", "cancelled"]\n'
+    first = row("1", "a", "MUG", status="Shipped", shipped="2026-03-02 10:00:00", reason="2026-03-09 10:00:00")
+    frame = understood(tmp_path, first, row("1", "b", "CUP", status=status), text=text)
+    at = frame["placed_at"][0]
+    shipped, cancelled = frame.select(pl.col("shipped_at", "cancelled_at") - at).row(1)
     assert frame["code"].null_count() == 2
+    assert (shipped is not None, cancelled is not None) == (leaves, is_cancelled)
+    assert shipped in (None, DAY)
+    assert frame["cancelled_at"][0] is None  # what has left is not cancelled
+
+
+def test_a_deadline_that_is_a_day_ends_with_it_in_the_channels_zone(tmp_path: Path) -> None:
+    text = SHOP.replace('placed = "placed"', 'placed = "placed"\nship_by = "shipped"\ndeliver_by = "delivered"')
+    text = text.replace('shipped = "shipped"\n', "").replace('delivered = "delivered"\n', "")
+    text += '\n[formats]\ndates = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d"]\n'
+    frame = understood(tmp_path, row("1", "a", "MUG", shipped="2026-03-02", delivered="2026-03-02 10:00:00"), text=text)
+    zone = ZoneInfo(parse_mapping(text, "test").channel.time_zone)
+    end = datetime(2026, 3, 3, tzinfo=zone).timestamp() * 1_000_000 - 1
+    assert frame.select("ship_by_at", "deliver_by_at").row(0) == (end, datetime(2026, 3, 2, 10, tzinfo=zone).timestamp() * 1_000_000)
 
 
 def test_states(tmp_path: Path) -> None:

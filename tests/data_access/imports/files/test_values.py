@@ -51,6 +51,33 @@ def test_times_are_in_the_channels_zone() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "pattern", "second"),
+    [
+        ("2026-11-16T09:00:00Z", "%Y-%m-%dT%H:%M:%S%z", 0),
+        ("2026-11-16T09:00:00Z", "%Y-%m-%dT%H:%M:%SZ", 0),
+        ("2026-11-16T01:00:00-08:00", "%Y-%m-%dT%H:%M:%SZ", 0),
+        ("2026-11-16T09:00:00.000Z", "%Y-%m-%dT%H:%M:%S%z", 0),
+        ("2026-11-16T09:00:00.250Z", "%Y-%m-%dT%H:%M:%S%.f%z", 250_000),
+        ("2026-11-16T10:00:00+01", "%Y-%m-%dT%H:%M:%S%z", 0),
+        ("2026-11-16T10:00:00+0100", "%Y-%m-%dT%T%:z", 0),
+        ("2026-11-16 10:00:00 +0100", "%Y-%m-%d %H:%M:%S %z", 0),
+        ("2026-11-16 09:00:00.5", "%Y-%m-%d %H:%M:%S", 500_000),
+        ("2026-11-16 09:00:00", "%Y-%m-%d %H:%M:%S%.3f", 0),
+    ],
+)
+def test_offsets_and_fractions_in_all_their_forms(text: str, pattern: str, second: int) -> None:
+    assert micros(text, pattern) == datetime(2026, 11, 16, 9, 0, 0, second, tzinfo=UTC)
+
+
+def test_days() -> None:
+    frame = pl.DataFrame({"x": ["2026-03-29", "2026-10-25"]})  # of 23 and of 25 hours
+    expected = [datetime(2026, 3, 29, 23, tzinfo=UTC), datetime(2026, 10, 26, 0, tzinfo=UTC)]
+    instants = frame.select(values.micros("x", ["%Y-%m-%d"], "UTC", "Europe/London")).to_series().to_list()
+    assert instants == [round(moment.timestamp()) * 1_000_000 - 1 for moment in expected]
+    assert micros("2026-03-29", "%Y-%m-%d") == datetime(2026, 3, 29, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     "text", ["2011-13-45 00:00:00", "2011-02-30 00:00:00", "yesterday", "1905-01-01 00:00:00", "2911-12-01 00:00:00", ""]
 )
 def test_broken_dates_are_null(text: str) -> None:
