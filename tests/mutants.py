@@ -28,7 +28,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 EQUIVALENT: Final = Path(__file__).with_name("equivalent_mutants.txt")
 SEED: Final = 12
 TESTS: Final = {
-    "data_access/domain": ("tests/data_access/domain", "tests/data_access/queries"),
+    "data_access/domain": ("tests/data_access/domain", "tests/data_access/queries", "tests/data_access/events"),
     "data_access/write": ("tests/data_access/write", "tests/data_access/commands", "tests/data_access/events", "tests/data_access/store"),
 }
 """By folder of the code: where its unit tests are."""

@@ -15,6 +15,7 @@ from data_access.domain.buffer_replay import (
     ORDERS,
     PARTS,
     Demand,
+    by_sku,
     moments,
     replay,
     suggested,
@@ -189,6 +190,32 @@ def test_a_kit_has_the_pool_of_its_scarcest_component() -> None:
 def test_the_sum_over_skus_is_by_size() -> None:
     curves = pl.DataFrame([("A", 0, 10, 1, 0), ("B", 0, 5, 0, 0), ("A", 2, 8, 0, 1), ("B", 2, 4, 0, 1)], CURVES, orient="row")
     assert total(curves, "all").rows() == [("all", 0, 15, 1, 0), ("all", 2, 12, 0, 2)]
+
+
+def test_skus_are_listed_by_what_their_buffer_costs_then_by_what_it_withholds() -> None:
+    """B and C withhold 3 units and 1 more than they save, A, F and D as many as they save; E has no buffer."""
+    curve = {"A": (4, 0, 4), "B": (2, 1, 4), "C": (1, 0, 2), "D": (1, 0, 1), "E": (0, 0, 0), "F": (3, 0, 3)}
+    without = [(sku, 0, 10, oversold, 0) for sku, (oversold, _, _) in curve.items()]
+    withholding = [(sku, 2, 8, oversold, withheld) for sku, (_, oversold, withheld) in curve.items()]
+    curves = pl.DataFrame([*without, *withholding], CURVES, orient="row")
+    wanted = pl.DataFrame({"sku": list(curve), "wanted": [12] * 6})
+    today = pl.DataFrame({"sku": ["A", "B", "C", "D", "F"], "size": [2] * 5})
+    listed = by_sku(curves, wanted, today, pl.DataFrame(schema={"sku": pl.String, "size": pl.Int64}), 0.0)
+    assert listed.select("sku", "today", "avoided", "withheld", "costs").rows() == [
+        ("B", 2, 1, 4, 3),
+        ("C", 2, 1, 2, 1),
+        ("A", 2, 4, 4, 0),
+        ("F", 2, 3, 3, 0),
+        ("D", 2, 1, 1, 0),
+        ("E", 0, 0, 0, 0),
+    ]
+
+
+@pytest.mark.parametrize("delay", [0, 5])
+def test_a_pool_that_nothing_changed_is_what_it_is_now(delay: int) -> None:
+    demand = World({"A": 3}, [ReplayOrder(1, "A", 10, 1, delay=delay)], []).demand()
+    elsewhere = Demand(demand.orders, demand.cancelled, CHANGES.to_frame(), pl.DataFrame({"sku": ["A"], "pool": [5]}), demand.parts)
+    assert moments(elsewhere).select("pool", "seen").rows() == [(5, 5)]
 
 
 def test_nothing_sold_is_no_curve() -> None:

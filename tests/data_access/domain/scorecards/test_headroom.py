@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from data_access.domain.scorecards.headroom import AT_RISK, Headroom, at_risk, headroom, roll_off, state
 from data_access.domain.scorecards.observe import observe
-from data_access.domain.scorecards.rates import CELLS, daily, first_day, months_before, rate, rolling, wilson
+from data_access.domain.scorecards.rates import CELLS, Rate, daily, first_day, months_before, rate, rolling, wilson
 from data_access.domain.scorecards.registry import Metric, Window, registry
 from data_access.domain.scorecards.subjects import subjects
 from tests.data_access.domain.scorecards.small_facts import CHANNELS, Order, OrderLine, facts, utc
@@ -172,3 +172,8 @@ def test_open_orders_that_would_tip_the_rate() -> None:
     ]
     waiting = observe(subjects(facts(orders[:1]), CHANNELS), "cancellation", "order").collect()
     assert at_risk(waiting, Headroom(0, 0), now, "Europe/Berlin").select("urgency", "tips").rows() == [("no deadline", True)]
+
+
+@pytest.mark.parametrize(("denominator", "is_small"), [(0, True), (99, True), (100, False)])
+def test_a_rate_of_under_a_hundred_says_little(denominator: int, is_small: bool) -> None:
+    assert Rate(DAY, DAY, 0, denominator, 0, 0, {}, None, None, None).is_small == is_small
