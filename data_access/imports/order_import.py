@@ -55,7 +55,9 @@ def import_orders(
     require_current(engine)
     loaded = load_mapping(mapping)
     cover = cover_days(opening_stock) if opening_stock is not None else None
-    contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(loaded.mapping.columns.named.values())))
+    columns = loaded.mapping.columns
+    always = (columns.order, columns.external_sku, columns.quantity)
+    contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(columns.named.values())), always=always)
     rows, texts = normalised(contents, loaded.mapping), contents.texts
     row_facts = _row_facts(rows, filled(contents, loaded.mapping), loaded.mapping)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock})

@@ -50,9 +50,9 @@ class _ForecastRun(TypedColumns):
     seed = Column(Integer, nullable=False, comment="Seed of all that is drawn.")
     inputs_version = Column(String, nullable=True, comment="State of the mirror that the history was read from.")
     learned_by = Column(Id, nullable=True, comment="The run whose models it used: its own id if it trained them.")
-    reason = Column(String, nullable=True, comment="Why it trained again, or that it did not.")
+    reason = Column(String, nullable=True, comment="Why it trained anew, or that it did not.")
     series = Column(Integer, nullable=True, comment="SKUs on channels that it forecast.")
-    fell_back = Column(Integer, nullable=True, comment="How many of them could not be forecast and fell back to their average.")
+    fell_back = Column(Integer, nullable=True, comment="How many of them could not be forecast and got their average.")
     problem = Column(String, nullable=True, comment="Why it failed.")
 
 

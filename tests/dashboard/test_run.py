@@ -143,7 +143,7 @@ def test_a_demo_s_first_forecast_is_made_without_being_asked_for(tmp_path: Path,
     running.append(run)
     run.line_with("OnHand is at")
     with opened(demo_today_url) as engine:
-        deadline = time.monotonic() + 2 * STARTING
+        deadline = time.monotonic() + 4 * STARTING
         while (forecasts := runs(engine).filter(pl.col("state") == "finished")).is_empty():
             assert time.monotonic() < deadline
             time.sleep(0.2)

@@ -97,7 +97,7 @@ def test_the_grid_saves_all_that_was_typed_and_tells_what_another_changed(page: 
         row["Field"]: (row["When you opened it"], row["Now"], row["Yours"]) for row in grid(page, f"buffers-many-differ-{rule_id}")
     }
     assert differing["Amount"] == (f"{amount:g}", "9", "7")
-    press(page, "Save 1 rule over what others changed")
+    press(page, "Save 1 rule, overwriting what others changed")
     expect(page.get_by_text("1 rule saved. Channel availability is updating.")).to_be_visible()
     assert amounts(store)[("channel_sku", "amazon", "DESK-005")] == 7.0
 

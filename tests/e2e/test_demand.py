@@ -106,7 +106,7 @@ def test_a_sku_is_found_and_its_chart_read(page: Page, address: str, store: Engi
     wait_until(page, lambda: sum(float(row["Expected (units)"]) for row in grid(page, "demand-weeks")) == units, f"weeks of {units} units")
     errors = run.errors(node)
     cutoffs = [one.isoformat() for one in errors["cutoff"]]
-    wait_until(page, lambda: [row["Known up to"] for row in grid(page, "demand-past")] == cutoffs, f"errors after {cutoffs}")
+    wait_until(page, lambda: [row["Last known day"] for row in grid(page, "demand-past")] == cutoffs, f"errors after {cutoffs}")
     past = grid(page, "demand-past")
     assert [float(row["Bias (%)"]) for row in past] == pytest.approx(((errors["mean"] / errors["y"] - 1) * 100).to_list(), abs=0.051)
     back = page.url
@@ -132,7 +132,7 @@ def test_a_forecast_is_started_and_seen_to_finish(page: Page, address: str, stor
 def test_an_interrupted_forecast_says_so_and_goes_on(page: Page, address: str, store: Engine) -> None:
     run_id = begin(store, next_draft(store), datetime.now(UTC).date(), COMMAND_LINE)
     open_page(page, f"{address}/demand")
-    expect(page.get_by_text(f"Forecast {run_id} was interrupted: start it again below, it goes on where it was.")).to_be_visible()
+    expect(page.get_by_text(f"Forecast {run_id} was interrupted: start it again below, it continues where it stopped.")).to_be_visible()
     row_with(page, "demand-runs", {"Forecast": str(run_id), "State": "◌ Interrupted"})
     choose(page, "user-choice", PLANNER)
     press(page, "Start it again")

@@ -81,8 +81,10 @@ def readable(raw: bytes, encoding: str) -> str:
     return raw.decode(encoding, errors="backslashreplace").replace("\x00", "\\x00")
 
 
-def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: Iterable[str] = ()) -> Contents:
+def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: Iterable[str] = (), always: Sequence[str] = ()) -> Contents:
     """Read a file, plain or gzip, whose header holds the `needed` columns; of others only the `optional` are in the frame.
+
+    `always`: of the needed columns those that no row leaves empty, by which a row is known where quotes are in doubt.
 
     Raises:
         InvalidInput: it cannot be read or decompressed whole, is in another encoding, has no header, or lacks columns; nothing
@@ -97,7 +99,7 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
     form = _form(part, header_text, needed)
     header = _header_cells(header_text, form, str(path))
     wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
-    records.read(form, len(header))
+    records.read(form, len(header), [wanted[name] for name in always])
     read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
     if part.footer is not None:
         _drop_footer(records, part.footer, encoding)

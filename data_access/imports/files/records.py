@@ -7,7 +7,7 @@ import hashlib
 import io
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -132,6 +132,7 @@ class Records:
         self._lines = lines
         self._form = Form()
         self._width = 0
+        self._needed: Sequence[int] = ()
         self.line_number = 0
         self.texts: list[bytes] = []
         self.line_numbers = array("q")
@@ -146,9 +147,9 @@ class Records:
             self.line_number += 1
         return line
 
-    def read(self, form: Form, width: int) -> None:
-        """All further records, of `width` fields."""
-        self._form, self._width = form, width
+    def read(self, form: Form, width: int, needed: Sequence[int] = ()) -> None:
+        """All further records, of `width` fields; `needed`: places of those that no row leaves empty."""
+        self._form, self._width, self._needed = form, width, needed
         waiting: list[tuple[int, bytes]] = []
         queue: list[tuple[int, bytes | LongLine]] = []
         may_open = form.quoting != "none"
@@ -192,9 +193,9 @@ class Records:
         if len(joined) > MAX_RECORD_BYTES or _width(joined, self._form.delimiter) != self._width:
             self._give_up(waiting, queue)
             return
-        rows = [self._is_row(line) for _, line in waiting]
-        if self._width > 1 and (any(rows[1:-1]) or (rows[0] and rows[-1])):  # it would swallow rows
-            if not all(rows):
+        looks = [self._looks(line) for _, line in waiting]
+        if any(looks[1:-1]) or (looks[0] and looks[-1]):  # it would swallow rows
+            if not all(look == "row" for look in looks):
                 self.suspect.append(len(self.texts))
             self._give_up(waiting, queue)
             return
@@ -202,10 +203,23 @@ class Records:
         self.joined_lines += len(waiting) - 1
         waiting.clear()
 
-    def _is_row(self, line: bytes) -> bool:
-        """Whether a line has the fields of a row by itself, its quotes being text or not."""
-        delimiter, width = self._form.delimiter, self._width
-        return line.count(delimiter.encode()) + 1 == width or (QUOTE in line and _width(line, delimiter) == width)
+    def _looks(self, line: bytes) -> Literal["row", "unclear"] | None:
+        """Whether a line of an open record looks like a row by itself: it has the fields of one, none of the needed ones empty.
+
+        It is unclear if some fields are enclosed in quotes, for then the open quote may well be one of a quoted line break.
+        """
+        if self._width == 1:
+            return None  # every line has the fields of a row
+        delimiter, text = self._form.delimiter, line.decode("latin-1")
+        cells = tuple(text.split(delimiter))
+        if len(cells) != self._width:
+            try:
+                cells = cells_of(text, delimiter)
+            except csv.Error:
+                return None
+        if len(cells) != self._width or not all(cells[place].strip(' "') for place in self._needed):
+            return None
+        return "unclear" if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells) else "row"
 
     def _give_up(self, waiting: list[tuple[int, bytes]], queue: list[tuple[int, bytes | LongLine]]) -> None:
         """Make the first open line a record of its own; the others are read again."""

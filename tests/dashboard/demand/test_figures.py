@@ -160,7 +160,7 @@ def test_bias_is_said_where_there_is_one() -> None:
     assert figures.bias_in_words(Judged(1, 9, 100, 130, 0.3, 0.3, (0, 0, 0))) == "30% too much"
     nothing = figures.judged(errors((1, 10, 0, 3.25, 3.25, 1, 1, 1)))
     assert nothing is not None
-    assert figures.bias_in_words(nothing) == "nothing was ordered, 3.2 units were expected"
+    assert figures.bias_in_words(nothing) == "nothing was ordered, 3.2 units were forecast"
 
 
 def test_a_back_test_is_a_row_a_cutoff() -> None:
