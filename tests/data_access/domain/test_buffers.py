@@ -234,6 +234,17 @@ def test_a_reservation_is_used_up_by_its_channel_s_own_orders() -> None:
     assert by_channel.select("channel_id", "reserved_elsewhere", "available_to_sell").rows() == [("c1", 0, 14), ("c2", 4, 10)]
 
 
+def test_a_location_with_less_than_nothing_takes_nothing_from_what_is_kept() -> None:
+    """10 units at L1, and 3 allocated at L2 that are not there: of 20 reserved for c1, 10 are kept from c2, which L1 serves."""
+    stock = stock_of([("A", "L1", 10, 0, 0), ("A", "L2", 0, 0, 3)], [], [("c1", "L1"), ("c1", "L2"), ("c2", "L1")], [("A", "c2", None)], {})
+    withheld = Withheld(reservations=table([(1, "A", 20, ["c1"], [], None)], RESERVATIONS), categories=CATEGORIES)
+    places, by_channel = buffers.figures(stock, withheld)
+    left, asked = buffers.kept(withheld, places, stock.channel_locations)
+    assert left["kept"].to_list() == [10]
+    assert asked.select("channel_id", "units").rows() == [("c2", 10)]
+    assert by_channel.filter(channel_id="c2")["reserved_elsewhere"].to_list() == [10]
+
+
 def test_what_has_ended_does_not_count() -> None:
     all_rules = rules_of(rule(1, "sku", 5, ends_at=100, sku="A"), rule(2, "sku", 5, ends_at=300, sku="B"), rule(3, "sku", 5, sku="C"))
     withheld = Withheld(all_rules)
