@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import now_us
+from data_access.engine import now_us, reading
 from data_access.errors import Conflict
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
@@ -149,13 +149,18 @@ class Run:
     """A row of `import_run` and the figures it holds."""
 
     def __init__(self, engine: Engine, job: ImportJob) -> None:
-        """Begin the import, or continue the interrupted one of the same file and mapping."""
+        """Begin the import, or continue the interrupted one of the same file and mapping.
+
+        `is_repeat`: the same file came in whole before.
+        """
         self._engine = engine
         self._job = job
         self.longest_lock = 0.0
         self.total = Tally()
         self.next_row = 0
         row = work(engine, SYSTEM, None, partial(_begin, job))
+        with reading(engine) as connection:
+            self.is_repeat = connection.execute(_complete(job)).first() is not None
         self.id = int(row["id"])
         self._take_up(row)
         self.resumed_at = self.next_row
@@ -248,6 +253,12 @@ def _begin(job: ImportJob, unit: UnitOfWork) -> dict[str, Any]:
     row = _new_row(unit.ids.take(), job)
     unit.connection.execute(import_run.insert(), row)
     return row
+
+
+def _complete(job: ImportJob) -> sa.Select[Any]:
+    """Imports of the same file by the same mapping that came to their end."""
+    where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash, import_run.c.kind == job.kind)
+    return sa.select(import_run.c.id).where(*where, import_run.c.status == "complete").limit(1)
 
 
 def _interrupted(job: ImportJob) -> sa.Select[Any]:

@@ -16,6 +16,7 @@ from data_access.imports.files.orders import filled, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
+from data_access.imports.line_matching import with_known_lines
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
@@ -66,6 +67,9 @@ def import_orders(
     run = Run(engine, job)
     if loaded.mapping.skus.unknown == "create":
         prepare_catalogue(engine, rows.filter(_GOODS).select("external_sku", "sku", "title"), loaded.mapping)
+    if not run.is_repeat:
+        with reading(engine) as connection:
+            rows = with_known_lines(connection, rows, loaded.mapping, f"import:{loaded.name}")
     plan = _plan(engine, rows, loaded, run.next_row, cover)
     origin = ImportOrigin(source=plan.source, run_id=run.id, channel_id=plan.channel_id, text=texts, row_facts=row_facts)
     quarantine = Quarantine(engine, origin)

@@ -1,0 +1,85 @@
+"""Looking up, for the rows of an order file, the lines of their orders that the store knows by other line ids."""
+
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from data_access.imports.files.mapping import Mapping
+from data_access.imports.known_lines import LINES, ROWS, matched
+from data_access.imports.return_matching import with_skus
+from data_access.schema.orders import order_line, sales_order
+from data_access.schema.stock import event
+from data_access.write.bulk import in_values
+
+CODE: Final = "which_line"
+_CONTENT_MADE: Final = r"^\d{1,20}\.\d+$"  # what `files.orders` calls a line of a file that has no line ids
+
+
+def with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str) -> pl.DataFrame:
+    """Rows by `files.orders.ROWS` with the store's line ids of the lines that they are of; those that may be of several are refused."""
+    is_line = pl.col("code").is_null() & (pl.col("role") == "line")
+    lines = (
+        rows.lazy().filter(is_line).select("position", "order_ref", "line_ref", "external_sku", "sku", "quantity", "unit_price").collect()
+    )
+    stored = _stored(connection, mapping.channel.id, lines["order_ref"].unique().to_list())
+    named = lines.join(stored.select("order_ref", "line_ref"), on=["order_ref", "line_ref"], how="semi")
+    unnamed = lines.join(stored.select("order_ref").unique(), on="order_ref", how="semi").join(named, on="position", how="anti")
+    if unnamed.is_empty():
+        return rows
+    ours = lines.join(unnamed.select("order_ref").unique(), on="order_ref", how="semi")
+    ids = stored.select("order_ref", "order_id").unique()
+    goods = with_skus(connection, ours, mapping).join(ids, on="order_ref", how="left")
+    asked = goods.unique(["order_id", "line_ref"], keep="first", maintain_order=True).select(ROWS.names())  # several states of a line
+    own = (pl.col("source") == source) & ~pl.col("line_ref").str.contains(_CONTENT_MADE)
+    known = stored.join(asked.select("order_id").unique(), on="order_id", how="semi").with_columns(is_named_here=own)
+    matches = matched(asked, known.select(LINES.names()), rows_are_named=mapping.columns.line is not None)
+    refs = matches.join(stored.select("line_id", known_ref="line_ref"), on="line_id", how="left").select(
+        "position", "known_ref", "is_doubtful"
+    )
+    doubt = pl.col("is_doubtful").fill_null(value=False)
+    return (
+        rows.join(refs, on="position", how="left", maintain_order="left")
+        .with_columns(
+            line_ref=pl.coalesce("known_ref", "line_ref"),
+            code=pl.when(doubt).then(pl.lit(CODE)).otherwise("code"),
+            reason=pl.when(doubt).then(_question(rows, refs, asked, known)).otherwise("reason"),
+        )
+        .drop("known_ref", "is_doubtful")
+    )
+
+
+def _stored(connection: Connection, channel_id: str, order_refs: list[str]) -> pl.DataFrame:
+    """`LINES` of orders by their references, with `order_ref` and the `source` that told of each line."""
+    o, line = sales_order.c, order_line.c
+    query = (
+        sa.select(line.id, line.order_id, line.line_ref, line.sku, line.quantity, line.unit_price, o.order_ref, event.c.source)
+        .join(sales_order, line.order_id == o.id)
+        .join(event, line.event_id == event.c.id)
+        .where(o.channel_id == channel_id, in_values(connection, o.order_ref, order_refs))
+        .order_by(line.id)
+    )
+    schema = {name: dtype for name, dtype in LINES.items() if name != "is_named_here"} | {"order_ref": pl.String, "source": pl.String}
+    return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema, orient="row")
+
+
+def _question(rows: pl.DataFrame, refs: pl.DataFrame, asked: pl.DataFrame, known: pl.DataFrame) -> pl.Expr:
+    """What a person is asked of each row in doubt, by the row's place in `rows`."""
+    taken = refs["known_ref"].drop_nulls()
+    free = known.filter(~pl.col("line_ref").is_in(taken.implode())).group_by("order_id", "sku").agg(pl.col("quantity").cast(pl.String))
+    sides = (
+        asked.join(refs.filter("is_doubtful").select("position"), on="position", how="semi")
+        .join(free, on=["order_id", "sku"], suffix="_known")
+        .select(
+            "position",
+            question=pl.format(
+                "The order is known with lines of {} that this row of {} may be (of {} units), and which one cannot be told: mend its "
+                "quantity or price to that of its line, or dismiss it.",
+                "sku",
+                "quantity",
+                pl.col("quantity_known").list.join(", "),
+            ),
+        )
+    )
+    return pl.lit(rows.select("position").join(sides, on="position", how="left", maintain_order="left")["question"])
