@@ -169,10 +169,11 @@ def test_a_row_that_waits_keeps_what_its_order_s_first_row_said(store: Engine, t
     import_table(store, "products", write(tmp_path / "products.csv", "sku,name", "MUG,Mug", "CUP,Cup"))
     shop(store, tmp_path, row("0", "a", "MUG"))  # its listing
     rows = [row("1", "a", "MUG", country="DE", customer="17.0", **SHIPPED), row("1", "b", "NEW", status="", placed="")]
-    assert figures(shop(store, tmp_path, *rows, text=WAITS)) == (2, 1, 0, 0, 1)
+    text = WAITS + '\n[lines]\nof_order = ["placed", "status", "country", "customer"]\n'
+    assert figures(shop(store, tmp_path, *rows, text=text)) == (2, 1, 0, 0, 1)
     assert map_listing(store, "shop", "NEW", "CUP", COMMAND_LINE).rows.taken == 1
     assert table(store, "select line_ref, sku, shipped_quantity from order_line where line_ref = 'b'") == [("b", "CUP", 1)]
-    assert figures(shop(store, tmp_path, *rows, text=WAITS)) == (2, 0, 0, 2, 0)
+    assert figures(shop(store, tmp_path, *rows, text=text)) == (2, 0, 0, 2, 0)
     sound(store)
 
 
