@@ -138,7 +138,6 @@ class Records:
         self.line_numbers = array("q")
         self.long: list[int] = []
         self.suspect: list[int] = []
-        self.joined_lines = 0  # that records of several lines have beyond their first
 
     def next_line(self) -> bytes | LongLine | None:
         """The next line of the file, counted; None at its end."""
@@ -200,7 +199,6 @@ class Records:
             self._give_up(waiting, queue)
             return
         self._keep(waiting[0][0], joined)
-        self.joined_lines += len(waiting) - 1
         waiting.clear()
 
     def _looks(self, line: bytes) -> Literal["row", "unclear"] | None:

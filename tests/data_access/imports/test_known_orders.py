@@ -81,7 +81,7 @@ def test_a_line_that_an_event_told_of_is_the_line_of_the_file(store: Engine, tmp
     shop(store, tmp_path, row("0", "", "MUG", 1), text=BY_CONTENT)
     placed = datetime(2026, 3, 1, 10, tzinfo=ZoneInfo("Europe/Berlin"))
     line = SaleLine(line_ref="gid-1", external_sku="MUG", quantity=2, unit_price=25_000)
-    told = Sale(
+    sale = Sale(
         source="hook",
         event_id="e1",
         occurred_at=placed,
@@ -91,7 +91,7 @@ def test_a_line_that_an_event_told_of_is_the_line_of_the_file(store: Engine, tmp
         currency="EUR",
         lines=(line,),
     )
-    assert [outcome.status for outcome in ingest(store, [told])] == ["applied"]
+    assert [outcome.status for outcome in ingest(store, [sale])] == ["applied"]
     for text, ref in ((SHOP, "90001"), (BY_CONTENT, "")):
         assert shop(store, tmp_path, row("9", ref, "MUG", 2, "Shipped"), text=text).imported == 0
     assert lines(store) == [("0", "MUG", 1, 0, 0), ("9", "MUG", 2, 2, 0)]
