@@ -136,3 +136,20 @@ def test_the_interval_holds_in_about_80_of_100_replays() -> None:
     uncertain = [one for one in replays("small", 7, date(2026, 9, 30), 8) if not one.is_certain]
     assert len(uncertain) > 150
     assert 0.72 <= sum(one.holds for one in uncertain) / len(uncertain) <= 0.88
+
+
+@pytest.mark.parametrize(
+    ("horizon", "seed", "expected"),
+    [
+        (7, 0, (0.10601448511593273, 0.07317073170731707, 0.13793103448275862, 0.13793103448275862, 0.9965, 67, 7, 18, 1.9567869532993718)),
+        (3, 5, (0.10494252281747665, 0.08333333333333333, 0.12941176470588237, 0.12941176470588237, 1.0, 29, 3, 18, 1.9543159149804237)),
+    ],
+)
+def test_the_figures_change_only_with_the_rule(horizon: int, seed: int, expected: tuple[float, ...]) -> None:
+    """As they were in November 2026; whether the rule is a good one is for the replays to say."""
+    orders = [order for back in range(-1, 120) for order in _day(back, back % 3, 9 - back % 2)]
+    outlook_of = _said(orders, horizon=horizon, seed=seed)
+    assert outlook_of is not None
+    assert (outlook_of.day - date(2026, 6, 10)).days == horizon
+    figures = tuple(getattr(outlook_of, name) for name in outlook_of.__dataclass_fields__ if name != "day")
+    assert figures == pytest.approx(expected, rel=1e-9)

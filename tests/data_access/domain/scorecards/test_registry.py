@@ -6,7 +6,7 @@ from importlib import resources
 import pytest
 
 from data_access.domain.scorecards.observe import SPECS
-from data_access.domain.scorecards.registry import COMPUTED, for_channel, load, registry, with_target
+from data_access.domain.scorecards.registry import COMPUTED, Window, for_channel, load, registry, with_target
 from data_access.errors import InvalidInput
 
 BY_ID = {metric.id: metric for metric in registry()}
@@ -52,6 +52,20 @@ def test_what_is_computed_can_be() -> None:
 )
 def test_targets_in_words(metric: str, words: str) -> None:
     assert BY_ID[metric].target_words == words
+
+
+@pytest.mark.parametrize(
+    ("window", "words"),
+    [
+        (Window(days=1), "1 day"),
+        (Window(days=30), "30 days"),
+        (Window(months=1), "1 month"),
+        (Window(months=3), "3 months"),
+        (Window(months=3, fallback_months=12, enough=400), "3 months, or 12 if they hold fewer than 400"),
+    ],
+)
+def test_windows_in_words(window: Window, words: str) -> None:
+    assert window.words == words
 
 
 def test_targets_are_exact() -> None:
