@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.imports.files.mapping import Mapping
+from data_access.imports.files.orders import KNOWN_ORDERS
 from data_access.imports.known_lines import LINES, ROWS, matched
 from data_access.imports.return_matching import with_skus
 from data_access.schema.orders import order_line, sales_order
@@ -48,6 +49,16 @@ def with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mappin
         )
         .drop("known_ref", "is_doubtful")
     )
+
+
+def known_orders(connection: Connection, channel_id: str, order_refs: list[str]) -> pl.DataFrame:
+    """`files.orders.KNOWN_ORDERS` of those of the orders that the store has."""
+    o = sales_order.c
+    query = sa.select(o.order_ref, o.placed_at, o.currency).where(
+        o.channel_id == channel_id, in_values(connection, o.order_ref, order_refs)
+    )
+    rows = [tuple(row) for row in connection.execute(query)] if order_refs else []
+    return pl.DataFrame(rows, KNOWN_ORDERS, orient="row")
 
 
 def _stored(connection: Connection, channel_id: str, order_refs: list[str]) -> pl.DataFrame:

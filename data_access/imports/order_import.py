@@ -12,11 +12,11 @@ from data_access.engine import reading
 from data_access.imports.create_master_data import prepare_catalogue, prepare_places
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
-from data_access.imports.files.orders import filled, normalised
+from data_access.imports.files.orders import filled, incomplete_orders, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
-from data_access.imports.line_matching import with_known_lines
+from data_access.imports.line_matching import known_orders, with_known_lines
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
@@ -59,7 +59,9 @@ def import_orders(
     columns = loaded.mapping.columns
     always = (columns.order, columns.external_sku, columns.quantity)
     contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(columns.named.values())), always=always)
-    rows, texts = normalised(contents, loaded.mapping), contents.texts
+    with reading(engine) as connection:
+        known = known_orders(connection, loaded.mapping.channel.id, incomplete_orders(contents, loaded.mapping))
+    rows, texts = normalised(contents, loaded.mapping, known=known), contents.texts
     row_facts = _row_facts(rows, filled(contents, loaded.mapping), loaded.mapping)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock})
     del contents

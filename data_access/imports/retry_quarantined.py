@@ -13,10 +13,11 @@ from sqlalchemy.engine import Connection, Engine
 from data_access.engine import now_us, reading
 from data_access.imports.create_master_data import create_codes, release_keys
 from data_access.imports.files.mapping import parse_mapping
-from data_access.imports.files.orders import ROW_FACTS, normalised
+from data_access.imports.files.orders import ROW_FACTS, incomplete_orders, normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
+from data_access.imports.line_matching import known_orders, with_known_lines
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
 from data_access.imports.return_matching import match_returns, with_skus
@@ -143,12 +144,15 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
         return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = parse_mapping(recipe.mapping, run["mapping"])
     contents = read_text(recipe.header, texts, mapping.file, list(dict.fromkeys(mapping.columns.named.values())))
-    rows = normalised(contents, mapping, _row_facts(items)).filter(chosen).with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
+    known = known_orders(unit.connection, mapping.channel.id, incomplete_orders(contents, mapping))
+    rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)
+    rows = rows.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
     goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
     keys = []
     if mapping.skus.unknown == "create":
         keys = create_codes(unit, goods, mapping)
         lookups.forget()
+    rows = with_known_lines(unit.connection, rows, mapping, source)
     goods = with_skus(unit.connection, goods, mapping)
     chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(unit.connection, goods, mapping, source)), rows)
     chunk.keys += keys

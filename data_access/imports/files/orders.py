@@ -38,6 +38,8 @@ _TEXTS: Final = (
 ROW_FACTS: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(ORDER_COLUMNS, pl.String())}
 """What a file says of a row beside its text: the number of its occurrence, and cells that the first row of its order fills for it."""
 
+KNOWN_ORDERS: Final = pl.Schema({"order_ref": pl.String, "known_placed_at": pl.Int64, "known_currency": pl.String})
+
 ROWS: Final[dict[str, pl.DataType]] = {
     "position": pl.Int64(),
     "row_no": pl.Int64(),
@@ -79,12 +81,15 @@ since 1970 (UTC), null where it did not happen or the file does not say; `sku`: 
 `event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0."""
 
 
-def normalised(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None = None) -> pl.DataFrame:
+def normalised(
+    contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None = None, known: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The rows of a file by the schema `ROWS`; bad records of the file included.
 
-    `row_facts`, by the schema `ROW_FACTS`: what the file that rows were taken from said of them beside their own text.
+    `row_facts`, by the schema `ROW_FACTS`: what the file that rows were taken from said of them beside their own text. `known`, by the
+    schema `KNOWN_ORDERS`: what the store knows of orders whose own facts the file leaves out.
     """
-    raw = _canonical(contents.frame, mapping, row_facts)
+    raw = _canonical(contents.frame, mapping, row_facts, KNOWN_ORDERS.to_frame() if known is None else known)
     frame = pl.concat([_understood(part, mapping) for part in raw.iter_slices(SLICE_ROWS)]) if raw.height else _understood(raw, mapping)
     del raw
     frame = _identified(frame, mapping, row_facts)
@@ -102,6 +107,16 @@ def normalised(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | N
     return rows.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"), pl.exclude("position"))
 
 
+def incomplete_orders(contents: Contents, mapping: Mapping) -> list[str]:
+    """Orders of which no row of the file says when they were placed, or in what currency, though it has columns for that."""
+    named = mapping.columns.named
+    order, wanted = named["order"], [named[name] for name in ("placed", "currency") if name in mapping.of_order]
+    if not wanted or not any(contents.frame[column].null_count() for column in wanted):
+        return []
+    gaps = contents.frame.group_by(order, maintain_order=True).agg(pl.col(column).is_null().all() for column in wanted)
+    return gaps.filter(pl.any_horizontal(wanted) & pl.col(order).is_not_null())[order].to_list()
+
+
 def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     """`ROW_FACTS` without occurrences: the cells that rows take from their order's first row, for rows that take any."""
     named = mapping.columns.named
@@ -114,7 +129,7 @@ def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=ROW_FACTS), from_order], how="diagonal")
 
 
-def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None) -> pl.DataFrame:
+def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None, known: pl.DataFrame) -> pl.DataFrame:
     """The file's cells under our names, as `raw_...`, and what the rows of an order share; columns that are not mapped are null."""
     named = mapping.columns.named
     raw = frame.select("row_no", "line_number", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
@@ -126,11 +141,21 @@ def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | 
         raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
     shared = [pl.col(f"raw_{name}") for name in mapping.of_order]
     raw = raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared if _has_gaps(raw, column))
-    placed = values.micros("raw_placed", mapping.formats.dates, mapping.time_zone)
+    raw = raw.join(known, left_on="raw_order", right_on="order_ref", how="left", maintain_order="left")
+    if "currency" in mapping.of_order:
+        raw = raw.with_columns(pl.coalesce("raw_currency", "known_currency").alias("raw_currency"))
+    if "placed" not in mapping.of_order:
+        raw = raw.with_columns(known_placed_at=pl.lit(None, pl.Int64))
+    placed = pl.coalesce(values.micros("raw_placed", mapping.formats.dates, mapping.time_zone), _known_placing())
     return raw.with_columns(
         order_placed_at=placed.min().over("raw_order"),
         order_currency=_currency(mapping).first().over("raw_order"),
     )
+
+
+def _known_placing() -> pl.Expr:
+    """When the store knows the order to have been placed, for rows that do not say it."""
+    return pl.when(pl.col("raw_placed").is_null()).then("known_placed_at")
 
 
 def _has_gaps(raw: pl.DataFrame, column: pl.Expr) -> bool:
@@ -161,14 +186,16 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     def text(name: str) -> pl.Expr:
         return pl.col(f"raw_{name}") if name in named else pl.lit(None, pl.String)
 
+    placing = pl.coalesce(values.micros("raw_placed", formats.dates, zone), _known_placing())
+
     def time(name: str) -> pl.Expr:
         return values.micros(f"raw_{name}", formats.dates, zone, mapping.channel.time_zone if name in _DEADLINES else None)
 
     return raw.with_columns(
         *(time(name).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
         *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
-        values.micros("raw_placed", formats.dates, zone).alias("row_placed_at"),
-        pl.when(values.micros("raw_placed", formats.dates, zone).is_not_null()).then("order_placed_at").alias("placed_at"),
+        placing.alias("row_placed_at"),
+        pl.when(placing.is_not_null()).then("order_placed_at").alias("placed_at"),
         values.units("raw_quantity", formats.decimal, formats.thousands).alias("units"),
         (values.price("raw_price", formats.decimal, formats.thousands) if "price" in named else pl.lit(None, pl.Int64)).alias("money"),
         _currency(mapping).alias("currency"),
@@ -222,7 +249,10 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
     for name in ("order", "external_sku", "placed", "quantity", "line"):
         if name in named:
             reason = f"The column {named[name]} is empty: every row needs it."
-            checks.append((pl.col(f"raw_{name}").is_null(), f"missing_{name}", pl.lit(reason)))
+            missing = pl.col(f"raw_{name}").is_null()
+            if name == "placed":
+                missing = missing & pl.col("known_placed_at").is_null()
+            checks.append((missing, f"missing_{name}", pl.lit(reason)))
     typed = {name: (f"{name}_at" if name != "placed" else "row_placed_at") for name in _TIMES}
     typed |= {"quantity": "units", "price": "money"}
     for name, parsed in typed.items():

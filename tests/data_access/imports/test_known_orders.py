@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.engine import Engine
 
+from data_access.commands.inbox import map_listing
 from data_access.events.ingest import ingest
 from data_access.events.kinds.orders.sale import Sale, SaleLine
 from data_access.imports.files.mapping import DEFAULT_IDENTITY
+from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import SHOP, figures, row, shop, sound, table
 
 WITHOUT_IDS = SHOP.replace('line = "line"\n', "")
@@ -18,6 +20,10 @@ LINES = (
     "select order_ref, sku, quantity, shipped_quantity, cancelled_quantity from order_line "
     "join sales_order on sales_order.id = order_id order by 1, order_line.id"
 )
+
+
+def micros(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp()) * 1_000_000
 
 
 def lines(store: Engine) -> list[tuple[object, ...]]:
@@ -95,4 +101,37 @@ def test_a_line_that_an_event_told_of_is_the_line_of_the_file(store: Engine, tmp
     for text, ref in ((SHOP, "90001"), (BY_CONTENT, "")):
         assert shop(store, tmp_path, row("9", ref, "MUG", 2, "Shipped"), text=text).imported == 0
     assert lines(store) == [("0", "MUG", 1, 0, 0), ("9", "MUG", 2, 2, 0)]
+    sound(store)
+
+
+def test_what_the_store_knows_of_an_order_fills_rows_that_leave_it_out(store: Engine, tmp_path: Path) -> None:
+    """A second export has only the order's further rows: without the time of placing and the currency, which stand on its first."""
+    shop(store, tmp_path, row("1", "a", "MUG", 2, currency="GBP", country="DE"), row("2", "a", "MUG"))
+    later = row("1", "b", "CUP", 1, placed=""), row("2", "b", "CUP", 1, placed=""), row("3", "a", "CUP", 1, placed="")
+    assert figures(shop(store, tmp_path, *later)) == (3, 2, 0, 0, 1)
+    assert table(store, "select reference, reason_code from inbox_item") == [("3", "missing_placed")]
+    assert lines(store) == [("1", "MUG", 2, 0, 0), ("1", "CUP", 1, 0, 0), ("2", "MUG", 1, 0, 0), ("2", "CUP", 1, 0, 0)]
+    orders = table(store, "select order_ref, placed_at, currency, destination_country from sales_order order by 1")
+    placed = micros("2026-03-01T10:00:00+01:00")
+    assert orders == [("1", placed, "GBP", "DE"), ("2", placed, "EUR", None)]
+    assert table(store, "select distinct placed_at from order_line") == [(placed,)]
+    sound(store)
+
+
+def test_where_the_time_of_placing_is_the_lines_own_it_is_not_filled(store: Engine, tmp_path: Path) -> None:
+    text = SHOP + '\n[lines]\nof_order = ["currency"]\n'
+    shop(store, tmp_path, row("1", "a", "MUG"), text=text)
+    assert figures(shop(store, tmp_path, row("1", "b", "CUP", placed=""), text=text)) == (1, 0, 0, 0, 1)
+
+
+def test_a_row_that_waited_finds_the_line_that_came_meanwhile(store: Engine, tmp_path: Path) -> None:
+    """The file's row waits for its listing; an event tells of the same line under another id; then the listing is mapped."""
+    waits = SHOP.replace('[skus]\nunknown = "create"', '[skus]\nunknown = "quarantine"')
+    shop(store, tmp_path, row("0", "", "MUG", 1), text=BY_CONTENT)
+    assert figures(shop(store, tmp_path, row("9", "90001", "NEW", 2), text=waits)) == (1, 0, 0, 0, 1)
+    when = {"occurred_at": micros("2026-03-01T10:00:00+01:00"), "received_at": micros("2026-03-01T10:00:00+01:00")}
+    line = SaleLine(line_ref="gid-1", sku="MUG", quantity=2, unit_price=25_000)
+    ingest(store, [Sale(source="hook", event_id="e1", channel_id="shop", order_ref="9", currency="EUR", lines=(line,), **when)])
+    assert map_listing(store, "shop", "NEW", "MUG", COMMAND_LINE).rows.taken == 1
+    assert lines(store) == [("0", "MUG", 1, 0, 0), ("9", "MUG", 2, 0, 0)]
     sound(store)
