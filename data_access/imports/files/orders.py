@@ -142,8 +142,8 @@ def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | 
     shared = [pl.col(f"raw_{name}") for name in mapping.of_order]
     raw = raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared if _has_gaps(raw, column))
     raw = raw.join(known, left_on="raw_order", right_on="order_ref", how="left", maintain_order="left")
-    if "currency" in mapping.of_order:
-        raw = raw.with_columns(pl.coalesce("raw_currency", "known_currency").alias("raw_currency"))
+    if "currency" not in mapping.of_order:
+        raw = raw.with_columns(known_currency=pl.lit(None, pl.String))
     if "placed" not in mapping.of_order:
         raw = raw.with_columns(known_placed_at=pl.lit(None, pl.Int64))
     placed = pl.coalesce(values.micros("raw_placed", mapping.formats.dates, mapping.time_zone), _known_placing())
@@ -165,7 +165,7 @@ def _has_gaps(raw: pl.DataFrame, column: pl.Expr) -> bool:
 def _currency(mapping: Mapping) -> pl.Expr:
     if mapping.columns.currency is None:
         return pl.lit(mapping.channel.currency)
-    return pl.col("raw_currency").str.to_uppercase().fill_null(mapping.channel.currency)
+    return pl.coalesce(pl.col("raw_currency").str.to_uppercase(), "known_currency", pl.lit(mapping.channel.currency))
 
 
 def _understood(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
