@@ -17,7 +17,7 @@ from data_access.imports.files.orders import ROW_FACTS, incomplete_orders, norma
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
-from data_access.imports.line_matching import known_orders, with_known_lines
+from data_access.imports.line_matching import known_orders
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
 from data_access.imports.return_matching import match_returns, with_skus
@@ -152,7 +152,6 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
     if mapping.skus.unknown == "create":
         keys = create_codes(unit, goods, mapping)
         lookups.forget()
-    rows = with_known_lines(unit.connection, rows, mapping, source)
     goods = with_skus(unit.connection, goods, mapping)
     chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(unit.connection, goods, mapping, source)), rows)
     chunk.keys += keys

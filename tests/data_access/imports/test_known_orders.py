@@ -7,11 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.commands.inbox import map_listing
 from data_access.events.ingest import ingest
 from data_access.events.kinds.orders.sale import Sale, SaleLine
 from data_access.imports.files.mapping import DEFAULT_IDENTITY
-from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import SHOP, figures, row, shop, sound, table
 
 WITHOUT_IDS = SHOP.replace('line = "line"\n', "")
@@ -122,16 +120,3 @@ def test_where_the_time_of_placing_is_the_lines_own_it_is_not_filled(store: Engi
     text = SHOP + '\n[lines]\nof_order = ["currency"]\n'
     shop(store, tmp_path, row("1", "a", "MUG"), text=text)
     assert figures(shop(store, tmp_path, row("1", "b", "CUP", placed=""), text=text)) == (1, 0, 0, 0, 1)
-
-
-def test_a_row_that_waited_finds_the_line_that_came_meanwhile(store: Engine, tmp_path: Path) -> None:
-    """The file's row waits for its listing; an event tells of the same line under another id; then the listing is mapped."""
-    waits = SHOP.replace('[skus]\nunknown = "create"', '[skus]\nunknown = "quarantine"')
-    shop(store, tmp_path, row("0", "", "MUG", 1), text=BY_CONTENT)
-    assert figures(shop(store, tmp_path, row("9", "90001", "NEW", 2), text=waits)) == (1, 0, 0, 0, 1)
-    when = {"occurred_at": micros("2026-03-01T10:00:00+01:00"), "received_at": micros("2026-03-01T10:00:00+01:00")}
-    line = SaleLine(line_ref="gid-1", sku="MUG", quantity=2, unit_price=25_000)
-    ingest(store, [Sale(source="hook", event_id="e1", channel_id="shop", order_ref="9", currency="EUR", lines=(line,), **when)])
-    assert map_listing(store, "shop", "NEW", "MUG", COMMAND_LINE).rows.taken == 1
-    assert lines(store) == [("0", "MUG", 1, 0, 0), ("9", "MUG", 2, 0, 0)]
-    sound(store)
