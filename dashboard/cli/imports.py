@@ -62,7 +62,37 @@ for _kind in KINDS_IMPORTED:
     _add_table_command(_kind)
 
 
+@app.command("runs")
+def import_runs(as_json: Json = False) -> None:
+    """The last imports, and what became of their rows."""
+    from data_access.queries.imports import runs
+
+    with current_store() as engine:
+        rows = runs(engine).to_dicts()
+    emit(rows, (_facts(row) for row in rows) if rows else ["Nothing has been imported yet."], as_json)
+
+
+@app.command("ignored")
+def import_ignored(
+    run: Annotated[int, typer.Argument(help="The import; its id is in its report and in `onhand import runs`.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """What changed rows of an import say that was not taken as a change, and why."""
+    from data_access.queries.imports import ignored
+
+    with current_store() as engine:
+        rows = ignored(engine, run).to_dicts()
+    lines = (f"Line {row['line_number']}, order {row['reference']}: {row['reason']}" for row in rows)
+    emit(rows, lines if rows else ["No row was ignored."], as_json)
+
+
+def _facts(row: dict[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in row.items() if value is not None)
+
+
 def _result_lines(result: "ImportResult") -> Iterator[str]:
-    yield ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.as_dict().items() if value is not None)
+    yield _facts(result.as_dict())
+    if result.ignored:
+        yield f"`onhand import ignored {result.import_run_id}` shows what was not taken as a change."
     if result.quarantined:
         yield "`onhand inbox list` shows the rows that failed to import."

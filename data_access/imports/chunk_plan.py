@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from data_access.engine import RowIds, now_us
 from data_access.imports import bulk_rows
+from data_access.imports.files.orders import IS_ASIDE
 from data_access.imports.order_plan import Bad, OrderPlan
 from data_access.schema.audit import store_version
 from data_access.schema.orders import order_charge, order_line, sales_order
@@ -51,9 +52,9 @@ class Stretch:
 class Block:
     """What the rows from `start` to `end` do.
 
-    `outcomes`: row_no, role, order_ref, line_ref and outcome (bad, duplicate, settled or single) of each; `tables`: rows by table;
-    `returned`: line_id and quantity of what comes back; `single` and `openings`: what goes through the ledger; `unmatched`: positions
-    of returns without a purchase; `parts`: the stocked SKUs that each SKU is made of.
+    `outcomes`: row_no, role, order_ref, line_ref and outcome (bad, left_out, waiting, duplicate, settled or single) of each;
+    `tables`: rows by table; `returned`: line_id and quantity of what comes back; `single` and `openings`: what goes through the ledger;
+    `unmatched`: positions of returns without a purchase; `parts`: the stocked SKUs that each SKU is made of.
     """
 
     start: int
@@ -86,7 +87,7 @@ def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.Data
     block = Block(start, start + rows.height, versions(connection))
     openings = plan.openings_of(rows)
     _refuse(block, rows.filter(pl.col("code").is_not_null()))
-    good, listings = _resolved(connection, lookups, ids, plan, block, rows.filter(pl.col("code").is_null()))
+    good, listings = _resolved(connection, lookups, ids, plan, block, rows.filter(pl.col("code").is_null() & ~IS_ASIDE))
     good = _without_known(connection, plan, good)
     taken_in = _with_orders(connection, ids, plan, block, good)
     charges, again = _charges(connection, plan, taken_in.filter(_IS_CHARGE))
@@ -122,6 +123,8 @@ def _outcomes(rows: pl.DataFrame, block: Block, good: pl.DataFrame, single: pl.D
     outcome = (
         pl.when(position.is_in(bad))
         .then(pl.lit("bad"))
+        .when(IS_ASIDE)
+        .then("role")
         .when(position.is_in(single["position"].implode()))
         .then(pl.lit("single"))
         .when(position.is_in(good["position"].implode()))

@@ -22,6 +22,8 @@ FIRST_CHUNK: Final = 300
 LARGEST_CHUNK: Final = 20_000
 SMALLEST_CHUNK: Final = 20
 TARGET_SECONDS: Final = 0.1  # of the 0.25 that a transaction may hold the write lock
+OUTCOMES: Final = ("imported", "updated", "ignored", "duplicates", "left_out", "waiting", "quarantined")
+"""What may become of a row: each row of a file is one of them."""
 
 Progress = Callable[[int, int], None]
 """Called with the rows taken in so far and the rows of the file."""
@@ -29,7 +31,9 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What became of a file's rows: `rows_read` = `imported` + `updated` + `duplicates` + `quarantined`, always.
+    """What became of a file's rows: `rows_read` is the sum of the figures of `OUTCOMES`, always.
+
+    `ignored`: changed rows that were not taken as a change; `left_out`: by a rule of the mapping; `waiting`: not yet an order.
 
     `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
     assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, interrupted run had taken in. `read_as`: the
@@ -40,7 +44,10 @@ class ImportResult:
     rows_read: int
     imported: int
     updated: int
+    ignored: int
     duplicates: int
+    left_out: int
+    waiting: int
     quarantined: int
     resumed_at: int
     longest_lock_seconds: float
@@ -60,7 +67,10 @@ class Tally:
 
     imported: int = 0
     updated: int = 0
+    ignored: int = 0
     duplicates: int = 0
+    left_out: int = 0
+    waiting: int = 0
     quarantined: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -72,14 +82,17 @@ class Tally:
     @property
     def rows_read(self) -> int:
         """All rows of the chunk."""
-        return self.imported + self.updated + self.duplicates + self.quarantined
+        return sum(self.figures.values())
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """How many rows became what, by `OUTCOMES`."""
+        return {name: getattr(self, name) for name in OUTCOMES}
 
     def add(self, other: "Tally") -> None:
         """Add another chunk's figures."""
-        self.imported += other.imported
-        self.updated += other.updated
-        self.duplicates += other.duplicates
-        self.quarantined += other.quarantined
+        for name, rows in other.figures.items():
+            setattr(self, name, getattr(self, name) + rows)
         for name, rows in other.counts.items():
             self.count(name, rows)
 
@@ -113,12 +126,14 @@ class Writer(Protocol):
 class Workload:
     """How much work rows are, where chunks may end, and how many row ids they take.
 
-    `ends`: positions where a chunk may end, ascending, if rows belong together; empty: anywhere. `extra`: for rows that are more work
+    `ends`: positions where a chunk may end, ascending, if rows belong together; empty: anywhere.
+    `walls`: positions where one must end. `extra`: for rows that are more work
     than one, the further movements that each causes, by its position.
     """
 
     ids_per_row: int = 32
     ends: Sequence[int] = ()
+    walls: Sequence[int] = ()
     extra: Mapping[int, int] = field(default_factory=dict)
 
     def cost(self, start: int, end: int) -> int:
@@ -131,7 +146,7 @@ class Workload:
 
     def end(self, start: int, size: int, rows: int) -> int:
         """Where a chunk of about `size` rows of work ends: one row at least."""
-        end = min(start + size, rows)
+        end = min(start + size, rows, *self.walls[bisect.bisect_right(self.walls, start) :][:1])
         if self.extra:
             left = size
             for position in range(start, end):
@@ -167,7 +182,7 @@ class Run:
 
     def _take_up(self, row: dict[str, Any]) -> None:
         self.next_row = row["next_row"]
-        self.total = Tally(row["imported"], row["updated"], row["duplicates"], row["quarantined"], json.loads(row["counts"]))
+        self.total = Tally(**{name: row[name] for name in OUTCOMES}, counts=json.loads(row["counts"]))
 
     def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
@@ -214,11 +229,9 @@ class Run:
             .values(
                 next_row=end,
                 rows_read=end,
-                imported=import_run.c.imported + tally.imported,  # the inbox may have moved rows of this run meanwhile
-                updated=import_run.c.updated + tally.updated,
-                duplicates=import_run.c.duplicates + tally.duplicates,
-                quarantined=import_run.c.quarantined + tally.quarantined,
                 counts=json.dumps(after.counts, sort_keys=True),
+                # The inbox may have moved rows of this run meanwhile.
+                **{name: import_run.c[name] + rows for name, rows in tally.figures.items()},
             )
         )
         if changed.rowcount != 1:
@@ -234,10 +247,7 @@ class Run:
         return ImportResult(
             import_run_id=self.id,
             rows_read=total.rows_read,
-            imported=total.imported,
-            updated=total.updated,
-            duplicates=total.duplicates,
-            quarantined=total.quarantined,
+            **total.figures,
             resumed_at=self.resumed_at,
             longest_lock_seconds=round(self.longest_lock, 3),
             read_as=self._job.recipe.read_as,
@@ -272,7 +282,7 @@ def _interrupted(job: ImportJob) -> sa.Select[Any]:
 
 
 def _new_row(run_id: int, job: ImportJob) -> dict[str, Any]:
-    figures = dict.fromkeys(("next_row", "rows_read", "imported", "updated", "duplicates", "quarantined"), 0)
+    figures = dict.fromkeys(("next_row", "rows_read", *OUTCOMES), 0)
     return {
         "id": run_id,
         "kind": job.kind,

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from data_access.domain.ledger_state import CountFact, Key, Line
 from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
-from data_access.imports.order_plan import Bad, OrderPlan
+from data_access.imports.contradictions import LIVES_AGAIN, contradiction
+from data_access.imports.order_plan import Bad, Ignored, OrderPlan
 from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event
@@ -16,17 +17,21 @@ from data_access.write.bulk import in_values
 from data_access.write.ledger_reader import return_effects
 from data_access.write.unit_of_work import UnitOfWork
 
-Outcome = Literal["imported", "updated", "duplicate"] | Bad
+Outcome = Literal["imported", "updated", "ignored", "duplicate"] | Bad
 _PACKAGE_FACTS: Final = ("carrier", "tracking_number", "tracking_uploaded_at", "first_scan_at", "delivered_at")
 
 
 class SingleRows:
-    """Takes in rows one by one, in their order; the unit's flush writes what they change. `events`: row ids of events to write first."""
+    """Takes in rows one by one, in their order; the unit's flush writes what they change.
+
+    `events`: row ids of events to write first; `ignored`: what rows say that was not taken as a change.
+    """
 
     def __init__(self, unit: UnitOfWork, plan: OrderPlan) -> None:
         self._unit = unit
         self._plan = plan
         self.events: list[int] = []
+        self.ignored: list[Ignored] = []
         self.keys: list[str] = []
         self._lines: dict[tuple[str, str], Line] = {}
         self._facts: dict[int, dict[str, Any]] = {}
@@ -162,7 +167,7 @@ class SingleRows:
             self._cancel(row, line, line.quantity)
         unit.ledger.place(line)
         if row["returned_at"] is not None:
-            self._give_back(row, line, line.quantity, row["returned_at"], None)
+            self._give_back(row, line, self._units_back(row, line), row["returned_at"], None)
         prefix = f"{self._plan.channel_id}:{row['order_ref']}"
         self.keys += [f"order:{prefix}", f"line:{prefix}:{row['line_ref']}"]
         return line
@@ -216,10 +221,15 @@ class SingleRows:
                 "a line does not grow; place the further units as a line of their own."
             )
             return Bad(row["row_no"], row["line_number"], row["order_ref"], "quantity_grew", reason)
+        odd = contradiction(row, line, self._facts[line.line_id]["external_sku"])
+        if odd is not None and odd[0] == LIVES_AGAIN:
+            return Bad(row["row_no"], row["line_number"], row["order_ref"], *odd)
+        if odd is not None:
+            self.ignored.append(Ignored(row["line_number"], row["order_ref"], *odd))
         changed = self._change_facts(row, line)
         changed |= self._change_order(row)
         if row["shipped_at"] is not None:
-            units = row["quantity"] - line.shipped
+            units = min(row["quantity"], line.quantity - line.cancelled) - line.shipped
             if units > 0:
                 self._ship(row, line, units)
                 changed = True
@@ -234,10 +244,20 @@ class SingleRows:
             changed = True
         elif row["cancelled_at"] is not None:
             changed |= self._change_cancellations(row, line)
-        if row["returned_at"] is not None and line.returned == 0 and line.shipped:
-            self._give_back(row, line, line.shipped, row["returned_at"], None)
+        back = self._units_back(row, line)
+        if back > 0:
+            self._give_back(row, line, back, row["returned_at"], None)
             changed = True
-        return "updated" if changed else "duplicate"
+        if changed:
+            return "updated"
+        return "duplicate" if odd is None else "ignored"
+
+    def _units_back(self, row: dict[str, Any], line: Line) -> int:
+        """Units that a row says came back beyond those that are known to; a row that does not say how many means all that left."""
+        if row["returned_at"] is None or (row["returned_quantity"] is None and line.returned):
+            return 0
+        said = line.shipped if row["returned_quantity"] is None else min(row["returned_quantity"], line.shipped)
+        return said - line.returned
 
     def _change_facts(self, row: dict[str, Any], line: Line) -> bool:
         facts = self._facts[line.line_id]

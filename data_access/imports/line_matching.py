@@ -51,11 +51,11 @@ def with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mappin
     )
 
 
-def known_orders(connection: Connection, channel_id: str, order_refs: list[str]) -> pl.DataFrame:
-    """`files.orders.KNOWN_ORDERS` of those of the orders that the store has."""
-    o = sales_order.c
-    query = sa.select(o.order_ref, o.placed_at, o.currency).where(
-        o.channel_id == channel_id, in_values(connection, o.order_ref, order_refs)
+def known_orders(connection: Connection, mapping: Mapping, order_refs: list[str]) -> pl.DataFrame:
+    """`files.orders.KNOWN_ORDERS` of those of the orders that the store has, of all channels that rows of the mapping are of."""
+    o, channels = sales_order.c, sorted({own.channel.id for own in mapping.routes})
+    query = sa.select(o.channel_id, o.order_ref, o.placed_at, o.currency).where(
+        o.channel_id.in_(channels), in_values(connection, o.order_ref, order_refs)
     )
     rows = [tuple(row) for row in connection.execute(query)] if order_refs else []
     return pl.DataFrame(rows, KNOWN_ORDERS, orient="row")

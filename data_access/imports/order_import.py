@@ -12,7 +12,8 @@ from data_access.engine import reading
 from data_access.imports.create_master_data import prepare_catalogue, prepare_places
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
-from data_access.imports.files.orders import filled, incomplete_orders, normalised
+from data_access.imports.files.order_cells import filled, incomplete_orders
+from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
@@ -31,7 +32,6 @@ _PLANNED: Final = (
     *("position", "role", "order_ref", "line_ref", "event_ref", "external_sku", "sku", "customer", "quantity"),
     *("placed_at", "shipped_at", "cancelled_at", "cancelled_by", "returned_at"),
 )
-_GOODS: Final = pl.col("code").is_null() & (pl.col("role") != "charge")
 
 
 def import_orders(
@@ -56,28 +56,40 @@ def import_orders(
     require_current(engine)
     loaded = load_mapping(mapping)
     cover = cover_days(opening_stock) if opening_stock is not None else None
-    columns = loaded.mapping.columns
-    always = (columns.order, columns.external_sku, columns.quantity)
-    contents = read_records(path, loaded.mapping.file, list(dict.fromkeys(columns.named.values())), always=always)
+    mapping_read, source = loaded.mapping, f"import:{loaded.name}"
+    contents = read_records(path, mapping_read.file, mapping_read.file_columns, always=mapping_read.never_empty)
     with reading(engine) as connection:
-        known = known_orders(connection, loaded.mapping.channel.id, incomplete_orders(contents, loaded.mapping))
-    rows, texts = normalised(contents, loaded.mapping, known=known), contents.texts
-    row_facts = _row_facts(rows, filled(contents, loaded.mapping), loaded.mapping)
+        known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
+    rows, texts = normalised(contents, mapping_read, known=known), contents.texts
+    row_facts = _row_facts(rows, filled(contents, mapping_read), mapping_read)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock})
     del contents
-    prepare_places(engine, loaded.mapping)
+    for own in mapping_read.routes:
+        prepare_places(engine, own)
     run = Run(engine, job)
-    if loaded.mapping.skus.unknown == "create":
-        prepare_catalogue(engine, rows.filter(_GOODS).select("external_sku", "sku", "title"), loaded.mapping)
+    if mapping_read.skus.unknown == "create":
+        for own, part in _by_route(rows, mapping_read):
+            prepare_catalogue(engine, part.filter(IS_GOODS).select("external_sku", "sku", "title"), own)
     if not run.is_repeat:
         with reading(engine) as connection:
-            rows = with_known_lines(connection, rows, loaded.mapping, f"import:{loaded.name}")
-    plan = _plan(engine, rows, loaded, run.next_row, cover)
-    origin = ImportOrigin(source=plan.source, run_id=run.id, channel_id=plan.channel_id, text=texts, row_facts=row_facts)
+            rows = pl.concat(with_known_lines(connection, part, own, source) for own, part in _by_route(rows, mapping_read))
+    plans = [_plan(engine, part, own, source, run.next_row, cover) for own, part in _by_route(rows, mapping_read)]
+    origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts)
     quarantine = Quarantine(engine, origin)
     quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
-    run.go_through(rows.height, OrderWriter(engine, plan, rows, quarantine), progress, Workload(extra=_history(engine, plan)))
+    history: dict[int, int] = {}
+    for plan in plans:
+        history |= _history(engine, plan)
+    walls = rows.filter(pl.col("route") != pl.col("route").shift())["position"].to_list()
+    run.go_through(rows.height, OrderWriter(engine, plans, rows, quarantine), progress, Workload(walls=walls, extra=history))
     return run.finish()
+
+
+def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.DataFrame]]:
+    """The rows of each route, with the mapping that they are read by."""
+    if len(mapping.routes) == 1:
+        return [(mapping, rows)]
+    return [(own, rows.filter(route=route)) for route, own in enumerate(mapping.routes)]
 
 
 def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> RowFacts:
@@ -102,11 +114,10 @@ def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[st
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 
 
-def _plan(engine: Engine, rows: pl.DataFrame, loaded: LoadedMapping, next_row: int, cover: int | None) -> OrderPlan:
-    """What is decided for the whole file; the same when an interrupted import goes on."""
-    mapping, source = loaded.mapping, f"import:{loaded.name}"
+def _plan(engine: Engine, rows: pl.DataFrame, mapping: Mapping, source: str, next_row: int, cover: int | None) -> OrderPlan:
+    """What is decided for all rows of a route; the same when an interrupted import goes on."""
     with reading(engine) as connection:
-        goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(_GOODS), mapping)
+        goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(IS_GOODS), mapping)
         opened = pl.DataFrame(schema=OPENINGS)
         if cover is not None:
             restocks = mapping.returns is not None and mapping.returns.disposition == "restock"

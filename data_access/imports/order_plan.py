@@ -22,14 +22,31 @@ class Bad:
     external_sku: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What a changed row says that was not taken as a change, and why."""
+
+    line_number: int
+    reference: str
+    code: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Chunk:
-    """What became of some rows. `taken`: row numbers that are in the store now, new or not; `keys`: what events may wait for."""
+    """What became of some rows. `taken`: row numbers that are dealt with, new or not; `keys`: what events may wait for."""
 
     tally: Tally = field(default_factory=Tally)
     bad: list[Bad] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+
+    def __add__(self, other: "Chunk") -> "Chunk":
+        tally = Tally()
+        tally.add(self.tally)
+        tally.add(other.tally)
+        return Chunk(tally, self.bad + other.bad, self.ignored + other.ignored, self.taken + other.taken, self.keys + other.keys)
 
 
 @dataclass(frozen=True, slots=True)

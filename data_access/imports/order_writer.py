@@ -1,5 +1,6 @@
 """Writing the rows of an order file: what `chunk_plan` has worked out, and the rest through the ledger (`ledger_rows`)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -56,16 +57,21 @@ _MOVE_LEVEL: Final = Prepared(
 class OrderWriter:
     """Writes the rows of one import, chunk by chunk: see `import_run.Writer`."""
 
-    def __init__(self, engine: Engine, plan: OrderPlan, rows: pl.DataFrame, quarantine: Quarantine) -> None:
+    def __init__(self, engine: Engine, plans: Sequence[OrderPlan], rows: pl.DataFrame, quarantine: Quarantine) -> None:
+        """`plans`: by route."""
         self._engine = engine
-        self._plan = plan
+        self._plans = plans
         self._rows = rows
         self._quarantine = quarantine
         self._block: Block | None = None
         self._block_size = 0
         self._keys: list[str] = []
-        last = rows["placed_at"].max()
-        self._last_at = last if isinstance(last, int) else None
+        last = rows.lazy().group_by("route").agg(pl.col("placed_at").max()).drop_nulls().sort("route").collect()
+        self._last_at = {plans[route].channel_id: at for route, at in last.iter_rows()}
+
+    def _plan(self, start: int) -> OrderPlan:
+        route: int = self._rows["route"][start]
+        return self._plans[route]
 
     def prepare(self, start: int, end: int) -> None:
         """Before the chunk's transaction: work its rows out, and those of the next chunks too while nobody else writes."""
@@ -74,22 +80,24 @@ class OrderWriter:
             return
         is_quiet = block is not None
         self._block_size = min(self._block_size * 4, LARGEST_BLOCK) if is_quiet else end - start
-        rows = self._rows.slice(start, max(self._block_size, end - start))
+        rows, plan = self._rows.slice(start, max(self._block_size, end - start)), self._plan(start)
+        rows = rows.filter(route=rows["route"][0])
         ids = row_ids(self._engine)
-        ids.reserve(IDS_PER_ROW * (rows.height + self._plan.openings_of(rows).height) + self._plan.matches.height)
+        ids.reserve(IDS_PER_ROW * (rows.height + plan.openings_of(rows).height) + plan.matches.height)
         with reading(self._engine) as connection:
-            self._block = work_out(connection, ids, self._plan, rows)
+            self._block = work_out(connection, ids, plan, rows)
 
     def write(self, unit: UnitOfWork, start: int, end: int) -> Tally:
         """In the chunk's transaction, which holds all parents locked: write its rows."""
-        block = self._valid_block(unit, start, end)
+        block, plan = self._valid_block(unit, start, end), self._plan(start)
         self._quarantine.begin(start)
-        chunk = write_block(unit, self._plan, block, start, end)
-        self._quarantine.keep(unit, chunk.bad, chunk.tally)
+        chunk = write_block(unit, plan, block, start, end)
+        self._quarantine.keep(unit, chunk.bad, chunk.tally, plan.channel_id)
+        self._quarantine.note(unit, chunk.ignored)
         self._quarantine.resolve(unit, chunk.taken)
         self._keys = chunk.keys
-        if end == self._rows.height and self._last_at is not None:
-            unit.saw_channel(self._plan.channel_id, self._last_at, now_us())
+        for channel_id, at in self._last_at.items() if end == self._rows.height else ():
+            unit.saw_channel(channel_id, at, now_us())
         return chunk.tally
 
     def _valid_block(self, unit: UnitOfWork, start: int, end: int) -> Block:
@@ -101,7 +109,7 @@ class OrderWriter:
             return block
         self._block = None
         rows = self._rows.slice(start, end - start)
-        return work_out(unit.connection, unit.ids, self._plan, rows, unit.load_skus)
+        return work_out(unit.connection, unit.ids, self._plan(start), rows, unit.load_skus)
 
     def flushed(self, unit: UnitOfWork) -> None:
         """In the chunk's transaction, after the flush: release what waited for its rows."""
@@ -186,6 +194,10 @@ def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
     for outcome, role, count in rows.group_by("outcome", "role").agg(pl.len()).sort("outcome", "role").iter_rows():
         if outcome == "duplicate":
             tally.duplicates += count
+        elif outcome == "left_out":
+            tally.left_out += count
+        elif outcome == "waiting":
+            tally.waiting += count
         elif outcome == "settled":
             tally.imported += count
             tally.count(_COUNTED[role], count)
@@ -193,7 +205,7 @@ def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
     tally.quarantined += len(chunk.bad)
     tally.count("unmatched_returns", sum(start <= position < end for position in block.unmatched))
     tally.count("assumed_openings", block.assumed.between(start, end).height)
-    chunk.taken += rows.filter(pl.col("outcome").is_in(["duplicate", "settled"]))["row_no"].to_list()
+    chunk.taken += rows.filter(~pl.col("outcome").is_in(["bad", "single"]))["row_no"].to_list()
 
 
 def _touch(unit: UnitOfWork, block: Block, start: int, end: int) -> None:
@@ -224,8 +236,11 @@ def _one_by_one(unit: UnitOfWork, plan: OrderPlan, chunk: Chunk, rows: pl.DataFr
             chunk.tally.count("unmatched_returns", int(row["role"] == "return" and singles.is_unmatched(row)))
         elif outcome == "updated":
             chunk.tally.updated += 1
+        elif outcome == "ignored":
+            chunk.tally.ignored += 1
         else:
             chunk.tally.duplicates += 1
+    chunk.ignored += singles.ignored
     for _, sku, at, units in first:
         singles.open(sku, at, units)
     applied = rows.filter(pl.col("event_row").is_in(singles.events)).rename({"at": "position"})

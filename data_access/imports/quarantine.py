@@ -10,8 +10,8 @@ from sqlalchemy.engine import Engine
 
 from data_access.engine import now_us, reading
 from data_access.imports.import_run import Tally
-from data_access.imports.order_plan import Bad
-from data_access.schema.audit import inbox_item
+from data_access.imports.order_plan import Bad, Ignored
+from data_access.schema.audit import ignored_row, inbox_item
 from data_access.write.unit_of_work import UnitOfWork
 
 Text = Callable[[int], str]
@@ -29,11 +29,10 @@ def nothing(_: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOrigin:
-    """The import that rows come from. `channel_id`: None if it is not of one channel."""
+    """The import that rows come from."""
 
     source: str
     run_id: int
-    channel_id: str | None
     text: Text
     row_facts: RowFacts = nothing
 
@@ -86,8 +85,8 @@ class Quarantine:
         self._popped.append((content, item))
         return item
 
-    def keep(self, unit: UnitOfWork, bad: Sequence[Bad], tally: Tally) -> None:
-        """Put bad rows into the inbox; those that a person has dealt with are counted as duplicates instead."""
+    def keep(self, unit: UnitOfWork, bad: Sequence[Bad], tally: Tally, channel_id: str | None = None) -> None:
+        """Put bad rows, of this channel, into the inbox; those that a person has dealt with are counted as duplicates instead."""
         facts = self._origin.row_facts([row.row_no for row in bad])
         for row in bad:
             known = self._pop(row.row_no)
@@ -97,17 +96,17 @@ class Quarantine:
                     tally.duplicates += 1
                 continue
             item_id = unit.ids.take()
-            unit.add(inbox_item, self._item(item_id, row, facts.get(row.row_no)))
+            unit.add(inbox_item, self._item(item_id, row, facts.get(row.row_no), channel_id))
             unit.touch("inbox", "item", item_id)
 
-    def _item(self, item_id: int, row: Bad, facts: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _item(self, item_id: int, row: Bad, facts: Mapping[str, Any] | None, channel_id: str | None) -> dict[str, Any]:
         return {
             "id": item_id,
             "kind": "row",
             "status": "open",
             "source": self._origin.source,
             "reference": row.reference,
-            "channel_id": self._origin.channel_id,
+            "channel_id": channel_id,
             "external_sku": row.external_sku,
             "import_run_id": self._origin.run_id,
             "line_number": row.line_number,
@@ -117,6 +116,10 @@ class Quarantine:
             "row_facts": json.dumps(facts, ensure_ascii=False, sort_keys=True) if facts else None,
             "created_at": now_us(),
         }
+
+    def note(self, unit: UnitOfWork, ignored: Sequence[Ignored]) -> None:
+        """Keep what changed rows say that was not taken as a change."""
+        note_ignored(unit, self._origin.run_id, ignored)
 
     def resolve(self, unit: UnitOfWork, taken: Sequence[int]) -> None:
         """Close the items that wait with the texts of rows that are in the store now."""
@@ -128,3 +131,10 @@ class Quarantine:
                 changes = {"status": "resolved", "closed_at": now_us(), "version": inbox_item.c.version + 1}
                 unit.connection.execute(sa.update(inbox_item).where(inbox_item.c.id == item.item_id).values(changes))
                 unit.touch("inbox", "item", item.item_id)
+
+
+def note_ignored(unit: UnitOfWork, run_id: int, ignored: Sequence[Ignored]) -> None:
+    """Keep what changed rows of an import say that was not taken as a change."""
+    for one in ignored:
+        said = {"line_number": one.line_number, "reference": one.reference, "reason_code": one.code, "reason": one.reason}
+        unit.add(ignored_row, {"id": unit.ids.take(), "import_run_id": run_id, **said})

@@ -12,14 +12,17 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import now_us, reading
 from data_access.imports.create_master_data import create_codes, release_keys
+from data_access.imports.files.mapping import Mapping as OrderMapping
 from data_access.imports.files.mapping import parse_mapping
-from data_access.imports.files.orders import ROW_FACTS, incomplete_orders, normalised
+from data_access.imports.files.order_cells import ROW_FACTS, incomplete_orders
+from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
 from data_access.imports.line_matching import known_orders
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
+from data_access.imports.quarantine import note_ignored
 from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_rows import write_table
 from data_access.schema.audit import import_run, inbox_item
@@ -102,6 +105,7 @@ def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, list[s
         together = _together(connection, run_id, chosen, is_kits=run["kind"] == "kits")
         chunk = _write(unit, run, together)
         _account(unit, run_id, chunk)
+        note_ignored(unit, run_id, chunk.ignored)
         taken += _close(unit, together, chunk)
         unit.flush()
         keys += chunk.keys
@@ -143,11 +147,19 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
         return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = parse_mapping(recipe.mapping, run["mapping"])
-    contents = read_text(recipe.header, texts, mapping.file, list(dict.fromkeys(mapping.columns.named.values())))
-    known = known_orders(unit.connection, mapping.channel.id, incomplete_orders(contents, mapping))
+    contents = read_text(recipe.header, texts, mapping.file, mapping.file_columns)
+    known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
     rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)
+    chunk = Chunk()
+    for route, own in enumerate(mapping.routes):
+        chunk += _write_route(unit, own, source, rows.filter(route=route))
+    return chunk
+
+
+def _write_route(unit: UnitOfWork, mapping: OrderMapping, source: str, rows: pl.DataFrame) -> Chunk:
+    """Take in rows of one channel and location."""
     rows = rows.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
-    goods = rows.filter(pl.col("code").is_null() & (pl.col("role") != "charge"))
+    goods = rows.filter(IS_GOODS)
     keys = []
     if mapping.skus.unknown == "create":
         keys = create_codes(unit, goods, mapping)
@@ -171,19 +183,10 @@ def _row_facts(items: Sequence[Item]) -> pl.DataFrame:
 
 def _account(unit: UnitOfWork, run_id: int, chunk: Chunk) -> None:
     """Move rows that arrive now, in the figures of their import, from quarantined to what they are."""
-    tally, r = chunk.tally, import_run.c
-    arrived = tally.imported + tally.updated + tally.duplicates
-    if arrived:
-        unit.connection.execute(
-            sa.update(import_run)
-            .where(r.id == run_id)
-            .values(
-                imported=r.imported + tally.imported,
-                updated=r.updated + tally.updated,
-                duplicates=r.duplicates + tally.duplicates,
-                quarantined=r.quarantined - arrived,
-            )
-        )
+    r, figures = import_run.c, {name: rows for name, rows in chunk.tally.figures.items() if name != "quarantined"}
+    if arrived := sum(figures.values()):
+        values = {name: r[name] + rows for name, rows in figures.items()} | {"quarantined": r.quarantined - arrived}
+        unit.connection.execute(sa.update(import_run).where(r.id == run_id).values(values))
 
 
 def _close(unit: UnitOfWork, items: Sequence[Item], chunk: Chunk) -> int:

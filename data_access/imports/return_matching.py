@@ -23,7 +23,10 @@ def with_skus(connection: Connection, goods: pl.DataFrame, mapping: Mapping) -> 
 
 
 def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping, source: str) -> pl.DataFrame:
-    """Purchases of the returns among these rows, in the file and in the store; by `files.returns.MATCHES`."""
+    """Purchases of the returns among these rows, in the file and in the store; by `files.returns.MATCHES`.
+
+    A return has its purchases in its own order if it is known by its negative quantity, else among those of its customer.
+    """
     returns = goods.filter(pl.col("role") == "return")
     if returns.is_empty():
         return pl.DataFrame(schema=MATCHES)
@@ -32,7 +35,25 @@ def match_returns(connection: Connection, goods: pl.DataFrame, mapping: Mapping,
     )
     known = pl.Series(connection.execute(query).scalars().all(), dtype=pl.String)
     returns = returns.filter(~pl.col("event_ref").is_in(known.implode()))
-    stored = _stored_purchases(connection, mapping.channel.id, returns)
+    own = _is_of_its_order(mapping)
+    by_customer = _matched(connection, mapping, goods, returns.filter(~own), is_by_order=False)
+    of_orders, back = goods.with_columns(customer="order_ref"), returns.filter(own).with_columns(customer="order_ref")
+    by_order = _matched(connection, mapping, of_orders, back, is_by_order=True)
+    return pl.concat([by_customer, by_order]).sort("position", maintain_order=True)
+
+
+def _is_of_its_order(mapping: Mapping) -> pl.Expr:
+    part = mapping.returns
+    if part is None or not part.negative_quantity:
+        return pl.lit(value=False)
+    return pl.lit(value=True) if part.order is None else ~pl.col("order_ref").str.contains(part.order)
+
+
+def _matched(connection: Connection, mapping: Mapping, goods: pl.DataFrame, returns: pl.DataFrame, *, is_by_order: bool) -> pl.DataFrame:
+    """`MATCHES` of returns with purchases of the same customer, in the file and in the store."""
+    if returns.is_empty():
+        return pl.DataFrame(schema=MATCHES)
+    stored = _stored_purchases(connection, mapping.channel.id, returns, is_by_order=is_by_order)
     wanted = returns.select("customer", "sku").unique()
     lines = goods.filter((pl.col("role") == "line") & pl.col("customer").is_not_null()).join(wanted, on=["customer", "sku"], how="semi")
     came_back = pl.when(pl.col("returned_at").is_not_null()).then("quantity").otherwise(pl.col("returned").fill_null(0))
@@ -58,14 +79,13 @@ def _returned(connection: Connection, channel_id: str, lines: pl.DataFrame) -> p
     return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=schema, orient="row")
 
 
-def _stored_purchases(connection: Connection, channel_id: str, returns: pl.DataFrame) -> pl.DataFrame:
+def _stored_purchases(connection: Connection, channel_id: str, returns: pl.DataFrame, *, is_by_order: bool) -> pl.DataFrame:
     customers: Sequence[str] = returns["customer"].drop_nulls().unique().to_list()
     o, line = sales_order.c, order_line.c
+    buyer = o.order_ref if is_by_order else o.customer_ref
     query = (
-        sa.select(
-            o.customer_ref, line.sku, o.order_ref, line.line_ref, line.placed_at, line.quantity - line.returned_quantity, sa.literal(-1)
-        )
+        sa.select(buyer, line.sku, o.order_ref, line.line_ref, line.placed_at, line.quantity - line.returned_quantity, sa.literal(-1))
         .join(order_line, line.order_id == o.id)
-        .where(o.channel_id == channel_id, in_values(connection, o.customer_ref, customers))
+        .where(o.channel_id == channel_id, in_values(connection, buyer, customers))
     )
     return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=PURCHASES, orient="row")

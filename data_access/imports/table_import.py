@@ -47,7 +47,7 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
         rows, ends = _by_kit(rows)
         load = Workload(_IDS_PER_ROW, ends)
     source = f"import:{loaded.name}"
-    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, channel_id=None, text=texts))
+    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, text=texts))
 
     run.go_through(rows.height, _TableWriter(table.kind, source, rows, quarantine), progress, load)
     result = run.finish()

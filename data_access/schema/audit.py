@@ -93,10 +93,13 @@ class _ImportRun(TypedColumns):
     started_at = Column(Micros, nullable=False, comment="When it began.")
     finished_at = Column(Micros, nullable=True, comment="When it ended.")
     next_row = Column(Id, nullable=False, comment="First data row not yet taken in.")
-    rows_read = Column(Id, nullable=False, comment="imported + updated + duplicates + quarantined.")
+    rows_read = Column(Id, nullable=False, comment="imported + updated + ignored + duplicates + left_out + waiting + quarantined.")
     imported = Column(Id, nullable=False, comment="Rows that were new.")
     updated = Column(Id, nullable=False, comment="Rows that changed what was known.")
+    ignored = Column(Id, nullable=False, server_default="0", comment="Changed rows that were not taken as a change; see `ignored_row`.")
     duplicates = Column(Id, nullable=False, comment="Rows that were known already.")
+    left_out = Column(Id, nullable=False, server_default="0", comment="Rows that a rule of the mapping leaves out.")
+    waiting = Column(Id, nullable=False, server_default="0", comment="Rows that are not yet an order.")
     quarantined = Column(Id, nullable=False, comment="Rows that could not be taken, kept in the inbox.")
     counts = Column(Text, nullable=False, server_default="{}", comment="JSON: further counts, such as returns without a purchase.")
     recipe = Column(Text, nullable=False, server_default="{}", comment="JSON: the mapping's text, the file's header and the options.")
@@ -109,6 +112,20 @@ import_run = Table(
     Index(None, "file_hash", "mapping_hash"),
     CheckConstraint(one_of("status", IMPORT_STATUSES), name="status"),
     comment="Each import of a file, with its accounting.",
+)
+
+
+class _IgnoredRow(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
+    import_run_id = Column(Id, ForeignKey("import_run.id"), nullable=False, comment="The import (`import_run.id`).")
+    line_number = Column(Id, nullable=False, comment="Line in the file, the header being line 1.")
+    reference = Column(String, nullable=False, comment="Order id of the row.")
+    reason_code = Column(String, nullable=False, comment="Why, as a short code.")
+    reason = Column(String, nullable=False, comment="What the row says, what is known, and why that stands: one sentence.")
+
+
+ignored_row = Table(
+    "ignored_row", metadata, _IgnoredRow, Index(None, "import_run_id"), comment="What changed rows say that was not taken as a change."
 )
 
 

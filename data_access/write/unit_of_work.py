@@ -43,6 +43,7 @@ _INSERT_ORDER: Final = (
     "purchase_order",
     "purchase_order_line",
     "inbox_item",
+    "ignored_row",
     "audit_entry",
 )
 _UPDATE_LINE: Final = Prepared(

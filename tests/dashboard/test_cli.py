@@ -22,6 +22,7 @@ from data_access.engine import open_engine
 from data_access.events.ingest import ingest_json
 from data_access.schema.audit import store_meta
 from data_access.schema.users import ROLES
+from tests.data_access.import_files import HEADER, mapping, row, write
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def test_an_unknown_option_is_refused(onhand: Call) -> None:
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
     migrated = onhand("migrate", url=empty_url)
     assert migrated.code == 0
-    assert migrated.out.endswith("is at revision 0006.\n")
+    assert migrated.out.endswith("is at revision 0007.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0
@@ -368,3 +369,19 @@ def test_jobs_are_listed_and_run(onhand: Call, store_url: str) -> None:
 
 def test_the_roles_of_the_command_are_the_store_s() -> None:
     assert [role.value for role in Role] == list(ROLES)
+
+
+def test_imports_are_listed_with_what_was_ignored(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    assert onhand("import", "runs", url=store_url).out == "Nothing has been imported yet.\n"
+    assert "`onhand import runs` lists them" in refused(onhand("import", "ignored", 7, url=store_url))
+    path = mapping(tmp_path)
+    for number, state in enumerate(("Shipped", "Open")):
+        file = write(tmp_path / f"{number}.csv", HEADER, row("1", "a", "MUG", status=state))
+        report = onhand("import", "orders", file, "--mapping", path, url=store_url).out
+    first, second = json.loads(onhand("import", "runs", "--json", url=store_url).out)[::-1]
+    assert (first["file_name"], first["rows_read"], first["imported"], second["ignored"]) == ("0.csv", 1, 1, 1)
+    assert f"`onhand import ignored {second['import_run_id']}` shows what was not taken as a change." in report
+    said = "Line 2, order 1: The row says that nothing has left, and 1 unit had: what happened stands.\n"
+    assert onhand("import", "ignored", second["import_run_id"], url=store_url).out == said
+    assert onhand("import", "ignored", first["import_run_id"], url=store_url).out == "No row was ignored.\n"
+    assert onhand("import", "runs", url=store_url).out.startswith(f"import run id {second['import_run_id']}, kind orders, file name 1.csv")

@@ -91,9 +91,10 @@ def shop(engine: Engine, folder: Path, *rows: str, text: str = SHOP, **options: 
     return import_orders(engine, write(folder / "orders.csv", HEADER, *rows), mapping(folder, text), **options)
 
 
-def figures(result: ImportResult) -> tuple[int, int, int, int, int]:
-    """rows_read, imported, updated, duplicates, quarantined."""
-    assert result.rows_read == result.imported + result.updated + result.duplicates + result.quarantined
+def figures(result: ImportResult, *, ignored: int = 0) -> tuple[int, int, int, int, int]:
+    """rows_read, imported, updated, duplicates, quarantined, of a file of which so many rows were ignored and none put aside."""
+    assert (result.ignored, result.left_out, result.waiting) == (ignored, 0, 0)
+    assert result.rows_read == result.imported + result.updated + ignored + result.duplicates + result.quarantined
     return result.rows_read, result.imported, result.updated, result.duplicates, result.quarantined
 
 

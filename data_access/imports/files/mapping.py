@@ -1,217 +1,39 @@
 """Mappings: small TOML files that say how a channel writes its orders. `docs/importing.md` explains every key."""
 
-import codecs
 import hashlib
-import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar, get_args
-from zoneinfo import available_timezones
+from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.mapping_parts import (
+    DEFAULT_IDENTITY,
+    DEFAULT_OF_ORDER,
+    ChannelPart,
+    ChargesPart,
+    ColumnsPart,
+    FilePart,
+    FormatsPart,
+    LinesPart,
+    LocationPart,
+    MappingPart,
+    Meaning,
+    OrderColumn,
+    ReturnsPart,
+    RowsRule,
+    SkusPart,
+    WriteOffsPart,
+)
 
-Meaning = Literal["placed", "shipped", "delivered", "cancelled", "returned"]
-IdentityColumn = Literal["external_sku", "title", "quantity", "price", "currency", "placed", "ship_by", "deliver_by", "customer"]
-OrderColumn = Literal[
-    "placed",
-    "currency",
-    "status",
-    "country",
-    "region",
-    "fulfilled_by",
-    "customer",
-    "ship_by",
-    "shipped",
-    "carrier",
-    "tracking_number",
-    "tracking_uploaded",
-    "first_scan",
-    "deliver_by",
-    "delivered",
-    "cancelled",
-    "cancel_reason",
-    "cancelled_by",
-]
-ORDER_COLUMNS: Final[tuple[OrderColumn, ...]] = get_args(OrderColumn)
-"""What may be a fact of the order rather than of its lines."""
-
-DEFAULT_OF_ORDER: Final[tuple[OrderColumn, ...]] = ("placed", "currency", "country", "region", "fulfilled_by", "customer")
-DEFAULT_IDENTITY: Final[tuple[IdentityColumn, ...]] = ("external_sku", "quantity", "price", "placed")
 MAX_MAPPING_BYTES: Final = 1_000_000
 
 
-def _pattern(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise ValueError(f"{value!r} is not a regular expression ({error})") from error
-    return value
-
-
-def _zone(value: str) -> str:
-    if value not in available_timezones():
-        raise ValueError(f"{value!r} is not the IANA name of a time zone, such as Europe/London")
-    return value
-
-
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-Pattern = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_pattern)]
-Zone = Annotated[str, AfterValidator(_zone)]
-Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class ChannelPart(_Part):
-    """The channel that the file comes from; made with these facts if the store does not have it."""
-
-    id: Name
-    name: Name
-    kind: Literal["marketplace", "webstore", "social", "retail"]
-    currency: Currency
-    time_zone: Zone
-    marketplace: Name | None = None
-    country: Country | None = None
-    stale_after_hours: Annotated[int, Field(gt=0)] = 48
-
-
-class LocationPart(_Part):
-    """Where the goods leave from; made with these facts, serving the channel, if the store does not have it."""
-
-    id: Name
-    name: Name | None = None
-    kind: Literal["warehouse", "shop", "3pl", "fulfilment_centre"] = "warehouse"
-    country: Country | None = None
-    region: Name | None = None
-    time_zone: Zone | None = None
-
-
-class FilePart(_Part):
-    """How the file is written. Without an encoding or a delimiter, the file itself tells (`dialect`)."""
-
-    encoding: str | None = None
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    quoting: Literal["detect", "standard", "none"] = "detect"
-    preamble_rows: Annotated[int, Field(ge=0, le=1_000)] = 0
-    footer: Pattern | None = None
-
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, value: str | None) -> str | None:
-        try:
-            return None if value is None else codecs.lookup(value).name
-        except LookupError as error:
-            raise ValueError(f"{value!r} is not the name of an encoding, such as utf-8 or cp1252") from error
-
-    @field_validator("delimiter")
-    @classmethod
-    def _separates(cls, value: str | None) -> str | None:
-        if value is not None and (value in '"\r\n' or not value.isascii()):
-            raise ValueError("the delimiter must be one plain character, such as a comma or a tab")
-        return value
-
-
-class ColumnsPart(_Part):
-    """The file's own names of the columns, compared without spaces around them."""
-
-    order: Name
-    external_sku: Name
-    quantity: Name
-    placed: Name
-    line: Name | None = None
-    title: Name | None = None
-    price: Name | None = None
-    currency: Name | None = None
-    status: Name | None = None
-    ship_by: Name | None = None
-    shipped: Name | None = None
-    carrier: Name | None = None
-    tracking_number: Name | None = None
-    tracking_uploaded: Name | None = None
-    first_scan: Name | None = None
-    deliver_by: Name | None = None
-    delivered: Name | None = None
-    cancelled: Name | None = None
-    cancel_reason: Name | None = None
-    cancelled_by: Name | None = None
-    country: Name | None = None
-    region: Name | None = None
-    fulfilled_by: Name | None = None
-    customer: Name | None = None
-
-    @cached_property
-    def named(self) -> dict[str, str]:
-        """Our name to the file's name, of the columns that are mapped."""
-        return {name: value for name, value in self.model_dump().items() if value is not None}
-
-
-class FormatsPart(_Part):
-    """How dates and numbers are written."""
-
-    dates: Annotated[list[Name], Field(min_length=1)] = ["%Y-%m-%d %H:%M:%S"]
-    time_zone: Zone | None = None
-    decimal: Literal[".", ","] = "."
-    thousands: Literal["", ",", ".", " ", "'"] = ""
-
-    @model_validator(mode="after")
-    def _differ(self) -> "FormatsPart":
-        if self.decimal == self.thousands:
-            raise ValueError("decimal and thousands are the same character")
-        return self
-
-
-class LinesPart(_Part):
-    """What the rows mean where the file does not say."""
-
-    identity: Annotated[list[IdentityColumn], Field(min_length=1)] | None = None
-    of_order: list[OrderColumn] | None = None
-    without_status: Literal["placed", "shipped"] = "placed"
-    price: Literal["unit", "line"] = "unit"
-    zero_quantity: Literal["quarantine", "cancelled"] = "quarantine"
-
-
-class SkusPart(_Part):
-    """How the channel's codes become SKUs."""
-
-    unknown: Literal["quarantine", "create"] = "quarantine"
-    case: Literal["keep", "upper", "lower"] = "keep"
-
-
-class ReturnsPart(_Part):
-    """Which rows are returns: those whose order id matches. Their quantity is negative."""
-
-    order: Pattern
-    disposition: Literal["restock", "refurbish", "discard"] | None = None
-
-
-class ChargesPart(_Part):
-    """Which rows are not goods: those whose order id or code matches."""
-
-    order: Pattern | None = None
-    external_sku: Pattern | None = None
-
-    @model_validator(mode="after")
-    def _something(self) -> "ChargesPart":
-        if self.order is None and self.external_sku is None:
-            raise ValueError("give order, external_sku or both")
-        return self
-
-
-class WriteOffsPart(_Part):
-    """Which rows are write-offs: a negative quantity at no price, on no return. `order` narrows it to matching order ids."""
-
-    order: Pattern | None = None
-
-
-class Mapping(_Part):
+class Mapping(MappingPart):
     """One mapping, as its TOML file says."""
 
     description: Annotated[str, Field(max_length=1_000)] = ""
@@ -222,6 +44,7 @@ class Mapping(_Part):
     formats: FormatsPart = FormatsPart()
     lines: LinesPart = LinesPart()
     skus: SkusPart = SkusPart()
+    rows: list[RowsRule] = []
     status: dict[str, list[Meaning]] = {}
     fulfilled_by: dict[str, Literal["seller", "marketplace"]] = {}
     cancelled_by: dict[str, Literal["buyer", "seller", "marketplace"]] = {}
@@ -244,6 +67,27 @@ class Mapping(_Part):
         if self.write_offs is not None and self.columns.price is None:
             raise ValueError("write_offs needs columns.price")
         return self
+
+    @cached_property
+    def file_columns(self) -> list[str]:
+        """All columns of the file that the mapping reads, as the file calls them."""
+        mapped = [column for source in self.columns.named.values() for column in source.columns]
+        return list(dict.fromkeys([*mapped, *(column for rule in self.rows for column in rule.where)]))
+
+    @cached_property
+    def never_empty(self) -> list[str]:
+        """Those of them that no row of goods leaves empty."""
+        needed = (self.columns.order, self.columns.external_sku, self.columns.quantity)
+        return [source.columns[0] for source in needed if len(source.columns) == 1 and source.otherwise is None]
+
+    @cached_property
+    def routes(self) -> list["Mapping"]:
+        """The mapping itself, then for each rule that sends rows elsewhere the mapping that they are read by, in the order of the rules."""
+        elsewhere = [rule for rule in self.rows if rule.then is None]
+        return [self, *(self._elsewhere(rule) for rule in elsewhere)]
+
+    def _elsewhere(self, rule: RowsRule) -> "Mapping":
+        return self.model_copy(update={"channel": rule.channel or self.channel, "location": rule.location or self.location})
 
     @property
     def identity(self) -> tuple[str, ...]:

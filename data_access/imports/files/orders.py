@@ -1,7 +1,8 @@
 """The rows of an order file, as a mapping understands them: one frame with one schema, whatever the file looked like.
 
-A row is a line of an order, a return, a charge (not goods) or a write-off. A row with a `code` cannot be taken and says why in
-`reason`. Rows come in the order in which they are to be taken in: by the order's time of placing, then as in the file.
+A row is a line of an order, a return, a charge (not goods) or a write-off; or it is left out, or waits until it is an order. A row with
+a `code` cannot be taken and says why in `reason`. Rows come in the order in which they are to be taken in: by their route, that is by
+channel and location, then by the order's time of placing, then as in the file.
 """
 
 import hashlib
@@ -12,7 +13,8 @@ from typing import Final
 import polars as pl
 
 from data_access.imports.files import values
-from data_access.imports.files.mapping import ORDER_COLUMNS, Mapping
+from data_access.imports.files.mapping import Mapping
+from data_access.imports.files.order_cells import cells
 from data_access.imports.files.reader import Contents
 
 MAX_TEXT: Final = 200
@@ -35,13 +37,11 @@ _TEXTS: Final = (
     "fulfilled_by",
     "customer",
 )
-ROW_FACTS: Final[dict[str, pl.DataType]] = {"row_no": pl.Int64(), "occurrence": pl.Int64(), **dict.fromkeys(ORDER_COLUMNS, pl.String())}
-"""What a file says of a row beside its text: the number of its occurrence, and cells that the first row of its order fills for it."""
-
-KNOWN_ORDERS: Final = pl.Schema({"order_ref": pl.String, "known_placed_at": pl.Int64, "known_currency": pl.String})
+KNOWN_ORDERS: Final = pl.Schema({"channel_id": pl.String, "order_ref": pl.String, "known_placed_at": pl.Int64, "known_currency": pl.String})
 
 ROWS: Final[dict[str, pl.DataType]] = {
     "position": pl.Int64(),
+    "route": pl.Int64(),
     "row_no": pl.Int64(),
     "line_number": pl.Int64(),
     "code": pl.String(),
@@ -56,6 +56,7 @@ ROWS: Final[dict[str, pl.DataType]] = {
     "title": pl.String(),
     "quantity": pl.Int64(),
     "is_void": pl.Boolean(),
+    "says_state": pl.Boolean(),
     "unit_price": pl.Int64(),
     "currency": pl.String(),
     "placed_at": pl.Int64(),
@@ -71,6 +72,7 @@ ROWS: Final[dict[str, pl.DataType]] = {
     "cancel_reason": pl.String(),
     "cancelled_by": pl.String(),
     "returned_at": pl.Int64(),
+    "returned_quantity": pl.Int64(),
     "country": pl.String(),
     "region": pl.String(),
     "fulfilled_by": pl.String(),
@@ -78,7 +80,12 @@ ROWS: Final[dict[str, pl.DataType]] = {
 }
 """Schema of `normalised`. `quantity`: units, positive but for charges; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
 since 1970 (UTC), null where it did not happen or the file does not say; `sku`: what the code becomes if it is not mapped by a listing;
-`event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0."""
+`event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0; `says_state`: whether its status is said;
+`route`: place in `mapping.routes`; `returned_quantity`: units that came back, null for all of the line's.
+"""
+
+IS_GOODS: Final = pl.col("code").is_null() & pl.col("role").is_in(["line", "return", "write_off"])
+IS_ASIDE: Final = pl.col("role").is_in(["left_out", "waiting"])
 
 
 def normalised(
@@ -89,10 +96,14 @@ def normalised(
     `row_facts`, by the schema `ROW_FACTS`: what the file that rows were taken from said of them beside their own text. `known`, by the
     schema `KNOWN_ORDERS`: what the store knows of orders whose own facts the file leaves out.
     """
-    raw = _canonical(contents.frame, mapping, row_facts, KNOWN_ORDERS.to_frame() if known is None else known)
-    frame = pl.concat([_understood(part, mapping) for part in raw.iter_slices(SLICE_ROWS)]) if raw.height else _understood(raw, mapping)
-    del raw
-    frame = _identified(frame, mapping, row_facts)
+    raw, parts = cells(contents, mapping, row_facts), []
+    for route, own in enumerate(mapping.routes):
+        orders = KNOWN_ORDERS.to_frame() if known is None else known.filter(pl.col("channel_id") == own.channel.id).drop("channel_id")
+        part = _with_placing(raw.filter(route=route) if len(mapping.routes) > 1 else raw, own, orders)
+        part = pl.concat([_understood(some, own) for some in part.iter_slices(SLICE_ROWS)]) if part.height else _understood(part, own)
+        parts.append(_identified(part, own, row_facts, "" if own.channel == mapping.channel else f"{own.channel.id}|"))
+    frame = pl.concat(parts)
+    del raw, parts
     bad = pl.DataFrame(
         {
             "row_no": [record.row_no for record in contents.bad],
@@ -102,45 +113,15 @@ def normalised(
         },
         schema={name: ROWS[name] for name in ("row_no", "line_number", "code", "reason")},
     )
-    rows = pl.concat([frame.select(pl.col(name) for name in ROWS if name != "position"), bad], how="diagonal")
-    rows = rows.sort(pl.col("placed_at").fill_null(0), "row_no")
-    return rows.select(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"), pl.exclude("position"))
+    rows = pl.concat([frame.select(*(pl.col(name) for name in ROWS if name != "position"), "is_late"), bad], how="diagonal")
+    rows = rows.with_columns(pl.col("route").fill_null(0)).sort(
+        "route", pl.col("placed_at").fill_null(0), pl.col("is_late").fill_null(value=False), "row_no"
+    )
+    return rows.drop("is_late").select(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"), pl.exclude("position"))
 
 
-def incomplete_orders(contents: Contents, mapping: Mapping) -> list[str]:
-    """Orders of which no row of the file says when they were placed, or in what currency, though it has columns for that."""
-    named = mapping.columns.named
-    order, wanted = named["order"], [named[name] for name in ("placed", "currency") if name in mapping.of_order]
-    if not wanted or not any(contents.frame[column].null_count() for column in wanted):
-        return []
-    gaps = contents.frame.group_by(order, maintain_order=True).agg(pl.col(column).is_null().all() for column in wanted)
-    return gaps.filter(pl.any_horizontal(wanted) & pl.col(order).is_not_null())[order].to_list()
-
-
-def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
-    """`ROW_FACTS` without occurrences: the cells that rows take from their order's first row, for rows that take any."""
-    named = mapping.columns.named
-    raw = contents.frame.select("row_no", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
-    gaps = [name for name in mapping.of_order if _has_gaps(raw, pl.col(f"raw_{name}"))]
-    cells = {name: pl.col(f"raw_{name}").drop_nulls().first().over("raw_order") for name in gaps}
-    missing = [pl.when(pl.col(f"raw_{name}").is_null()).then(cell).alias(name) for name, cell in cells.items()]
-    from_order = raw.select("row_no", *missing)
-    from_order = from_order.filter(pl.any_horizontal(pl.col(gaps).is_not_null())) if gaps else from_order.clear()
-    return pl.concat([pl.DataFrame(schema=ROW_FACTS), from_order], how="diagonal")
-
-
-def _canonical(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None, known: pl.DataFrame) -> pl.DataFrame:
-    """The file's cells under our names, as `raw_...`, and what the rows of an order share; columns that are not mapped are null."""
-    named = mapping.columns.named
-    raw = frame.select("row_no", "line_number", *(pl.col(column).alias(f"raw_{name}") for name, column in named.items()))
-    if row_facts is not None:
-        raw = raw.join(row_facts, on="row_no", how="left", maintain_order="left")
-        raw = raw.with_columns(pl.coalesce(f"raw_{name}", name).alias(f"raw_{name}") for name in mapping.of_order)
-        raw = raw.drop(name for name in ROW_FACTS if name != "row_no")
-    if "customer" in named:
-        raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
-    shared = [pl.col(f"raw_{name}") for name in mapping.of_order]
-    raw = raw.with_columns(column.fill_null(column.drop_nulls().first().over("raw_order")) for column in shared if _has_gaps(raw, column))
+def _with_placing(raw: pl.DataFrame, mapping: Mapping, known: pl.DataFrame) -> pl.DataFrame:
+    """With each order's earliest time of placing and its currency, of the file, or else as the store knows them."""
     raw = raw.join(known, left_on="raw_order", right_on="order_ref", how="left", maintain_order="left")
     if "currency" not in mapping.of_order:
         raw = raw.with_columns(known_currency=pl.lit(None, pl.String))
@@ -158,10 +139,6 @@ def _known_placing() -> pl.Expr:
     return pl.when(pl.col("raw_placed").is_null()).then("known_placed_at")
 
 
-def _has_gaps(raw: pl.DataFrame, column: pl.Expr) -> bool:
-    return raw.select(column).to_series().null_count() > 0
-
-
 def _currency(mapping: Mapping) -> pl.Expr:
     if mapping.columns.currency is None:
         return pl.lit(mapping.channel.currency)
@@ -176,12 +153,13 @@ def _understood(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     if "line" not in mapping.columns.named:
         hashes = _hash(frame, ["order_ref", *(_identity_column(name) for name in mapping.identity)], 8)
         frame = frame.with_columns(content=hashes.str.to_integer(base=16, dtype=pl.UInt64))
-    return frame.select(*(pl.col(name) for name in ROWS if name not in ("position", "event_ref")), "content")
+    return frame.select(*(pl.col(name) for name in ROWS if name not in ("position", "event_ref")), "content", "is_late")
 
 
 def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """Typed values beside the cells they were read from; an order's earliest time of placing is that of all its rows."""
     formats, zone, named = mapping.formats, mapping.time_zone, mapping.columns.named
+    numbers = (formats.decimal, formats.thousands)
 
     def text(name: str) -> pl.Expr:
         return pl.col(f"raw_{name}") if name in named else pl.lit(None, pl.String)
@@ -196,8 +174,14 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
         placing.alias("row_placed_at"),
         pl.when(placing.is_not_null()).then("order_placed_at").alias("placed_at"),
-        values.units("raw_quantity", formats.decimal, formats.thousands).alias("units"),
-        (values.price("raw_price", formats.decimal, formats.thousands) if "price" in named else pl.lit(None, pl.Int64)).alias("money"),
+        values.units("raw_quantity", *numbers).alias("units"),
+        (values.price("raw_price", *numbers) if "price" in named else pl.lit(None, pl.Int64)).alias("money"),
+        (
+            values.units("raw_refunded_quantity", *numbers).abs()
+            if mapping.columns.refunded_quantity is not None
+            else pl.lit(None, pl.Int64)
+        ).alias("refunded"),
+        (values.currency_of("raw_price") if "price" in named else pl.lit(None, pl.String)).alias("price_currency"),
         _currency(mapping).alias("currency"),
         pl.col("raw_order").alias("order_ref"),
         text("line").alias("line_ref"),
@@ -207,23 +191,30 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 
 def _classified(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """The role of each row, by the rules of the mapping, and the SKU that its code would be."""
-    charge = returned = written_off = pl.lit(value=False)
+    charge = returned = written_off = taken_back = pl.lit(value=False)
     if mapping.charges is not None:
         if mapping.charges.order is not None:
             charge = charge | pl.col("order_ref").str.contains(mapping.charges.order)
         if mapping.charges.external_sku is not None:
             charge = charge | pl.col("external_sku").str.contains(mapping.charges.external_sku)
     if mapping.returns is not None:
-        returned = pl.col("order_ref").str.contains(mapping.returns.order)
+        if mapping.returns.order is not None:
+            returned = pl.col("order_ref").str.contains(mapping.returns.order).fill_null(value=False)
+        if mapping.returns.negative_quantity:
+            taken_back = (pl.col("units") < 0).fill_null(value=False) & ~returned
     if mapping.write_offs is not None:
         written_off = (pl.col("units") < 0) & (pl.col("money").fill_null(0) == 0)
         if mapping.write_offs.order is not None:
             written_off = written_off & pl.col("order_ref").str.contains(mapping.write_offs.order)
-    named = pl.when(charge).then(pl.lit("charge")).when(returned).then(pl.lit("return"))
-    role = named.when(written_off).then(pl.lit("write_off")).otherwise(pl.lit("line"))
+    no_order_yet = pl.col("status").str.to_lowercase().is_in([word.strip().lower() for word, means in mapping.status.items() if not means])
+    named = pl.when(charge).then(pl.lit("charge")).when(returned).then(pl.lit("return")).when(written_off).then(pl.lit("write_off"))
+    goods = named.when(taken_back).then(pl.lit("return")).when(no_order_yet).then(pl.lit("waiting")).otherwise(pl.lit("line"))
+    role = pl.coalesce("aside", goods)
+    is_late = (role == "return") & taken_back  # it comes after the lines of its order
     code = pl.col("external_sku")
     folded = {"keep": code, "upper": code.str.to_uppercase(), "lower": code.str.to_lowercase()}[mapping.skus.case]
-    return frame.with_columns(role=role, sku=folded)
+    placed_at = pl.when(is_late).then("row_placed_at").otherwise("placed_at")
+    return frame.with_columns(role=role, sku=folded, is_late=is_late, placed_at=placed_at)
 
 
 def _checked(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
@@ -231,7 +222,7 @@ def _checked(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     checks = [*_form_checks(mapping), *_meaning_checks(mapping)]
     code = pl.coalesce([pl.when(wrong).then(pl.lit(code)) for wrong, code, _ in checks])
     reason = pl.coalesce([pl.when(wrong).then(reason) for wrong, _, reason in checks])
-    return frame.with_columns(code=code, reason=reason)
+    return frame.with_columns(pl.when(~IS_ASIDE).then(code).alias("code"), pl.when(~IS_ASIDE).then(reason).alias("reason"))
 
 
 _Check = tuple[pl.Expr, str, pl.Expr]
@@ -254,14 +245,14 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
                 missing = missing & pl.col("known_placed_at").is_null()
             checks.append((missing, f"missing_{name}", pl.lit(reason)))
     typed = {name: (f"{name}_at" if name != "placed" else "row_placed_at") for name in _TIMES}
-    typed |= {"quantity": "units", "price": "money"}
+    typed |= {"quantity": "units", "price": "money", "refunded_quantity": "refunded"}
     for name, parsed in typed.items():
         if name in named:
             wrong = pl.col(f"raw_{name}").is_not_null() & pl.col(parsed).is_null()
             if name in _TIMES:
                 code, said = "bad_date", f"cannot be read: expected {' or '.join(mapping.formats.dates)}."
             else:
-                what = "a whole number of units" if name == "quantity" else "a number"
+                what = "a number" if name == "price" else "a whole number of units"
                 code, said = "bad_number", f"is not {what}: mend it, or set decimal and thousands in the mapping."
             pattern = _plain(f"in column {named[name]} {said}")
             checks.append((wrong, code, pl.format("'{}' " + pattern, pl.col(f"raw_{name}").str.slice(0, 100))))
@@ -298,6 +289,14 @@ def _meaning_checks(mapping: Mapping) -> list[_Check]:
     check(is_goods & (pl.col("money") < 0), "negative_price", "The price is negative, and the row is no charge: mend it, or add the rule.")
     check(~pl.col("currency").str.contains("^[A-Z]{3}$"), "bad_currency", "'{}' is no currency such as EUR: mend it.", pl.col("currency"))
     check(
+        is_goods & (pl.col("price_currency") != pl.col("currency")),
+        "other_currency",
+        "The price '{}' is in {}, but the row is in {}: mend it, or map columns.currency.",
+        pl.col("raw_price") if "price" in mapping.columns.named else pl.lit(""),
+        pl.col("price_currency"),
+        pl.col("currency"),
+    )
+    check(
         (role == "line") & (pl.col("currency") != pl.col("order_currency")),
         "other_currency",
         "The row is in {}, but its order begins in another currency: an order has one.",
@@ -333,15 +332,21 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     is_cancelled = is_cancelled | (when_cancelled & ~is_shipped if "cancelled" in mapping.of_order else when_cancelled)
     if mapping.columns.status is None and mapping.lines.without_status == "shipped":
         is_shipped = is_shipped | ~is_cancelled
-    units = pl.when(is_line & is_void).then(1).when(pl.col("role") == "charge").then("units").otherwise(pl.col("units").abs())
+    refunded = pl.col("refunded").fill_null(0)
+    ordered = pl.col("units").abs()
+    is_cancelled = is_cancelled | (~is_shipped & (refunded > 0) & (refunded >= ordered))
+    keeps = pl.when(is_line & ~is_shipped & (refunded < ordered)).then(ordered - refunded).otherwise(ordered)
+    units = pl.when(is_line & is_void).then(1).when(pl.col("role") == "charge").then("units").otherwise(keeps)
     per_unit = (pl.col("money") / pl.max_horizontal(pl.col("units").abs(), 1)).round().cast(pl.Int64)
     latest = pl.max_horizontal("placed_at", "shipped_at", "delivered_at")
     frame = frame.with_columns(
         shipped_at=pl.when(is_line & is_shipped & ~is_void).then(pl.coalesce("shipped_at", "placed_at")),
         cancelled_at=pl.when(is_line & is_cancelled).then(pl.coalesce("cancelled_at", "placed_at")),
-        returned_at=pl.when(is_line & said("returned")).then(latest),
+        returned_at=pl.when(is_line & (said("returned") | (is_shipped & (refunded > 0)))).then(latest),
+        returned_quantity=pl.when(is_line & (refunded > 0)).then(pl.min_horizontal(refunded, ordered)),
         quantity=units.cast(pl.Int64),
         is_void=is_line & is_void,
+        says_state=status.is_not_null(),
         unit_price=per_unit if mapping.lines.price == "line" else pl.col("money"),
         cancelled_by=_word("cancelled_by", mapping.cancelled_by, "unknown"),
         fulfilled_by=_word("fulfilled_by", mapping.fulfilled_by, "seller", only_if_filled=True),
@@ -359,8 +364,8 @@ def _word(column: str, words: TMapping[str, str], default: str, *, only_if_fille
     return pl.when(pl.col(column).is_not_null()).then(word) if only_if_filled else word
 
 
-def _identified(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None) -> pl.DataFrame:
-    """Line reference and event id of each row.
+def _identified(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None, prefix: str) -> pl.DataFrame:
+    """Line reference and event id of each row; `prefix` tells event ids of a further channel from those of the mapping's own.
 
     Without a line id, the line reference is a hash of the identity columns and the occurrence number of that content within the
     order. The event id of lines and charges, which may change, ends with a hash of all mapped cells, so that the same content again
@@ -374,16 +379,17 @@ def _identified(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame |
         frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", "number")).drop("number")
     identity = pl.format("{}|{}", "order_ref", "line_ref")
     content = pl.format("{}|{}", identity, pl.col("payload_hash").str.slice(0, 16))
-    event_ref = pl.when(pl.col("role").is_in(["line", "charge"])).then(content).otherwise(identity)
-    return frame.with_columns(event_ref=event_ref).drop("content")
+    back = pl.format("{}|back|{}|{}", identity, pl.col("placed_at").fill_null(0), pl.col("quantity").fill_null(0))
+    event_ref = pl.when(pl.col("role").is_in(["line", "charge"])).then(content).when("is_late").then(back).otherwise(identity)
+    return frame.with_columns(event_ref=pl.lit(prefix) + event_ref).drop("content")
 
 
 def _occurrences(frame: pl.DataFrame) -> pl.Series:
     """The number of each row among those of the same content; rows that cannot be taken do not count, so that mending one does not
     renumber the others.
     """
-    repeated = frame.select("content", "code", place=pl.int_range(pl.len())).filter(pl.col("content").is_duplicated())
-    numbered = repeated.select("place", number=pl.col("code").is_null().cum_sum().over("content"))
+    repeated = frame.select("content", "code", "role", place=pl.int_range(pl.len())).filter(pl.col("content").is_duplicated())
+    numbered = repeated.select("place", number=(pl.col("code").is_null() & ~IS_ASIDE).cum_sum().over("content"))
     return pl.repeat(1, frame.height, dtype=pl.UInt32, eager=True).scatter(numbered["place"], numbered["number"].cast(pl.UInt32))
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.dialect import NAMES, delimiter_of, encoding_of
-from data_access.imports.files.mapping import FilePart
+from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.records import (
     MAX_RECORD_BYTES,
     QUOTE,

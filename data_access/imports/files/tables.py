@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from data_access.errors import InvalidInput
 from data_access.imports.files import values
-from data_access.imports.files.mapping import FilePart, FormatsPart, parse_toml, read_toml
+from data_access.imports.files.mapping import parse_toml, read_toml
+from data_access.imports.files.mapping_parts import FilePart, FormatsPart
 from data_access.imports.files.reader import Contents
 
 Kind = Literal["products", "kits", "listings", "locations", "channels", "suppliers", "counts"]
@@ -219,7 +220,7 @@ def _typed(column: Column, mapping: TableMapping) -> pl.Expr:
         case "price":
             return values.price(name, formats.decimal, formats.thousands)
         case "number":
-            return values.number(name, formats.decimal, formats.thousands)
+            return values.number(pl.col(name), formats.decimal, formats.thousands)
         case "time":
             return values.micros(name, _formats(column, mapping), formats.time_zone or "UTC")
         case "day":

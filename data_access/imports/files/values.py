@@ -14,9 +14,13 @@ _YEAR_2100: Final = 4_102_444_800_000_000
 _TIME_PARTS: Final = ("%H", "%I", "%T", "%R", "%k", "%l", "%c", "%r", "%X", "%s")
 
 
-def number(column: str, decimal: str, thousands: str) -> pl.Expr:
+_BEFORE: Final = r"^([+-]?)(?:[A-Z]{3}\s?|[A-Z]{0,3}\s?\p{Sc}\s?)([+-]?)"
+_AFTER: Final = r"\s?(?:\p{Sc}|[A-Z]{3})$"
+_SIGNS: Final = {"€": "EUR", "£": "GBP", "₹": "INR"}  # those of one currency alone
+
+
+def number(text: pl.Expr, decimal: str, thousands: str) -> pl.Expr:
     """A decimal number as Float64."""
-    text = pl.col(column)
     if thousands == " ":
         text = text.str.replace_all("[\u00a0\u202f]", " ")
     group, point = re.escape(thousands), re.escape(decimal)
@@ -28,14 +32,22 @@ def number(column: str, decimal: str, thousands: str) -> pl.Expr:
 
 def units(column: str, decimal: str, thousands: str) -> pl.Expr:
     """A signed whole number of units as Int64; "2.0" is 2."""
-    value = number(column, decimal, thousands)
+    value = number(pl.col(column), decimal, thousands)
     return pl.when((value == value.round()) & (value.abs() <= MAX_UNITS)).then(value).cast(pl.Int64)
 
 
 def price(column: str, decimal: str, thousands: str) -> pl.Expr:
-    """A signed price as Int64, in 1/10,000."""
-    value = number(column, decimal, thousands)
+    """A signed price as Int64, in 1/10,000; the sign or code of a currency may stand before or after it."""
+    bare = pl.col(column).str.replace(_BEFORE, "$1$2").str.replace(_AFTER, "")
+    value = number(bare, decimal, thousands)
     return pl.when(value.abs() <= MAX_PRICE).then((value * PRICE_SCALE).round()).cast(pl.Int64)
+
+
+def currency_of(column: str) -> pl.Expr:
+    """The currency that a price says it is in, as ISO 4217: by its code, or by a sign that is of one currency alone."""
+    code = pl.col(column).str.extract(r"(?:^|[\s\d.,+-])([A-Z]{3})(?:[\s\d.,+-]|$)")
+    sign = pl.col(column).str.extract("([" + "".join(_SIGNS) + "])").replace_strict(_SIGNS, default=None, return_dtype=pl.String)
+    return pl.coalesce(code, sign)
 
 
 def micros(column: str, formats: Sequence[str], time_zone: str, deadline_zone: str | None = None) -> pl.Expr:

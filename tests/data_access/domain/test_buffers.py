@@ -225,6 +225,15 @@ def test_percent_and_days_are_rounded_up(basis: str, amount: float, daily: float
     assert by_channel["channel_buffer"].to_list() == [expected]
 
 
+def test_the_least_share_of_a_unit_is_a_unit_and_no_demand_needs_none() -> None:
+    """0.01 % of 1 unit is held as 1; three days of a SKU that nobody has asked for are 0."""
+    stock = stock_of([("A", "L1", 1, 0, 0)], [], [("c1", "L1")], [("A", "c1", None)], {})
+    least = Withheld(rules_of(rule(1, "sku", 0.01, "percent", sku="A")), categories=CATEGORIES)
+    assert buffers.figures(stock, least)[1]["channel_buffer"].to_list() == [1]
+    unasked = Withheld(rules_of(rule(1, "sku", 3, "days", sku="A")), categories=CATEGORIES)
+    assert buffers.figures(stock, unasked)[1]["channel_buffer"].to_list() == [0]
+
+
 def test_a_reservation_is_used_up_by_its_channel_s_own_orders() -> None:
     """20 units at L1, 6 of them allocated to c1: of 10 reserved for c1, 4 are left, so c2 may sell 14 - 4."""
     stock = stock_of([("A", "L1", 20, 0, 6)], [], [("c1", "L1"), ("c2", "L1")], [("A", "c1", None), ("A", "c2", None)], {})

@@ -331,3 +331,14 @@ def test_eight_processes_sell_a_hundred_units_of_twenty(store_url: str) -> None:
         assert connection.execute(sa.select(sa.func.sum(allocation.c.quantity))).scalar_one() == 20
     assert verify(engine).differences == 0
     engine.dispose()
+
+
+def test_what_is_found_missing_is_taken_from_the_line_that_holds_it(company: Engine) -> None:
+    """One line holds all units of its place; nothing else is in the store that could be mistaken for it."""
+    ingest(company, [receipt(1, "A", 3), sale(2, "A", 3, hours=1)])
+    ingest(company, [count(3, "A", 0, hours=2)])
+    with company.connect() as connection:
+        line = connection.execute(sa.select(order_line.c.allocated_quantity, order_line.c.backordered_quantity)).one()
+        held = connection.execute(sa.select(allocation)).all()
+    assert (tuple(line), held) == ((0, 3), [])
+    assert verify(company).differences == 0

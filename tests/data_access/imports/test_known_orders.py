@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.events.ingest import ingest
 from data_access.events.kinds.orders.sale import Sale, SaleLine
-from data_access.imports.files.mapping import DEFAULT_IDENTITY
+from data_access.imports.files.mapping_parts import DEFAULT_IDENTITY
 from tests.data_access.import_files import SHOP, figures, row, shop, sound, table
 
 WITHOUT_IDS = SHOP.replace('line = "line"\n', "")

@@ -48,6 +48,17 @@ def test_one_write_is_data_audit_version_and_change_log(store: Engine) -> None:
     assert (change["topic"], change["version"], change["entity"], change["entity_id"]) == ("catalog", before + 1, "product", "A-1")
 
 
+def test_what_a_person_wrote_is_audited_as_it_was_written(store: Engine) -> None:
+    work(
+        store,
+        COMMAND_LINE,
+        "manage users",
+        lambda unit: unit.audit("rename", ("product", "A-1"), {"name": "Weiß"}, {"name": "Grün"}, "neu"),
+    )
+    (entry,) = rows(store, audit_entry)
+    assert (entry["before"], entry["after"]) == ('{"name": "Weiß"}', '{"name": "Grün"}')
+
+
 def test_who_may_not_changes_nothing_and_the_work_is_not_begun(store: Engine) -> None:
     add_user(store, "Ann", "viewer", COMMAND_LINE)
     entries, called = rows(store, audit_entry), []

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.mapping import Mapping, load_mapping, mapping_names, parse_mapping
+from data_access.imports.files.mapping_parts import ColumnSource
 from data_access.imports.files.tables import TABLES, TableMapping, load_table_mapping
 from tests.data_access.import_files import SHOP
 
@@ -19,7 +20,8 @@ def keys(model: type[BaseModel], prefix: str = "") -> list[str]:
     names = []
     for name, field in model.model_fields.items():
         inner = [part for part in (field.annotation, *get_args(field.annotation)) if isinstance(part, type) and issubclass(part, BaseModel)]
-        names += keys(inner[0], f"{prefix}{name}.") if inner else [f"{prefix}{name}"]
+        is_table = bool(inner) and inner[0] is not ColumnSource and not prefix.startswith("rows.")  # a rule's places are tables as above
+        names += keys(inner[0], f"{prefix}{name}.") if is_table else [f"{prefix}{name}"]
     return names
 
 
@@ -65,6 +67,12 @@ def replaced(old: str, new: str) -> str:
         (replaced('status = "status"\n', ""), "go together"),
         (replaced('line = "line"\n', "") + '\n[lines]\nidentity = ["ship_by"]\n', "which columns does not map"),
         (replaced('Shipped = ["shipped"]', 'Shipped = ["sent"]'), "wrong at status.Shipped.0"),
+        (replaced('price = "price"', "price = []"), "wrong at columns.price: give the name of a column"),
+        (replaced('price = "price"', "price = 3"), "wrong at columns.price"),
+        (SHOP + '\n[[rows]]\nwhere = { sku = "x" }\n', "wrong at rows.0: give then, or a channel or location"),
+        (SHOP + '\n[[rows]]\nwhere = {}\nthen = "wait"\n', "wrong at rows.0.where"),
+        (SHOP + '\n[[rows]]\nwhere = { sku = "(a+)+(?=b)" }\nthen = "wait"\n', "not a regular expression that can be run in linear time"),
+        (SHOP + "\n[returns]\n", "wrong at returns: give order, or set negative_quantity"),
     ],
 )
 def test_mistakes_have_one_sentence(text: str, sentence: str) -> None:

@@ -21,7 +21,7 @@ DAY = 86_400_000_000
 
 def understood(folder: Path, *rows: str, text: str = SHOP, header: str = HEADER) -> pl.DataFrame:
     mapping = parse_mapping(text, "test")
-    contents = read_records(write(folder / "f.csv", header, *rows), mapping.file, set(mapping.columns.named.values()))
+    contents = read_records(write(folder / "f.csv", header, *rows), mapping.file, mapping.file_columns)
     rows_read = normalised(contents, mapping)
     assert dict(rows_read.schema) == ROWS
     assert rows_read["position"].to_list() == list(range(rows_read.height))

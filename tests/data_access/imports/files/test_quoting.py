@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_access.imports.files.mapping import FilePart
+from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.reader import Contents, read_records
 
 NEEDED = ("order", "title", "sku", "quantity")

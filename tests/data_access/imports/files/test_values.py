@@ -31,7 +31,7 @@ def micros(text: str, *formats: str, zone: str = "Europe/London") -> datetime | 
     ],
 )
 def test_numbers(text: str, decimal: str, thousands: str, expected: float | None) -> None:
-    assert pl.DataFrame({"x": [text]}).select(values.number("x", decimal, thousands)).item() == expected
+    assert pl.DataFrame({"x": [text]}).select(values.number(pl.col("x"), decimal, thousands)).item() == expected
 
 
 def test_units_are_whole_and_prices_have_four_decimals() -> None:

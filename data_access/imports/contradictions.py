@@ -1,0 +1,45 @@
+"""What a newer row of a known line says that cannot be: what happened stands, and the row is listed, or a person is asked."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from data_access.domain.ledger_state import Line
+
+LIVES_AGAIN: Final = "lives_again"
+"""The code of what a person is asked about; all others are listed."""
+
+
+def contradiction(row: Mapping[str, Any], line: Line, external_sku: str) -> tuple[str, str] | None:
+    """A code and one sentence, or None if the row and what is known of its line may both be.
+
+    Args:
+        row: by `files.orders.ROWS`.
+        line: as the ledger knows it, before the row.
+        external_sku: the channel's code that it was placed with.
+
+    """
+    units, is_void = row["quantity"], row["is_void"]
+    is_cancelled, is_shipped = row["cancelled_at"] is not None, row["shipped_at"] is not None
+    left = line.quantity - line.shipped - line.cancelled
+    if line.cancelled == line.quantity and not is_cancelled and not is_void and (is_shipped or row["says_state"]):
+        what = "has left" if is_shipped else "is open"
+        reason = (
+            f"The line was cancelled, and the row says that it {what}: if the order lives again, give the row an order or line id of its "
+            "own, so that it is placed again; else dismiss it."
+        )
+        return LIVES_AGAIN, reason
+    if row["external_sku"] != external_sku:
+        said = f"The row is of {row['external_sku']}, and its line was placed as {external_sku}: a line keeps its item."
+        return "other_item", said
+    if line.shipped and left == 0 and not is_void:
+        if is_cancelled and not line.cancelled:
+            return "cancelled_after_leaving", f"The row says cancelled, and {_units(line.shipped)} had left: what comes back is a return."
+        if units < line.shipped:
+            return "fewer_than_left", f"The row says {_units(units)}, and {line.shipped} had left: what comes back is a return."
+        if row["says_state"] and not is_shipped and not is_cancelled:
+            return "open_after_leaving", f"The row says that nothing has left, and {_units(line.shipped)} had: what happened stands."
+    return None
+
+
+def _units(units: int) -> str:
+    return "1 unit" if units == 1 else f"{units} units"
