@@ -41,6 +41,9 @@ def cells(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None =
         raw = raw.with_columns(pl.col("raw_customer").str.replace(r"^(\d+)\.0$", "$1"))
     shared = [pl.col(f"raw_{name}") for name in mapping.of_order]
     raw = raw.with_columns(column.fill_null(_of_order(column)) for column in shared if _has_gaps(raw, column))
+    if not mapping.rows:
+        own_row = pl.when(_is_the_orders(raw, mapping)).then(pl.lit("left_out"))
+        return raw.drop("rule").with_columns(aside=own_row, route=pl.lit(0, pl.Int64))
     then = [None if rule.then is None else PUT_ASIDE[rule.then] for rule in mapping.rows]
     routes = [0 if rule.then else sum(one.then is None for one in mapping.rows[: place + 1]) for place, rule in enumerate(mapping.rows)]
     by_rule = pl.DataFrame(

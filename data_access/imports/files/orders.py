@@ -169,19 +169,22 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     def time(name: str) -> pl.Expr:
         return values.micros(f"raw_{name}", formats.dates, zone, mapping.channel.time_zone if name in _DEADLINES else None)
 
+    has_signs = "price" in named and values.has_signs(raw["raw_price"])
+    price_currency = values.currency_of("raw_price") if has_signs else pl.lit(None, pl.String)
+    money, refunded = pl.lit(None, pl.Int64), pl.lit(None, pl.Int64)
+    if "price" in named:
+        money = values.price("raw_price", *numbers, has_signs=has_signs)
+    if mapping.columns.refunded_quantity is not None:
+        refunded = values.units("raw_refunded_quantity", *numbers).abs()
     return raw.with_columns(
         *(time(name).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
         *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
         placing.alias("row_placed_at"),
         pl.when(placing.is_not_null()).then("order_placed_at").alias("placed_at"),
         values.units("raw_quantity", *numbers).alias("units"),
-        (values.price("raw_price", *numbers) if "price" in named else pl.lit(None, pl.Int64)).alias("money"),
-        (
-            values.units("raw_refunded_quantity", *numbers).abs()
-            if mapping.columns.refunded_quantity is not None
-            else pl.lit(None, pl.Int64)
-        ).alias("refunded"),
-        (values.currency_of("raw_price") if "price" in named else pl.lit(None, pl.String)).alias("price_currency"),
+        money.alias("money"),
+        refunded.alias("refunded"),
+        price_currency.alias("price_currency"),
         _currency(mapping).alias("currency"),
         pl.col("raw_order").alias("order_ref"),
         text("line").alias("line_ref"),

@@ -36,9 +36,16 @@ def units(column: str, decimal: str, thousands: str) -> pl.Expr:
     return pl.when((value == value.round()) & (value.abs() <= MAX_UNITS)).then(value).cast(pl.Int64)
 
 
-def price(column: str, decimal: str, thousands: str) -> pl.Expr:
-    """A signed price as Int64, in 1/10,000; the sign or code of a currency may stand before or after it."""
-    bare = pl.col(column).str.replace(_BEFORE, "$1$2").str.replace(_AFTER, "")
+def has_signs(prices: pl.Series) -> bool:
+    """Whether any price has a sign or code of a currency, or anything else that is no part of a number."""
+    return prices.str.contains(r"[^\d.,'+\-\s]").any()
+
+
+def price(column: str, decimal: str, thousands: str, *, has_signs: bool = True) -> pl.Expr:
+    """A signed price as Int64, in 1/10,000; with `has_signs`, the sign or code of a currency may stand before or after it."""
+    bare = pl.col(column)
+    if has_signs:
+        bare = bare.str.replace(_BEFORE, "$1$2").str.replace(_AFTER, "")
     value = number(bare, decimal, thousands)
     return pl.when(value.abs() <= MAX_PRICE).then((value * PRICE_SCALE).round()).cast(pl.Int64)
 
