@@ -175,6 +175,7 @@ __all__ = [
     "audit_entry",
     "change_log",
     "id_block",
+    "ignored_row",
     "import_run",
     "inbox_item",
     "ingest_lock",

@@ -138,6 +138,7 @@ class Records:
         self.line_numbers = array("q")
         self.long: list[int] = []
         self.suspect: list[int] = []
+        self._doubtful: set[int] = set()  # lines of records that would swallow rows, and are no rows for sure
 
     def next_line(self) -> bytes | LongLine | None:
         """The next line of the file, counted; None at its end."""
@@ -179,6 +180,8 @@ class Records:
                 self._keep(number, line)
 
     def _keep(self, number: int, raw: bytes) -> None:
+        if number in self._doubtful:
+            self.suspect.append(len(self.texts))
         self.texts.append(raw)
         self.line_numbers.append(number)
 
@@ -195,7 +198,8 @@ class Records:
         looks = [self._looks(line) for _, line in waiting]
         if any(looks[1:-1]) or (looks[0] and looks[-1]):  # it would swallow rows
             if not all(look == "row" for look in looks):
-                self.suspect.append(len(self.texts))
+                doubtful = (number for (number, _), look in zip(waiting[1:], looks[1:], strict=True) if look != "row")
+                self._doubtful |= {waiting[0][0], *doubtful}
             self._give_up(waiting, queue)
             return
         self._keep(waiting[0][0], joined)
@@ -215,7 +219,7 @@ class Records:
                 cells = cells_of(text, delimiter)
             except csv.Error:
                 return None
-        if len(cells) != self._width or not all(cells[place].strip(' "') for place in self._needed):
+        if len(cells) != self._width or not all(cells[place].strip().strip('"').strip() for place in self._needed):
             return None
         return "unclear" if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells) else "row"
 

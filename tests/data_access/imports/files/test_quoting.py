@@ -60,7 +60,7 @@ def test_where_quotes_are_said_to_be_standard_its_rows_ask(tmp_path: Path) -> No
         # nothing closes it at all
         (('1\t"Pan\tA\t1', "2\tPot\tB\t3"), ["1", "2"], []),
         # a quoted line break holds what looks like a row: a person is asked, and rows around it come in
-        (('1\t"see\n2\tPot\tB\t3\nend"\tA\t1', "9\tPan\tA\t1"), ["2", "9"], [(2, "open_quote"), (4, "unbalanced_quotes")]),
+        (('1\t"see\n2\tPot\tB\t3\nend"\tA\t1', "9\tPan\tA\t1"), ["2", "9"], [(2, "open_quote"), (4, "open_quote")]),
         # fields enclosed in quotes beside an open one: it may be either
         (('1\t"Pan"\t"A\t1', '2\tPot\tB"\t3'), ["2"], [(2, "open_quote")]),
         # a quoted line break that holds no row
@@ -99,6 +99,14 @@ def test_a_row_that_can_be_read_in_no_way_asks(tmp_path: Path, row: str, code: s
     contents = read(tmp_path, file_of(row, "9,Pan,A,1", delimiter=","), FilePart())
     assert [one[0] for one in taken(contents)] == ["9"]
     assert bad(contents) == [(2, code)]
+
+
+def test_the_rest_of_a_record_in_doubt_is_in_doubt(tmp_path: Path) -> None:
+    """Both halves of a title with a line break look like rows: neither is taken as one."""
+    text = '"order"\t"title"\t"sku"\t"quantity"\n"O0"\t"\t;\t;\n;\t"\t"A"\t"1"\n"O1"\t"Pan"\t"A"\t"2"\n'
+    contents = read(tmp_path, text)
+    assert [row[0] for row in taken(contents)] == ["O1"]
+    assert bad(contents) == [(2, "open_quote"), (3, "open_quote")]
 
 
 # ---- files drawn at random -----------------------------------------------------------------------------------------------
