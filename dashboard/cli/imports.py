@@ -25,7 +25,12 @@ File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", s
 @app.command("orders")
 def import_orders(
     file: File,
-    mapping: Annotated[str, typer.Option(help="online-retail, amazon-in-sale-report, or a TOML file of your own.", show_default=False)],
+    mapping: Annotated[
+        str,
+        typer.Option(help="auto for the one that fits the header, one that comes with OnHand, or a TOML file.", show_default=False),
+    ],
+    channel: Annotated[str | None, typer.Option(help="The channel that sold, if not the mapping's own; the store has it.")] = None,
+    location: Annotated[str | None, typer.Option(help="The location that goods leave from, if not the mapping's own.")] = None,
     opening_stock: Annotated[
         str | None, typer.Option(metavar="cover:DAYSd", help="Assume an opening stock that ends at so many days of demand: cover:30d.")
     ] = None,
@@ -33,9 +38,10 @@ def import_orders(
 ) -> None:
     """Orders and their lines, by a mapping of columns."""
     from data_access.imports.order_import import import_orders as take_in
+    from data_access.imports.places import ChosenPlaces
 
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
-        result = take_in(engine, file, mapping, opening_stock, progress)
+        result = take_in(engine, file, mapping, opening_stock, progress, ChosenPlaces(channel, location))
     emit(result.as_dict(), _result_lines(result), as_json)
 
 

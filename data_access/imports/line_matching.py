@@ -6,9 +6,9 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from data_access.imports.files.known_lines import LINES, ROWS, matched
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.orders import KNOWN_ORDERS
-from data_access.imports.known_lines import LINES, ROWS, matched
 from data_access.imports.return_matching import with_skus
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.stock import event

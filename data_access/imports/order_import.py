@@ -16,10 +16,12 @@ from data_access.imports.files.order_cells import filled, incomplete_orders
 from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recipe import Recipe
+from data_access.imports.files.recognise import recognised
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
 from data_access.imports.line_matching import known_orders, with_known_lines
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
+from data_access.imports.places import ChosenPlaces, placed
 from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
 from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_import import import_table
@@ -35,17 +37,23 @@ _PLANNED: Final = (
 
 
 def import_orders(
-    engine: Engine, path: Path, mapping: str, opening_stock: str | None = None, progress: Progress | None = None
+    engine: Engine,
+    path: Path,
+    mapping: str,
+    opening_stock: str | None = None,
+    progress: Progress | None = None,
+    places: ChosenPlaces | None = None,
 ) -> ImportResult:
     """Import a file of orders. After an interruption it goes on where it stopped if it is called again with the same file and mapping.
 
     Args:
         engine: the store.
         path: the file, plain or gzip.
-        mapping: name of a mapping that comes with OnHand, or path of a .toml file.
+        mapping: name of a mapping that comes with OnHand, `auto` for the one that fits the file's header, or path of a .toml file.
         opening_stock: `cover:30d` assumes an opening before each SKU's first row; without it, what has shipped before the first
             count or opening of its SKU and location is history and moves no stock.
         progress: called after each chunk.
+        places: the channel and location that the rows are of, instead of the mapping's.
 
     Raises:
         InvalidInput: the mapping, the file or an option cannot be used; nothing was written.
@@ -54,7 +62,8 @@ def import_orders(
 
     """
     require_current(engine)
-    loaded = load_mapping(mapping)
+    with reading(engine) as connection:
+        loaded, chosen = placed(connection, recognised(path) if mapping == "auto" else load_mapping(mapping), places or ChosenPlaces())
     cover = cover_days(opening_stock) if opening_stock is not None else None
     mapping_read, source = loaded.mapping, f"import:{loaded.name}"
     contents = read_records(path, mapping_read.file, mapping_read.file_columns, always=mapping_read.never_empty)
@@ -62,7 +71,7 @@ def import_orders(
         known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
     rows, texts = normalised(contents, mapping_read, known=known), contents.texts
     row_facts = _row_facts(rows, filled(contents, mapping_read), mapping_read)
-    job = _job(path, contents, loaded, {"opening_stock": opening_stock})
+    job = _job(path, contents, loaded, opening_stock, chosen)
     del contents
     for own in mapping_read.routes:
         prepare_places(engine, own)
@@ -108,9 +117,9 @@ def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Row
     return look_up
 
 
-def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, str | None]) -> ImportJob:
-    recipe = Recipe(loaded.text, contents.header_text, dict(options), contents.read_as)
-    said = ",".join(f"{name}={value}" for name, value in sorted(options.items()))
+def _job(path: Path, contents: Contents, loaded: LoadedMapping, opening_stock: str | None, chosen: dict[str, Any]) -> ImportJob:
+    recipe = Recipe(loaded.text, contents.header_text, {"opening_stock": opening_stock, **chosen}, contents.read_as)
+    said = f"opening_stock={opening_stock}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 
 

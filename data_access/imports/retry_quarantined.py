@@ -22,6 +22,7 @@ from data_access.imports.files.tables import TABLES, parse_table, table_rows
 from data_access.imports.line_matching import known_orders
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
+from data_access.imports.places import at_places
 from data_access.imports.quarantine import note_ignored
 from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_rows import write_table
@@ -146,7 +147,7 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
         return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
-    mapping = parse_mapping(recipe.mapping, run["mapping"])
+    mapping = at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options)
     contents = read_text(recipe.header, texts, mapping.file, mapping.file_columns)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
     rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)

@@ -107,6 +107,19 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
     return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding), read_as.in_words)
 
 
+def header_of(path: Path, part: FilePart, expected: Sequence[str]) -> tuple[str, ...]:
+    """The names of a file's columns; `expected`: by which its delimiter is known.
+
+    Raises:
+        InvalidInput: it cannot be read, is empty, or its header is not text.
+
+    """
+    name = part.encoding or encoding_of(unpacked(path))
+    records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
+    header_text = _header_line(records, path, part.preamble_rows, name)
+    return _header_cells(header_text, _form(part, header_text, expected), str(path))
+
+
 def read_text(
     header_text: str, texts: Sequence[tuple[int, int, str]], part: FilePart, needed: Iterable[str], optional: Iterable[str] = ()
 ) -> Contents:

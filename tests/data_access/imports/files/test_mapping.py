@@ -38,7 +38,8 @@ def test_every_key_and_column_is_explained() -> None:
 
 
 def test_shipped_mappings() -> None:
-    assert mapping_names() == ["amazon-in-sale-report", "online-retail"]
+    ready = ["amazon-all-orders", "amazon-in-sale-report", "ebay-orders", "online-retail", "shopify-orders", "woocommerce-orders"]
+    assert mapping_names() == ready
     retail = load_mapping("online-retail").mapping
     assert retail.identity == ("external_sku", "quantity", "price", "placed")
     assert retail.time_zone == "Europe/London"
@@ -89,7 +90,7 @@ def test_files_that_are_no_mappings(tmp_path: Path) -> None:
             load_mapping(str(tmp_path / "m.toml"))
     with pytest.raises(InvalidInput, match="cannot be read"):
         load_mapping(str(tmp_path / "none.toml"))
-    with pytest.raises(InvalidInput, match="choose one of amazon-in-sale-report, online-retail"):
+    with pytest.raises(InvalidInput, match="choose one of amazon-all-orders, amazon-in-sale-report, "):
         load_mapping("ebay")
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_access.imports.known_lines import LINES, MATCHES, ROWS, matched
+from data_access.imports.files.known_lines import LINES, MATCHES, ROWS, matched
 
 Row = tuple[str, str, int, int | None]  # line_ref, sku, quantity, unit_price
 
