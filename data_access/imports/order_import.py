@@ -66,7 +66,7 @@ def import_orders(
         loaded, chosen = placed(connection, recognised(path) if mapping == "auto" else load_mapping(mapping), places or ChosenPlaces())
     cover = cover_days(opening_stock) if opening_stock is not None else None
     mapping_read, source = loaded.mapping, f"import:{loaded.name}"
-    contents = read_records(path, mapping_read.file, mapping_read.file_columns, always=mapping_read.never_empty)
+    contents = read_records(path, mapping_read.file, mapping_read.file_columns, mapping_read.optional_columns, mapping_read.never_empty)
     with reading(engine) as connection:
         known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
     rows, texts = normalised(contents, mapping_read, known=known), contents.texts

@@ -148,7 +148,7 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
         return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options)
-    contents = read_text(recipe.header, texts, mapping.file, mapping.file_columns)
+    contents = read_text(recipe.header, texts, mapping.file, mapping.file_columns, mapping.optional_columns)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
     rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)
     chunk = Chunk()

@@ -70,15 +70,21 @@ class Mapping(MappingPart):
 
     @cached_property
     def file_columns(self) -> list[str]:
-        """All columns of the file that the mapping reads, as the file calls them."""
-        mapped = [column for source in self.columns.named.values() for column in source.columns]
+        """All columns of the file that must be there, as the file calls them."""
+        mapped = [column for source in self.columns.named.values() for column in source.columns if column not in source.optional]
         return list(dict.fromkeys([*mapped, *(column for rule in self.rows for column in rule.where)]))
+
+    @cached_property
+    def optional_columns(self) -> list[str]:
+        """Columns of the file that are read if they are there."""
+        optional = [column for source in self.columns.named.values() for column in source.optional]
+        return [column for column in dict.fromkeys(optional) if column not in self.file_columns]
 
     @cached_property
     def never_empty(self) -> list[str]:
         """Those of them that no row of goods leaves empty."""
         needed = (self.columns.order, self.columns.external_sku, self.columns.quantity)
-        return [source.columns[0] for source in needed if len(source.columns) == 1 and source.otherwise is None]
+        return [source.columns[0] for source in needed if len(source.columns) == 1 and not source.optional and source.otherwise is None]
 
     @cached_property
     def routes(self) -> list["Mapping"]:

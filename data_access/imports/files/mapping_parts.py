@@ -118,10 +118,12 @@ class FilePart(MappingPart):
 class ColumnSource(MappingPart):
     """Where one of our columns comes from: the first of the file's columns that is not empty, else `otherwise`.
 
-    A plain text is one column, a list several. Columns are compared without spaces around their names.
+    A plain text is one column, a list several. Columns are compared without spaces around their names. Files may lack those that are
+    `optional`.
     """
 
     columns: list[Name] = []
+    optional: list[Name] = []
     otherwise: Name | None = None
 
     @model_validator(mode="before")
@@ -135,6 +137,8 @@ class ColumnSource(MappingPart):
     def _something(self) -> "ColumnSource":
         if not self.columns and self.otherwise is None:
             raise ValueError("give the name of a column, a list of names, or { columns = [...], otherwise = ... }")
+        if not set(self.optional) <= set(self.columns):
+            raise ValueError("optional names a column that columns does not")
         return self
 
     def __str__(self) -> str:

@@ -83,11 +83,12 @@ def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
 def _raw(frame: pl.DataFrame, mapping: Mapping, names: list[str] | None = None) -> pl.DataFrame:
     """The cells of our columns as they stand in the file."""
     chosen = {name: source for name, source in mapping.columns.named.items() if names is None or name in names}
-    return frame.select("row_no", "line_number", *(_cell(source).alias(f"raw_{name}") for name, source in chosen.items()))
+    there = set(frame.columns)
+    return frame.select("row_no", "line_number", *(_cell(source, there).alias(f"raw_{name}") for name, source in chosen.items()))
 
 
-def _cell(source: ColumnSource) -> pl.Expr:
-    columns = [pl.col(column.strip()) for column in source.columns]
+def _cell(source: ColumnSource, there: set[str]) -> pl.Expr:
+    columns = [pl.col(column.strip()) for column in source.columns if column not in source.optional or column.strip() in there]
     return pl.coalesce(*columns, pl.lit(source.otherwise, pl.String)) if len(columns) != 1 or source.otherwise is not None else columns[0]
 
 
@@ -109,10 +110,12 @@ def _rule(frame: pl.DataFrame, raw: pl.DataFrame, rules: list[RowsRule], *, with
 
 
 def _is_the_orders(raw: pl.DataFrame, mapping: Mapping) -> pl.Expr:
-    """Whether a row names no item, though there are several ways to, and others of its order do."""
+    """Whether a row names no item, though there are several ways to, and has no price; and others of its order do."""
     ways = [f"raw_{name}" for name in _ITEM if name in mapping.columns.named]
     if len(ways) < 2 or not all(raw[name].null_count() for name in ways):
         return pl.lit(value=False)
+    if "price" in mapping.columns.named:
+        ways.append("raw_price")
     is_item = pl.any_horizontal(pl.col(ways).is_not_null())
     return pl.col("raw_order").is_not_null() & ~is_item & is_item.any().over("raw_order")
 

@@ -92,7 +92,21 @@ def test_a_header_that_no_mapping_fits_names_the_nearest(tmp_path: Path) -> None
 @pytest.mark.parametrize("name", mapping_names())
 def test_a_mapping_names_no_column_that_tells_who_bought(name: str) -> None:
     private = ("buyer", "email", "phone", "address", "street", "recipient", "zip", "postal", "billing", "shipping name")
-    assert [column for column in load_mapping(name).mapping.file_columns if any(word in column.lower() for word in private)] == []
+    mapping = load_mapping(name).mapping
+    columns = [*mapping.file_columns, *mapping.optional_columns]
+    assert [column for column in columns if any(word in column.lower() for word in private)] == []
+
+
+def test_a_file_may_lack_what_is_optional(company: Engine, tmp_path: Path) -> None:
+    header = AMAZON.replace("\titem-status", "").replace("\tship-country", "")
+    row = "111-1\t2026-11-16T10:00:00+00:00\tShipped\tMerchant\tAmazon.de\tPan\tA-1\t1\tEUR\t10.00"
+    odd = row.replace("111-1", "111-2").replace("A-1", "Z-9")
+    result = take(company, tmp_path, header, [row, odd], "fair")
+    assert (result.imported, result.quarantined) == (1, 1)
+    map_listing(company, "fair", "Z-9", "B-2", COMMAND_LINE)
+    assert [line[:5] for line in lines(company)] == [("fair", "111-1", "A-1", 1, 1), ("fair", "111-2", "Z-9", 1, 1)]
+    assert one(company, "select count(*) from sales_order where destination_country is null") == 2
+    sound(company)
 
 
 def test_shopify(company: Engine, tmp_path: Path) -> None:

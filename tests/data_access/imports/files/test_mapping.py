@@ -70,6 +70,7 @@ def replaced(old: str, new: str) -> str:
         (replaced('Shipped = ["shipped"]', 'Shipped = ["sent"]'), "wrong at status.Shipped.0"),
         (replaced('price = "price"', "price = []"), "wrong at columns.price: give the name of a column"),
         (replaced('price = "price"', "price = 3"), "wrong at columns.price"),
+        (replaced('price = "price"', 'price = { columns = ["a"], optional = ["b"] }'), "optional names a column that columns does not"),
         (SHOP + '\n[[rows]]\nwhere = { sku = "x" }\n', "wrong at rows.0: give then, or a channel or location"),
         (SHOP + '\n[[rows]]\nwhere = {}\nthen = "wait"\n', "wrong at rows.0.where"),
         (SHOP + '\n[[rows]]\nwhere = { sku = "(a+)+(?=b)" }\nthen = "wait"\n', "not a regular expression that can be run in linear time"),
