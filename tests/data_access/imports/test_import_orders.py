@@ -1,11 +1,13 @@
 """Imports of order files into the store, on both databases."""
 
+import re
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.mapping import mapping_names
 from data_access.imports.order_import import import_orders
 from tests.data_access.import_files import (
     HEADER,
@@ -271,7 +273,7 @@ def test_header_errors_write_nothing(store: Engine, tmp_path: Path) -> None:
     path = write(tmp_path / "orders.csv", HEADER.replace("placed", "when").replace("qty", "n"), row("1", "a", "MUG"))
     with pytest.raises(InvalidInput, match=r"lacks the columns 'qty', 'placed'|lacks the columns 'placed', 'qty'"):
         import_orders(store, path, mapping(tmp_path))
-    with pytest.raises(InvalidInput, match="choose one of amazon-in-sale-report, online-retail"):
+    with pytest.raises(InvalidInput, match=f"choose one of {re.escape(', '.join(mapping_names()))}, or give the path"):
         import_orders(store, path, "nothing")
     for name in ("import_run", "channel", "location", "event", "inbox_item"):
         assert one(store, f"select count(*) from {name}") == 0
