@@ -355,7 +355,7 @@ def scorecards(*, wait: bool = True) -> pl.DataFrame:
 @st.cache_resource(max_entries=4, ttl=TTL_SECONDS, show_spinner=False)
 def _cards(_counted: Counted, key: tuple[int, ...]) -> pl.DataFrame:  # noqa: ARG001
     now, zone_of = datetime.now(UTC), zones(_counted.channels)
-    return cards(cells_at(_counted.tally, now), channel_metrics(), zone_of, recorded_figures(), now)
+    return cards(cells_at(_counted.tally, now), _counted.sent, channel_metrics(), zone_of, recorded_figures(), now)
 
 
 def key_of_counted(counted: Counted) -> tuple[int, ...]:
