@@ -68,7 +68,7 @@ def scored(engine: Engine, known: Counted) -> int:
     """Work out all cards of a count; how many."""
     now, zone_of = datetime.now(UTC), zones(known.channels)
     cells = cells_at(known.tally, now)
-    return cards(cells, scorecards.metrics(engine), zone_of, scorecards.figures(engine), now).height
+    return cards(cells, known.sent, scorecards.metrics(engine), zone_of, scorecards.figures(engine), now).height
 
 
 def measure_catch_up(engine: Engine, path: Path, mirror: Path, known: Counted, changed: int) -> tuple[dict[str, Any], Counted]:

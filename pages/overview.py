@@ -15,14 +15,17 @@ info = reads.store_info()
 if info.is_empty:
     empty.empty_store()
 
+figures = reads.kpis(StockFilter())
 if not info.is_empty:
-    kpis.row(reads.kpis(StockFilter()), {}, PAGE)
+    kpis.row(figures, {}, PAGE)
 left, right = st.columns([2, 1], gap="medium")
 with left:
     entries = attention.entries()
     for entry in entries:
         attention.show(entry)
-    if not entries and not info.is_empty:
+    if not entries and figures["value"].null_count():
+        empty.nothing_known("Nothing is known yet of what needs attention: import counts of your stock, and orders.")
+    elif not entries and not info.is_empty:
         empty.all_well(
             "Nothing needs attention: no SKU is out of stock, oversold or backordered, channel data are fresh, targets are met, "
             "the inbox is empty."

@@ -26,6 +26,9 @@ def scorecard(
 
 
 def _card_line(row: dict[str, Any]) -> str:
+    head = f"{row['channel_id']}, {row['name']} ({row['window']})"
+    if row["brings"] is not None:
+        return f"{head}: no figure, target {row['target']}: {row['state']}. {row['brings']}"
     value = "no figure" if row["value"] is None else f"{row['value']:.2%} ({row['numerator']:,} of {row['denominator']:,})"
     room = "" if row["further"] is None else f"; {row['excess']:,} over the limit" if row["excess"] else f"; {row['further']:,} misses left"
-    return f"{row['channel_id']}, {row['name']} ({row['window']}): {value}, target {row['target']}: {row['state']}{room}"
+    return f"{head}: {value}, target {row['target']}: {row['state']}{room}"

@@ -41,12 +41,12 @@ def scorecard(engine: Engine, folder: Path, channel_id: str | None, day: date | 
     for moment in sorted(set(moments.values())):
         theirs = {name: its for name, its in chosen.items() if moments[name] == moment}
         if day is None:
-            found_now = counted(folder, done, channels, metrics, moment, None)
+            count_then = counted(folder, done, channels, metrics, moment, None)
         else:
-            found_now = count(mirror, channels, theirs, moment, known_then=True)
-        cells = cells_at(found_now.tally, moment)
+            count_then = count(mirror, channels, theirs, moment, known_then=True)
+        cells = cells_at(count_then.tally, moment)
         known = figures if day is None else figures.filter(pl.col("day") <= day)
-        frames.append(cards(cells, theirs, zone_of, known, moment))
+        frames.append(cards(cells, count_then.sent, theirs, zone_of, known, moment))
     return pl.concat(frames).sort("state", maintain_order=True)
 
 

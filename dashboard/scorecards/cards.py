@@ -18,7 +18,7 @@ STATES: Final = {
     "safe": "✓ Safe",
     "no orders": "○ No orders",
     "off": "◌ Off: to be confirmed",
-    "no data": "◌ No data: record the marketplace's figure",
+    "no data": "◌ No data",
 }
 _COLUMNS: Final[dict[str, Any]] = {
     "channel": st.column_config.TextColumn("Channel", width="small"),
@@ -33,6 +33,7 @@ _COLUMNS: Final[dict[str, Any]] = {
     "counted": st.column_config.TextColumn("Counted", help="Numerator of denominator."),
     "theirs": st.column_config.NumberColumn("Marketplace says (%)", format="%.2f"),
     "difference": st.column_config.NumberColumn("Difference (percentage points)", format="%+.2f"),
+    "brings": st.column_config.TextColumn("What brings data", help="Of a metric that its channel never sent any data for."),
 }
 
 
@@ -70,6 +71,18 @@ def summary(cards: pl.DataFrame) -> None:
     with st.grid(len(CARD_STATES), min_column_width=120, gap="small", border=True):
         for state in CARD_STATES:
             st.metric(STATES[state].split(":")[0], counts.get(state, 0))
+    _without_data(cards.filter(pl.col("state") == "no data"))
+
+
+def _without_data(cards: pl.DataFrame) -> None:
+    """What brings the metrics that have no data: one line per channel and sentence."""
+    if cards.is_empty():
+        return
+    channels = records.names()["channel_id"]
+    lines = cards.group_by("channel_id", "brings", maintain_order=True).agg(pl.col("name").unique(maintain_order=True))
+    with st.expander(f"What brings the {words.counted(cards.height, 'metric', 'metrics')} without data"):
+        for channel_id, brings, names_of in lines.iter_rows():
+            st.markdown(words.plain(f"{channels.get(channel_id, channel_id)}, {', '.join(names_of).lower()}: {brings}"))
 
 
 def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
@@ -99,6 +112,7 @@ def choose(cards: pl.DataFrame) -> tuple[str, Metric] | None:
         ),
         theirs=(pl.col("theirs") * 100).round(4),
         difference=(pl.col("difference") * 100).round(4),
+        brings="brings",
     )
     ids = [names.key_of(*one) for one in rows.select("channel_id", "metric_id").iter_rows()]
     records.clickable(shown, ids, METRIC, "scorecards-grid", _COLUMNS, "Metrics: choose a row to see its orders")

@@ -75,7 +75,8 @@ def show(channel_id: str, metric: Metric, cards: pl.DataFrame) -> None:
         channel_says = (
             "" if card.is_empty() or card["theirs"][0] is None else f" It says {card['theirs'][0]:.2%} as of {card['theirs_on'][0]}."
         )
-        st.info(f"There are no data for it here ({', '.join(metric.needs)}): record the marketplace's own figure below.{channel_says}")
+        brings = "" if card.is_empty() else f" {card['brings'][0]}"
+        st.info(words.plain(f"No data.{brings}{channel_says}"), icon=":material/data_alert:")
         return
     left, right = st.columns([2, 1], gap="medium")
     with left:

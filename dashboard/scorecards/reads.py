@@ -11,6 +11,7 @@ from dashboard.shell import reads as shared
 from data_access.domain.facts import LINES, SHIPMENTS
 from data_access.domain.scorecards.card import DEPTH_DAYS
 from data_access.domain.scorecards.days import zones
+from data_access.domain.scorecards.evidence import by_channel, missing
 from data_access.domain.scorecards.headroom import roll_off
 from data_access.domain.scorecards.outlook import Outlook, outlook
 from data_access.domain.scorecards.outlook import history as outlook_history
@@ -50,7 +51,7 @@ def metric_settings() -> pl.DataFrame:
 
 
 def depth(channel_id: str, metric_id: str) -> Depth | None:
-    """One metric in depth; None if it is not computed, or history is not there yet."""
+    """One metric in depth; None if it is not computed, the channel never sent what it rests on, or history is not there yet."""
     counted = shared.ready_history().counted
     if counted is None:
         return None
@@ -60,7 +61,7 @@ def depth(channel_id: str, metric_id: str) -> Depth | None:
 @st.cache_resource(max_entries=8, ttl=TTL_SECONDS, show_spinner="Reading the orders")
 def _depth(_counted: Counted, channel_id: str, metric_id: str, key: tuple[int, ...]) -> Depth | None:  # noqa: ARG001
     metric = next((one for one in shared.channel_metrics().get(channel_id, ()) if one.id == metric_id), None)
-    if metric is None or metric.computes is None:
+    if metric is None or metric.computes is None or missing(by_channel(_counted.sent).get(channel_id, frozenset()), metric):
         return None
     now, zone_of = datetime.now(UTC), zones(_counted.channels)
     day = today(now, zone_of.get(channel_id))

@@ -39,3 +39,8 @@ def nothing_matches(what: str, reset: Callable[[], None], key: str) -> None:
 def all_well(sentence: str) -> None:
     """Nothing to do, said plainly."""
     st.success(words.plain(sentence), icon=":material/check_circle:")
+
+
+def nothing_known(sentence: str) -> None:
+    """There are no data yet to say anything by: what brings them."""
+    st.info(words.plain(sentence), icon=":material/data_alert:")

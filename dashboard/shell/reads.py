@@ -22,6 +22,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from dashboard.settings import settings
 from dashboard.shell.data.mirror_keeper import HistoryKeeper, MirrorState
 from dashboard.shell.data.poller import Health, LiveStock, Snapshot
+from dashboard.shell.kpis import measured
 from data_access.domain.availability import AVAILABILITY
 from data_access.domain.scorecards.card import CARDS, cards
 from data_access.domain.scorecards.days import zones
@@ -233,7 +234,9 @@ def matching_rows(_snapshot: Snapshot, token: int, age_step: int, where: StockFi
 def _kpis(_snapshot: Snapshot, token: int, age_step: int, where: StockFilter) -> pl.DataFrame:
     if _snapshot.live is None:
         return stock.KPIS.to_frame()
-    return live_kpis(_snapshot.live, _snapshot.recent, matching_rows(_snapshot, token, age_step, where), where)
+    figures = live_kpis(_snapshot.live, _snapshot.recent, matching_rows(_snapshot, token, age_step, where), where)
+    # the version of a topic moves when it is first written, so nothing needs to be counted
+    return measured(figures, has_stock=not _snapshot.live.levels.is_empty(), has_orders=_snapshot.versions.get("orders", 0) > 0)
 
 
 def stock_key() -> tuple[Snapshot, int, int]:
@@ -248,7 +251,7 @@ def stock_table(where: StockFilter) -> pl.DataFrame:
 
 
 def kpis(where: StockFilter) -> pl.DataFrame:
-    """`stock.KPIS` over the rows that match."""
+    """`stock.KPIS` over the rows that match; `value` is null where the store never had data of it."""
     return _kpis(*stock_key(), without_order(where))
 
 
@@ -355,7 +358,7 @@ def scorecards(*, wait: bool = True) -> pl.DataFrame:
 @st.cache_resource(max_entries=4, ttl=TTL_SECONDS, show_spinner=False)
 def _cards(_counted: Counted, key: tuple[int, ...]) -> pl.DataFrame:  # noqa: ARG001
     now, zone_of = datetime.now(UTC), zones(_counted.channels)
-    return cards(cells_at(_counted.tally, now), channel_metrics(), zone_of, recorded_figures(), now)
+    return cards(cells_at(_counted.tally, now), _counted.sent, channel_metrics(), zone_of, recorded_figures(), now)
 
 
 def key_of_counted(counted: Counted) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from data_access.domain.scorecards.days import CHANNELS
+from data_access.domain.scorecards.evidence import SENT
 from data_access.domain.scorecards.rates import WANTED, wanted
 from data_access.mirror import manifest as manifests
 from data_access.mirror.counting import KEPT_DAYS, ChannelMetrics, Counted, Scope, count, recount
@@ -17,7 +18,7 @@ from data_access.mirror.manifest import COUNT, sync
 from data_access.mirror.scan import Mirror
 from data_access.mirror.writing import CaughtUp
 
-_FORMAT: Final = 3  # raise it when what is counted, or how, changes
+_FORMAT: Final = 4  # raise it when what is counted, or how, changes
 
 
 def counted(
@@ -64,6 +65,7 @@ def _save(result: Counted) -> None:
         "scope": {channel: since.isoformat() for channel, since in result.scope.since.items()},
         "asked": result.asked.rows(),
         "channels": result.channels.rows(),
+        "sent": result.sent.rows(),
     }
     beside = folder / f"{COUNT}.{generation}"
     beside.write_text(json.dumps(about))
@@ -85,7 +87,8 @@ def kept(folder: Path) -> Counted | None:
         scope = Scope({channel: datetime.fromisoformat(since) for channel, since in about["scope"].items()})
         of = pl.DataFrame(about["channels"], CHANNELS, orient="row")
         asked = pl.DataFrame(about["asked"], WANTED, orient="row")
+        sent = pl.DataFrame(about["sent"], SENT, orient="row")
         at = datetime.fromisoformat(about["at"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, pl.exceptions.PolarsError):
         return None
-    return Counted(Mirror(folder, manifest), at, of, asked, scope, tally, 0)
+    return Counted(Mirror(folder, manifest), at, of, asked, scope, tally, sent, 0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ import polars as pl
 from data_access.domain.scorecards.as_of import as_of
 from data_access.domain.scorecards.card import DEPTH_DAYS
 from data_access.domain.scorecards.days import zones
+from data_access.domain.scorecards.evidence import SENT, sent
 from data_access.domain.scorecards.rates import TALLY, cells_at, first_day, of_metric, tally, wanted
 from data_access.domain.scorecards.registry import Metric
 from data_access.domain.scorecards.subjects import Facts, subjects
@@ -23,6 +24,7 @@ KEPT_DAYS: Final = 7
 """So long a count of all orders is gone on from, before they are counted again."""
 
 _KEY: Final = TALLY.names()[:-1]
+_SENT_KEY: Final = SENT.names()[:-1]
 _CELL: Final = [name for name in _KEY if name != "miss_from"]
 _LOOKED_AT: Final = {
     "order": ["order_id", "channel_id", "placed_at", "fulfilled_by"],
@@ -40,6 +42,7 @@ _LOOKED_AT: Final = {
         *("received_at", "inspected_at", "disposition", "is_disposition_assumed"),
     ],
 }
+_READ_AGAIN: Final = {fact: list(dict.fromkeys([*names, "channel_id"])) for fact, names in _LOOKED_AT.items()}
 
 ChannelMetrics = Mapping[str, Sequence[Metric]]
 
@@ -68,7 +71,7 @@ class Scope:
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The tally (`rates.TALLY`) of a state of the mirror, by orders that count at the moment `at`. `channels`: channel_id, time_zone;
-    `touched`: day cells that the last counting changed.
+    `sent`: `evidence.SENT` of all orders ever; `touched`: day cells that the last counting changed.
     """
 
     mirror: Mirror
@@ -77,6 +80,7 @@ class Counted:
     asked: pl.DataFrame
     scope: Scope
     tally: pl.DataFrame
+    sent: pl.DataFrame
     touched: int
 
 
@@ -93,7 +97,7 @@ def count(mirror: Mirror, channels: pl.DataFrame, metrics: ChannelMetrics, now: 
     if few := _few(cells, metrics, now):
         scope = _scope(metrics, now, few)
         cells = counted(scope)
-    return Counted(mirror, now, channels, asked, scope, cells, cells.height)
+    return Counted(mirror, now, channels, asked, scope, cells, _sent_ever(mirror, now if known_then else None), cells.height)
 
 
 def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: Collection[str]) -> Counted:
@@ -102,14 +106,20 @@ def recount(before: Counted, mirror: Mirror, order_ids: Sequence[int], months: C
     `months`: in which they have facts.
     """
     zone_of, scope = zones(before.channels), before.scope
-    chosen = pl.col("order_id").is_in(pl.Series(order_ids, dtype=pl.Int64).implode()) & scope.within
-    first = scope.earliest.strftime("%Y-%m")
-    states = read_both((before.mirror, mirror), _LOOKED_AT, chosen, {month for month in months if month >= first})
+    chosen = pl.col("order_id").is_in(pl.Series(order_ids, dtype=pl.Int64).implode())
+    states = read_both((before.mirror, mirror), _READ_AGAIN, chosen, months)
+
+    def counted(rows: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+        inside = _facts({fact: frame.filter(scope.within) for fact, frame in rows.items()})
+        return tally(subjects(inside, before.channels, before.asked), before.asked, zone_of)
+
     with ThreadPoolExecutor(2) as both:
-        old, new = both.map(lambda rows: tally(subjects(_facts(rows), before.channels, before.asked), before.asked, zone_of), states)
+        old, new = both.map(counted, states)
     change = _difference(new, old)
-    tallied = pl.concat([before.tally, change]).group_by(_KEY).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
-    return Counted(mirror, before.at, before.channels, before.asked, before.scope, tallied, change.select(_CELL).n_unique())
+    tallied = _summed([before.tally, change], _KEY)
+    old_sent, new_sent = (sent(_facts(rows)) for rows in states)
+    sent_ever = _summed([before.sent, new_sent, old_sent.with_columns(-pl.col("n"))], _SENT_KEY).sort(_SENT_KEY)
+    return Counted(mirror, before.at, before.channels, before.asked, scope, tallied, sent_ever, change.select(_CELL).n_unique())
 
 
 def miscounted(kept: Counted) -> pl.DataFrame:
@@ -118,8 +128,26 @@ def miscounted(kept: Counted) -> pl.DataFrame:
     return _difference(tally(of_orders, kept.asked, zones(kept.channels)), kept.tally)
 
 
+def missent(kept: Counted) -> pl.DataFrame:
+    """The same of what channels have ever sent: `evidence.SENT` with `n` more or less."""
+    return _summed([_sent_ever(kept.mirror), kept.sent.with_columns(-pl.col("n"))], _SENT_KEY)
+
+
 def _difference(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
-    return pl.concat([new, old.with_columns(-pl.col("n"))]).group_by(_KEY).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
+    return _summed([new, old.with_columns(-pl.col("n"))], _KEY)
+
+
+def _summed(counts: Sequence[pl.DataFrame], key: list[str]) -> pl.DataFrame:
+    return pl.concat(counts).group_by(key).agg(pl.col("n").sum()).filter(pl.col("n") != 0)
+
+
+def _sent_ever(mirror: Mirror, moment: datetime | None = None) -> pl.DataFrame:
+    """`evidence.SENT` of the whole mirror, by what was known at a moment, if one is given."""
+    everything = Facts(*(mirror.scan(fact) for fact in _LOOKED_AT))
+    if moment is None:
+        return sent(everything)
+    # quantities of lines are no evidence: they need not be counted again
+    return sent(replace(as_of(everything, moment), lines=everything.lines.filter(pl.col("placed_at") <= moment)))
 
 
 def facts(mirror: Mirror, scope: Scope, channel_id: str | None = None) -> Facts:

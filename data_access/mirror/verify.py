@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from data_access.domain.facts import FACTS, KEYS
 from data_access.engine import reading
 from data_access.mirror.count_file import kept as kept_count
-from data_access.mirror.counting import Counted, miscounted
+from data_access.mirror.counting import Counted, miscounted, missent
 from data_access.mirror.manifest import VERIFYING, Part, load, one_writer
 from data_access.mirror.scan import rows_of
 from data_access.mirror.writing import Progress, catch_up_in
@@ -66,7 +66,8 @@ def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _don
 
 def _miscounted(last: Counted) -> list[dict[str, Any]]:
     wrong = miscounted(last).sort("channel_id", "kind", "day", "outcome", "reason")
-    return [
+    ever = missent(last).sort("channel_id", "evidence")
+    cells = [
         {
             "fact": "day cell",
             "month": row["day"].strftime("%Y-%m"),
@@ -74,6 +75,10 @@ def _miscounted(last: Counted) -> list[dict[str, Any]]:
             "what": f"should be {row['n']:+}",
         }
         for row in wrong.iter_rows(named=True)
+    ]
+    return cells + [
+        {"fact": "sent ever", "month": "all", "key": f"{row['channel_id']} {row['evidence']}", "what": f"should be {row['n']:+}"}
+        for row in ever.iter_rows(named=True)
     ]
 
 

@@ -137,7 +137,7 @@ def test_the_second_of_two_managers_is_told_and_keeps_what_was_typed(page: Page,
 
 def test_who_may_not_only_looks(page: Page, address: str) -> None:
     open_page(page, f"{address}/scorecards?metric=ebay:ebay-transaction-defect")
-    expect(page.get_by_text("There are no data for it here", exact=False)).to_be_visible()
+    expect(page.get_by_text("No data. Record the marketplace's own figure: OnHand does not have all", exact=False)).to_be_visible()
     expect(page.get_by_text("To set metrics, you need the role manager or admin.")).to_be_visible()
     expect(page.get_by_role("button", name="Record", exact=True)).to_be_disabled()
     expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()

@@ -1,11 +1,12 @@
 """All metrics of all channels at a glance: value, target, headroom, state, trend, and what the marketplace itself says. Frames out."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import polars as pl
 
+from data_access.domain.scorecards.evidence import brings, by_channel, missing
 from data_access.domain.scorecards.headroom import headroom, state
 from data_access.domain.scorecards.rates import by_metric, key_of, rate, rolling, today
 from data_access.domain.scorecards.registry import Metric
@@ -17,7 +18,8 @@ DEPTH_DAYS: Final = 60
 """So many days back a metric in depth shows it."""
 
 CARD_STATES: Final = ("breach", "watch", "safe", "no orders", "off", "no data")
-"""The most urgent first. Off: not judged until a person confirms it, or switched off; no data: only the marketplace's own figure tells."""
+"""The most urgent first. Off: not judged until a person confirms it, or switched off; no data: the channel never sent what the metric rests
+on, or only the marketplace's own figure tells."""
 
 _STATE: Final[Any] = pl.Enum(CARD_STATES)  # Any, because mypy finds no common type of it and the classes beside it in a schema
 _BECAUSE: Final[Any] = pl.List(pl.Struct({"reason": pl.String, "n": pl.Int64}))
@@ -28,7 +30,8 @@ CARDS: Final = pl.Schema(
         "name": pl.String,
         "window": pl.String,
         "state": _STATE,
-        "value": pl.Float64,  # a share; null without a denominator, or where nothing is computed
+        "brings": pl.String,  # a sentence: what brings a metric that has no data; null where there are some
+        "value": pl.Float64,  # a share; null without a denominator or without data, or where nothing is computed
         "low": pl.Float64,
         "high": pl.Float64,
         "numerator": pl.Int64,
@@ -53,6 +56,7 @@ CARDS: Final = pl.Schema(
 
 def cards(
     cells: pl.DataFrame,
+    sent: pl.DataFrame,
     metrics: Mapping[str, Sequence[Metric]],
     zone_of: Mapping[str, str],
     figures: pl.DataFrame,
@@ -60,23 +64,27 @@ def cards(
 ) -> pl.DataFrame:
     """`CARDS` of a moment, the most urgent first, in a state by the channels' order. `cells` as `rates.cells_at` of that moment.
 
+    `sent`: `evidence.SENT` of all time up to then: a metric whose data a channel never sent has no figure, whatever its cells say.
     `figures`: channel_id, metric_id, day, value (a decimal as text), the newest first.
     """
     recorded = figures.unique(["channel_id", "metric_id"], keep="first", maintain_order=True)
     theirs = {(row["channel_id"], row["metric_id"]): row for row in recorded.iter_rows(named=True)}
-    parts, none = by_metric(cells), cells.clear()
+    parts, none, sent_by = by_metric(cells), cells.clear(), by_channel(sent)
     rows = []
     for channel_id, its in metrics.items():
         zone = zone_of.get(channel_id)
         for metric in its:
-            mine = parts.get(key_of(channel_id, metric), none)
-            rows.append(_card(mine, channel_id, metric, zone, theirs.get((channel_id, metric.id)), now))
+            card = _about(channel_id, metric, theirs.get((channel_id, metric.id)))
+            lacking = missing(sent_by.get(channel_id, frozenset()), metric)
+            if lacking or metric.computes is None:
+                rows.append({**card, "state": "no data" if metric.on else "off", "brings": brings(lacking, metric)})
+            else:
+                rows.append(_computed(card, parts.get(key_of(channel_id, metric), none), metric, today(now, zone)))
     return pl.DataFrame(rows, CARDS, orient="row").sort("state", maintain_order=True)
 
 
-def _card(
-    cells: pl.DataFrame, channel_id: str, metric: Metric, zone: str | None, recorded: Mapping[str, object] | None, now: datetime
-) -> dict[str, object]:
+def _about(channel_id: str, metric: Metric, recorded: Mapping[str, object] | None) -> dict[str, object]:
+    """What a card says whether or not there are data."""
     card: dict[str, object] = {
         "channel_id": channel_id,
         "metric_id": metric.id,
@@ -86,16 +94,18 @@ def _card(
     }
     if recorded is not None:
         card |= {"theirs": float(str(recorded["value"])), "theirs_on": recorded["day"]}
-    if metric.computes is None:
-        return {**card, "state": "no data" if metric.on else "off"}
-    day = today(now, zone)
+    return card
+
+
+def _computed(card: dict[str, object], cells: pl.DataFrame, metric: Metric, day: date) -> dict[str, object]:
+    """The card with the figures of a day, from the metric's cells."""
     current = rate(cells, metric, day)
     room = headroom(current.misses, current.denominator, metric)
     trend = rolling(cells, metric, day - timedelta(days=TREND_DAYS - 1), day)["rate"].drop_nulls().to_list()
-    if recorded is not None and current.rate is not None:
-        card["difference"] = current.rate - float(str(recorded["value"]))
+    recorded = card.get("theirs")
     return {
         **card,
+        "difference": current.rate - recorded if current.rate is not None and isinstance(recorded, float) else None,
         "state": state(current, metric) if metric.on else "off",
         "value": current.rate,
         "low": current.low,

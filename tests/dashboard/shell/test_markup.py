@@ -12,7 +12,7 @@ from dashboard.stock import explain, pictures, tables
 from data_access.domain.availability import AVAILABILITY
 from data_access.queries.catalog import CHANNELS
 from data_access.queries.freshness import FRESHNESS
-from data_access.queries.stock import LEDGER, PICTURE, STOCK_TABLE
+from data_access.queries.stock import KPIS, LEDGER, PICTURE, STOCK_TABLE
 
 EVIL = "<script>alert(1)</script>"
 AT = datetime(2026, 11, 23, 9, 5, tzinfo=UTC)
@@ -67,6 +67,22 @@ def test_a_kpi_tells_its_change_and_draws_its_trend() -> None:
     assert "unchanged in 1 day" in kpis.card_html({**card, "history": [5, 5]})
     assert "no history yet" in kpis.card_html({**card, "history": []})
     assert "SKUs out<" in kpis.card_html({**card, "label": "SKUs out", "unit": "SKUs"})
+
+
+def test_a_kpi_without_data_says_what_brings_it() -> None:
+    names = ["on_hand", "available", "allocated", "backordered", "skus_out"]
+    zeros = {"kpi": names, "label": names, "value": [0] * 5, "unit": "units", "history": [[0, 0]] * 5, "help": ""}
+    figures = pl.DataFrame(zeros).select(pl.col(name).cast(kind) for name, kind in KPIS.items())
+    new = kpis.measured(figures, has_stock=False, has_orders=False)
+    assert new.schema == KPIS
+    assert (new["value"].to_list(), new["history"].to_list()) == ([None] * 5, [[]] * 5)
+    cards = [kpis.card_html(row) for row in new.iter_rows(named=True)]
+    assert all(">—<" in card for card in cards)
+    brings = ["counts", "counts", "orders", "orders", "counts"]
+    assert [f"no data yet: import {what}" in card for what, card in zip(brings, cards, strict=True)] == [True] * 5
+    counted = kpis.measured(figures, has_stock=True, has_orders=False)
+    assert counted["value"].to_list() == [0, 0, None, None, 0]
+    assert_frame_equal(kpis.measured(figures, has_stock=True, has_orders=True), figures)  # a true 0 stays
 
 
 def test_the_steps_of_a_channel_stand_in_a_row_with_the_rule_that_binds() -> None:

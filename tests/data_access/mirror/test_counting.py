@@ -1,5 +1,6 @@
 """Counting only the orders that changed gives what counting all of them gives."""
 
+import json
 import random
 import shutil
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.mirror import manifest as manifests
 from data_access.mirror.count_file import counted
-from data_access.mirror.counting import Counted, count, recount
+from data_access.mirror.counting import Counted, count, missent, recount
 from data_access.mirror.scan import Mirror, open_mirror
 from data_access.mirror.verify import verify_mirror
 from data_access.mirror.writing import catch_up
@@ -68,7 +69,10 @@ def test_only_the_changed_orders_are_counted_again(
         start += size
         done = catch_up(company, folder)
         counted = recount(counted, opened(folder), done.orders, done.months)
-    assert comparable(counted).equals(comparable(count(opened(folder), ZONES, metrics, NOW)))
+    again = count(opened(folder), ZONES, metrics, NOW)
+    assert comparable(counted).equals(comparable(again))
+    assert counted.sent.equals(again.sent)
+    assert missent(counted).is_empty()
 
 
 def test_the_touched_day_cells_are_told(store: Engine, tmp_path: Path) -> None:
@@ -114,6 +118,37 @@ def test_the_next_process_goes_on_from_the_last_count(store: Engine, tmp_path: P
     assert counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, NOW, None).touched > 0
     other = counted(tmp_path, catch_up(store, tmp_path), ZONES.head(1), metrics, NOW, None)  # of other channels
     assert other.channels.height == 1
+
+
+def test_what_was_ever_sent_reaches_further_back_than_the_windows(store: Engine, tmp_path: Path) -> None:
+    make_busy_company(store)
+    metrics = queries.metrics(store)
+    much_later = NOW + timedelta(days=700)
+    first = counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, much_later, None)
+    assert first.tally.is_empty()  # every order is too old for a window
+    assert first.sent.rows() == [("market", "order", 1), ("web", "order", 2)]
+    at = {"occurred_at": T0 + 40 * HOUR, "received_at": T0 + 40 * HOUR}
+    ingest(
+        store,
+        [
+            ev.Cancellation(source="test", event_id="late", **at, channel_id="market", order_ref="o4", cancelled_by="buyer"),
+            ev.Cancellation(source="test", event_id="unknown", **at, channel_id="web", order_ref="o3", cancelled_by="unknown"),
+        ],
+    )
+    last = counted(tmp_path, catch_up(store, tmp_path), ZONES, metrics, much_later, None)
+    assert (last.touched, last.tally.height) == (0, 0)
+    assert last.sent.rows() == [("market", "cancellation", 1), ("market", "order", 1), ("web", "order", 2)]
+    then = datetime.fromtimestamp(T0 / 1e6 + 20 * 3_600, UTC)
+    assert count(opened(tmp_path), ZONES, metrics, then, known_then=True).sent.equals(first.sent)
+    about = json.loads((tmp_path / "count.json").read_text())
+    (tmp_path / "count.json").write_text(json.dumps({**about, "sent": [["web", "order", 1]]}))
+    report = verify_mirror(store, tmp_path)
+    assert report is not None
+    assert [(row["fact"], row["key"], row["what"]) for row in report.first_differences] == [
+        ("sent ever", "market cancellation", "should be +1"),
+        ("sent ever", "market order", "should be +1"),
+        ("sent ever", "web order", "should be +1"),
+    ]
 
 
 def test_what_was_known_then_is_what_the_mirror_held_then(store: Engine, tmp_path: Path) -> None:
