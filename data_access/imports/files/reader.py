@@ -6,7 +6,6 @@ over several lines, by the `csv` module in strict mode.
 """
 
 import csv
-import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from data_access.imports.files.records import (
 from data_access.imports.files.sheets.workbook import SHEET_DATES, SHEET_FORM, SHEET_PART, Workbook, is_workbook, opened
 
 MAX_COLUMNS: Final = 1_000
+FOOTER_RECORDS: Final = 100  # compared at a time
 SLICE_RECORDS: Final = 50_000  # split at a time, for the sake of memory
 _BOM: Final = b"\xef\xbb\xbf"
 _ASCII_LIKE: Final = frozenset({"utf-8", "utf-8-sig", "ascii", "cp1252", "latin-1", "iso8859-1"})
@@ -138,7 +138,7 @@ def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Seq
     sheet.fill(records)
     read_as = ReadAs(form=SHEET_FORM, encoding="utf-8", name="utf-8", width=len(header), wanted=wanted, path=workbook.path)
     if part.footer is not None:
-        _drop_footer(records, part.footer, "utf-8")
+        _drop_footer(records, part.footer, "utf-8", is_sheet=True)
     frame, bad = _split(records, read_as)
     texts = Texts(tuple(records.texts), "utf-8")
     return Contents(digest, sheet.header_text, frame, tuple(bad), texts, f"sheet {sheet.name}", is_sheet=True)
@@ -315,12 +315,16 @@ def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord
     return frame, bad
 
 
-def _drop_footer(records: Records, pattern: str, encoding: str) -> None:
-    """A last line such as "12 record(s) downloaded" is not a row."""
-    while records.texts and re.search(pattern, readable(records.texts[-1], encoding)):
-        records.texts.pop()
-        records.line_numbers.pop()
-    end = len(records.texts)
+def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: bool = False) -> None:
+    """A last line such as "12 record(s) downloaded" is not a row; empty cells of a sheet after it do not count."""
+    end, is_footer = len(records.texts), True
+    while end and is_footer:
+        start = max(end - FOOTER_RECORDS, 0)
+        texts = [readable(text, encoding) for text in records.texts[start:end]]
+        matches = pl.Series([text.rstrip(",") if is_sheet else text for text in texts]).str.contains(pattern)
+        is_footer = bool(matches.all())
+        end = start if is_footer else start + 1 + int(matches.not_().arg_true()[-1])
+    del records.texts[end:], records.line_numbers[end:]
     records.long = [index for index in records.long if index < end]
     records.suspect = [index for index in records.suspect if index < end]
 
