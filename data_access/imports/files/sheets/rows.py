@@ -107,8 +107,7 @@ def _read(path: Path, folder: Path, decimal: str) -> dict[str, Any]:
         _write_rows(sheet, file, decimal)
         ranges = (sheet.merged_cell_ranges or []) if merged is None else merged.get(about.name, [])
         is_hidden = about.visible != SheetVisibleEnum.Visible
-        first_column = 0 if sheet.start is None else sheet.start[1]
-        sheets.append({"name": about.name, "file": file.name, "merged": ranges, "is_hidden": is_hidden, "first_column": first_column})
+        sheets.append({"name": about.name, "file": file.name, "merged": ranges, "is_hidden": is_hidden})
     return {"sheets": sheets}
 
 

@@ -41,8 +41,6 @@ class Sheet:
     header_row: int
     file: Path
     merged: Sequence[rows.Corners]
-    first_column: int
-    is_hidden: bool
 
     def fill(self, records: Records) -> None:
         """Add the rows below the header, known by their numbers in the sheet.
@@ -119,9 +117,7 @@ class Workbook:
                 if header_text:
                     break
         header = tuple(cell.strip() for cell in cells_of(header_text, ",")) if header_text else ()
-        return Sheet(
-            about["name"], header_text, header, header_row, file, about["merged"], about["first_column"], is_hidden=about["is_hidden"]
-        )
+        return Sheet(about["name"], header_text, header, header_row, file, about["merged"])
 
 
 def _nearest(sheets: Sequence[Sheet], wanted: set[str]) -> Sheet:
