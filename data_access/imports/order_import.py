@@ -48,7 +48,7 @@ def import_orders(
 
     Args:
         engine: the store.
-        path: the file, plain or gzip.
+        path: the file: delimited text, plain or gzip, or a workbook (XLSX, ODS).
         mapping: name of a mapping that comes with OnHand, `auto` for the one that fits the file's header, or path of a .toml file.
         opening_stock: `cover:30d` assumes an opening before each SKU's first row; without it, what has shipped before the first
             count or opening of its SKU and location is history and moves no stock.
@@ -66,7 +66,8 @@ def import_orders(
         loaded, chosen = placed(connection, recognised(path) if mapping == "auto" else load_mapping(mapping), places or ChosenPlaces())
     cover = cover_days(opening_stock) if opening_stock is not None else None
     mapping_read, source = loaded.mapping, f"import:{loaded.name}"
-    contents = read_records(path, mapping_read.file, mapping_read.file_columns, mapping_read.optional_columns, mapping_read.never_empty)
+    file_part, columns, decimal = mapping_read.file, mapping_read.file_columns, mapping_read.formats.decimal
+    contents = read_records(path, file_part, columns, mapping_read.optional_columns, mapping_read.never_empty, decimal=decimal)
     with reading(engine) as connection:
         known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
     rows, texts = normalised(contents, mapping_read, known=known), contents.texts
@@ -118,7 +119,7 @@ def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Row
 
 
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, opening_stock: str | None, chosen: dict[str, Any]) -> ImportJob:
-    recipe = Recipe(loaded.text, contents.header_text, {"opening_stock": opening_stock, **chosen}, contents.read_as)
+    recipe = Recipe(loaded.text, contents.header_text, {"opening_stock": opening_stock, **chosen}, contents.read_as, contents.is_sheet)
     said = f"opening_stock={opening_stock}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 

@@ -145,10 +145,11 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
     source = f"import:{run['mapping']}"
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
-        contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional)
+        contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional, is_sheet=recipe.is_sheet)
         return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
     mapping = at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options)
-    contents = read_text(recipe.header, texts, mapping.file, mapping.file_columns, mapping.optional_columns)
+    columns, optional = mapping.file_columns, mapping.optional_columns
+    contents = read_text(recipe.header, texts, mapping.file, columns, optional, is_sheet=recipe.is_sheet)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
     rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)
     chunk = Chunk()

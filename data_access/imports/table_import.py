@@ -26,7 +26,7 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     Args:
         engine: the store.
         kind: products, kits, listings, locations, channels, suppliers or counts.
-        path: the file, plain or gzip.
+        path: the file: delimited text, plain or gzip, or a workbook (XLSX, ODS).
         mapping: path of a TOML file, where columns have other names than `docs/importing.md` says.
         progress: called after each chunk.
 
@@ -38,9 +38,9 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     """
     require_current(engine)
     loaded, table = load_table_mapping(kind, mapping)
-    contents = read_records(path, table.mapping.file, table.needed, table.optional)
+    contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
     rows, texts = table_rows(contents, table), contents.texts
-    recipe = Recipe(loaded.text, contents.header_text, {}, contents.read_as)
+    recipe = Recipe(loaded.text, contents.header_text, {}, contents.read_as, contents.is_sheet)
     run = Run(engine, ImportJob(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
     load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":

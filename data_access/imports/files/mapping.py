@@ -1,6 +1,7 @@
 """Mappings: small TOML files that say how a channel writes its orders. `docs/importing.md` explains every key."""
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,7 +31,9 @@ from data_access.imports.files.mapping_parts import (
     WriteOffsPart,
 )
 
-MAX_MAPPING_BYTES: Final = 1_000_000
+MAX_MAPPING_BYTES: Final = 256_000
+MAX_DEPTH: Final = 50
+_TEXTS: Final = re.compile(r'"{3}[\s\S]*?"{3}|\'{3}[\s\S]*?\'{3}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*')
 
 
 class Mapping(MappingPart):
@@ -178,6 +181,16 @@ def parse_mapping(text: str, where: str) -> Mapping:
     return parse_toml(text, where, Mapping)
 
 
+def _is_deep(text: str) -> bool:
+    """Whether brackets stand in each other, or a line has dots, beyond what a mapping may have."""
+    depth, bare = 0, _TEXTS.sub("", text)
+    for bracket in re.findall(r"[\[\](){}]", bare):
+        depth = depth + 1 if bracket in "[{(" else max(depth - 1, 0)
+        if depth > MAX_DEPTH:
+            return True
+    return any(line.count(".") > MAX_DEPTH for line in bare.splitlines())
+
+
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
@@ -188,6 +201,8 @@ def parse_toml(text: str, where: str, model: type[_Model]) -> _Model:
         InvalidInput: not TOML, or a key is missing, unknown or wrong; the sentence names the first.
 
     """
+    if _is_deep(text):  # the parser would take all memory
+        raise InvalidInput(f"The mapping {where} is nested more than {MAX_DEPTH} levels deep: is it a mapping?")
     try:
         raw: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -98,6 +98,7 @@ class FilePart(MappingPart):
     quoting: Literal["detect", "standard", "none"] = "detect"
     preamble_rows: Annotated[int, Field(ge=0, le=1_000)] = 0
     footer: Pattern | None = None
+    sheet: Name | None = None
 
     @field_validator("encoding")
     @classmethod

@@ -15,7 +15,7 @@ import polars as pl
 from data_access.imports.files import values
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.order_cells import cells
-from data_access.imports.files.reader import Contents
+from data_access.imports.files.reader import Contents, of_sheet
 
 MAX_TEXT: Final = 200
 SLICE_ROWS: Final = 50_000  # understood at a time, for the sake of memory
@@ -97,7 +97,8 @@ def normalised(
     schema `KNOWN_ORDERS`: what the store knows of orders whose own facts the file leaves out.
     """
     raw, parts = cells(contents, mapping, row_facts), []
-    for route, own in enumerate(mapping.routes):
+    for route, routed in enumerate(mapping.routes):
+        own = routed.model_copy(update={"formats": of_sheet(routed.formats)}) if contents.is_sheet else routed
         orders = KNOWN_ORDERS.to_frame() if known is None else known.filter(pl.col("channel_id") == own.channel.id).drop("channel_id")
         part = _with_placing(raw.filter(route=route) if len(mapping.routes) > 1 else raw, own, orders)
         part = pl.concat([_understood(some, own) for some in part.iter_slices(SLICE_ROWS)]) if part.height else _understood(part, own)

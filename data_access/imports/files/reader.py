@@ -1,4 +1,4 @@
-"""Reading delimited files: bounded in memory and strict about form; no row is lost.
+"""Reading delimited files and workbooks: bounded in memory and strict about form; no row is lost.
 
 A file becomes records with their row and line numbers; what cannot be read as a record of the header's columns becomes a bad
 record with its text and a reason. Records without quotes, nearly all in most files, are split by Polars; the rest, which may run
@@ -6,10 +6,10 @@ over several lines, by the `csv` module in strict mode.
 """
 
 import csv
-import re
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +17,7 @@ import polars as pl
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.dialect import NAMES, delimiter_of, encoding_of
-from data_access.imports.files.mapping_parts import FilePart
+from data_access.imports.files.mapping_parts import FilePart, FormatsPart
 from data_access.imports.files.records import (
     MAX_RECORD_BYTES,
     QUOTE,
@@ -32,7 +32,10 @@ from data_access.imports.files.records import (
     recoded,
     unpacked,
 )
+from data_access.imports.files.sheets.workbook import SHEET_DATES, SHEET_FORM, SHEET_PART, Workbook, is_workbook, opened
 
+MAX_COLUMNS: Final = 1_000
+FOOTER_RECORDS: Final = 100  # compared at a time
 SLICE_RECORDS: Final = 50_000  # split at a time, for the sake of memory
 _BOM: Final = b"\xef\xbb\xbf"
 _ASCII_LIKE: Final = frozenset({"utf-8", "utf-8-sig", "ascii", "cp1252", "latin-1", "iso8859-1"})
@@ -65,7 +68,7 @@ class Texts:
 class Contents:
     """A whole file, read. `frame`: row_no, line_number and one text column for each header (stripped; empty cells are null).
 
-    `read_as`: its encoding and delimiter, in words.
+    `read_as`: its encoding and delimiter, or its sheet, in words. `is_sheet`: it is a workbook, and its texts are CSV.
     """
 
     file_hash: str
@@ -74,6 +77,7 @@ class Contents:
     bad: tuple[BadRecord, ...]
     texts: Texts
     read_as: str
+    is_sheet: bool = False
 
 
 def readable(raw: bytes, encoding: str) -> str:
@@ -81,10 +85,24 @@ def readable(raw: bytes, encoding: str) -> str:
     return raw.decode(encoding, errors="backslashreplace").replace("\x00", "\\x00")
 
 
-def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: Iterable[str] = (), always: Sequence[str] = ()) -> Contents:
-    """Read a file, plain or gzip, whose header holds the `needed` columns; of others only the `optional` are in the frame.
+def of_sheet(formats: FormatsPart) -> FormatsPart:
+    """Formats for the rows of a workbook: what the sheet has as a time or day is read as such, whatever the mapping expects of text."""
+    return formats.model_copy(update={"dates": list(dict.fromkeys([*SHEET_DATES, *formats.dates]))})
 
-    `always`: of the needed columns those that no row leaves empty, by which a row is known where quotes are in doubt.
+
+def read_records(
+    path: Path,
+    part: FilePart,
+    needed: Iterable[str],
+    optional: Iterable[str] = (),
+    always: Sequence[str] = (),
+    *,
+    decimal: str = ".",
+) -> Contents:
+    """Read a file, plain or gzip, or a workbook, whose header holds the `needed` columns; of others only the `optional` are in the frame.
+
+    `always`: of the needed columns those that no row leaves empty, by which a row is known where quotes are in doubt. `decimal`: the
+    decimal sign that numbers of a workbook are given.
 
     Raises:
         InvalidInput: it cannot be read or decompressed whole, is in another encoding, has no header, or lacks columns; nothing
@@ -92,7 +110,11 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
 
     """
     digest = file_hash(path)
-    needed, name = list(needed), part.encoding or encoding_of(unpacked(path))
+    needed = list(needed)
+    if is_workbook(path):
+        with opened(path, decimal) as workbook:
+            return _sheet_contents(digest, workbook, part, needed, optional)
+    name = part.encoding or encoding_of(unpacked(path))
     encoding = name if name in _ASCII_LIKE else "utf-8"
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
     header_text = _header_line(records, path, part.preamble_rows, name)
@@ -107,13 +129,48 @@ def read_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
     return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding), read_as.in_words)
 
 
-def header_of(path: Path, part: FilePart, expected: Sequence[str]) -> tuple[str, ...]:
-    """The names of a file's columns; `expected`: by which its delimiter is known.
+def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Sequence[str], optional: Iterable[str]) -> Contents:
+    sheet = workbook.sheet_with(part, needed)
+    where = f"The sheet {sheet.name!r} of {workbook.path}"
+    header = _header_cells(sheet.header_text, SHEET_FORM, where)
+    wanted = _positions(header, [*needed, *_present(header, optional)], where)
+    records = Records(iter(()))
+    sheet.fill(records)
+    read_as = ReadAs(form=SHEET_FORM, encoding="utf-8", name="utf-8", width=len(header), wanted=wanted, path=workbook.path)
+    if part.footer is not None:
+        _drop_footer(records, part.footer, "utf-8", is_sheet=True)
+    frame, bad = _split(records, read_as)
+    texts = Texts(tuple(records.texts), "utf-8")
+    return Contents(digest, sheet.header_text, frame, tuple(bad), texts, f"sheet {sheet.name}", is_sheet=True)
+
+
+def headers_of(path: Path, parts: Sequence[tuple[FilePart, Sequence[str]]]) -> list[tuple[str, ...] | InvalidInput]:
+    """The names of a file's columns as read by each part; with each, the columns by which its delimiter, or sheet, is known.
+
+    In place of a header that is empty or no text: the error.
 
     Raises:
-        InvalidInput: it cannot be read, is empty, or its header is not text.
+        InvalidInput: it cannot be read.
 
     """
+    if is_workbook(path):
+        with opened(path) as workbook:
+            return [_or_error(partial(_sheet_header, workbook, *part)) for part in parts]
+    return [_or_error(partial(_header_of, path, *part)) for part in parts]
+
+
+def _or_error(read: Callable[[], tuple[str, ...]]) -> tuple[str, ...] | InvalidInput:
+    try:
+        return read()
+    except InvalidInput as error:
+        return error
+
+
+def _sheet_header(workbook: Workbook, part: FilePart, expected: Sequence[str]) -> tuple[str, ...]:
+    return workbook.nearest_sheet(part, expected).header
+
+
+def _header_of(path: Path, part: FilePart, expected: Sequence[str]) -> tuple[str, ...]:
     name = part.encoding or encoding_of(unpacked(path))
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
     header_text = _header_line(records, path, part.preamble_rows, name)
@@ -121,16 +178,22 @@ def header_of(path: Path, part: FilePart, expected: Sequence[str]) -> tuple[str,
 
 
 def read_text(
-    header_text: str, texts: Sequence[tuple[int, int, str]], part: FilePart, needed: Iterable[str], optional: Iterable[str] = ()
+    header_text: str,
+    texts: Sequence[tuple[int, int, str]],
+    part: FilePart,
+    needed: Iterable[str],
+    optional: Iterable[str] = (),
+    *,
+    is_sheet: bool = False,
 ) -> Contents:
-    """The same for single records (row number, line number, text) that were kept from a file with this header.
+    """The same for single records (row number, line number, text) that were kept from a file, or sheet, with this header.
 
     Raises:
         InvalidInput: the header lacks columns.
 
     """
     needed = list(needed)
-    form = _form(part, header_text, needed)
+    form = _form(SHEET_PART if is_sheet else part, header_text, needed)
     header = _header_cells(header_text, form, "the file")
     wanted = _positions(header, [*needed, *_present(header, optional)], "The file")
     rows, bad, raw = [], [], {}
@@ -143,7 +206,7 @@ def read_text(
         else:
             rows.append((row_no, line_number, [cells[place] for place in wanted.values()]))
     texts_by_row = tuple(raw.get(row_no, b"") for row_no in range(max(raw, default=-1) + 1))
-    return Contents("", header_text, _frame(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"), "")
+    return Contents("", header_text, _frame(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"), "", is_sheet=is_sheet)
 
 
 # ---- the header --------------------------------------------------------------------------------------------------------
@@ -177,6 +240,9 @@ def _header_cells(text: str, form: Form, where: str) -> tuple[str, ...]:
         cells = text.split(form.delimiter) if form.quoting == "none" else cells_of(text, form.delimiter)
     except csv.Error as error:
         raise InvalidInput(f"The header of {where} cannot be read: its quotes do not match.") from error
+    named = sum(bool(cell.strip()) for cell in cells)
+    if named > MAX_COLUMNS:
+        raise InvalidInput(f"{where} has a header of {named:,} columns, more than {MAX_COLUMNS:,}: leave out those that are not needed.")
     return tuple(cell.strip() for cell in cells)
 
 
@@ -249,12 +315,16 @@ def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord
     return frame, bad
 
 
-def _drop_footer(records: Records, pattern: str, encoding: str) -> None:
-    """A last line such as "12 record(s) downloaded" is not a row."""
-    while records.texts and re.search(pattern, readable(records.texts[-1], encoding)):
-        records.texts.pop()
-        records.line_numbers.pop()
-    end = len(records.texts)
+def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: bool = False) -> None:
+    """A last line such as "12 record(s) downloaded" is not a row; empty cells of a sheet after it do not count."""
+    end, is_footer = len(records.texts), True
+    while end and is_footer:
+        start = max(end - FOOTER_RECORDS, 0)
+        texts = [readable(text, encoding) for text in records.texts[start:end]]
+        matches = pl.Series([text.rstrip(",") if is_sheet else text for text in texts]).str.contains(pattern)
+        is_footer = bool(matches.all())
+        end = start if is_footer else start + 1 + int(matches.not_().arg_true()[-1])
+    del records.texts[end:], records.line_numbers[end:]
     records.long = [index for index in records.long if index < end]
     records.suspect = [index for index in records.suspect if index < end]
 

@@ -7,12 +7,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a retry of single rows needs of their import; and as what encoding and delimiter the file was read."""
+    """What a retry of single rows needs of their import; and as what encoding and delimiter the file was read.
+
+    `is_sheet`: the rows are of a workbook.
+    """
 
     mapping: str
     header: str
     options: dict[str, Any]
     read_as: str = ""
+    is_sheet: bool = False
 
     def to_json(self) -> str:
         """As it is kept in `import_run.recipe`."""
@@ -22,4 +26,4 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """From `import_run.recipe`."""
         raw = json.loads(text)
-        return cls(raw["mapping"], raw["header"], raw["options"], raw.get("read_as", ""))
+        return cls(raw["mapping"], raw["header"], raw["options"], raw.get("read_as", ""), raw.get("is_sheet", False))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.mapping import LoadedMapping, load_mapping, mapping_names
-from data_access.imports.files.reader import header_of
+from data_access.imports.files.reader import headers_of
 
 
 def recognised(path: Path) -> LoadedMapping:
@@ -15,13 +15,12 @@ def recognised(path: Path) -> LoadedMapping:
 
     """
     candidates, errors = [], []
-    for name in mapping_names():
-        loaded = load_mapping(name)
-        columns = [column.strip() for column in loaded.mapping.file_columns]
-        try:
-            header = set(header_of(path, loaded.mapping.file, columns))
-        except InvalidInput as error:  # its header would stand further down
-            errors.append(error)
+    mappings = [load_mapping(name) for name in mapping_names()]
+    expected = [[column.strip() for column in loaded.mapping.file_columns] for loaded in mappings]
+    headers = headers_of(path, [(loaded.mapping.file, columns) for loaded, columns in zip(mappings, expected, strict=True)])
+    for loaded, columns, header in zip(mappings, expected, headers, strict=True):
+        if isinstance(header, InvalidInput):  # its header would stand further down
+            errors.append(header)
             continue
         missing = [column for column in columns if column not in header]
         candidates.append((not missing, len(columns) - len(missing), loaded, missing))

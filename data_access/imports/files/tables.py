@@ -15,7 +15,7 @@ from data_access.errors import InvalidInput
 from data_access.imports.files import values
 from data_access.imports.files.mapping import parse_toml, read_toml
 from data_access.imports.files.mapping_parts import FilePart, FormatsPart
-from data_access.imports.files.reader import Contents
+from data_access.imports.files.reader import Contents, of_sheet
 
 Kind = Literal["products", "kits", "listings", "locations", "channels", "suppliers", "counts"]
 Type = Literal["text", "long", "currency", "country", "units", "price", "number", "day", "time"]
@@ -141,6 +141,11 @@ class TableFile:
         """The file's columns that are read if they are there."""
         return [column.name for column in TABLES[self.kind] if column.need != "always" and column.name not in self.mapping.columns]
 
+    @property
+    def decimal(self) -> str:
+        """The decimal sign of numbers."""
+        return (self.mapping.formats or FormatsPart()).decimal
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedTable:
@@ -189,6 +194,8 @@ def table_rows(contents: Contents, table: TableFile) -> pl.DataFrame:
     Units and prices (in 1/10,000) are Int64, times microseconds since 1970 (UTC), days text `YYYY-MM-DD`.
     """
     mapping = table.mapping
+    if contents.is_sheet and mapping.formats is not None and "dates" in mapping.formats.model_fields_set:
+        mapping = mapping.model_copy(update={"formats": of_sheet(mapping.formats)})
     columns = TABLES[table.kind]
     names = {column.name: mapping.columns.get(column.name, column.name) for column in columns}
     there = set(contents.frame.columns)

@@ -112,3 +112,21 @@ def test_table_mappings(tmp_path: Path) -> None:
         load_table_mapping("toys", None)
     names: Any = TABLES
     assert list(names) == ["products", "kits", "listings", "locations", "channels", "suppliers", "counts"]
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 100_000, "a = {b = " * 20_000, "a" + ".a" * 100_000 + " = 1", "[" + "a." * 60 + "a]"])
+def test_deep_mappings_are_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^The mapping deep is nested more than 50 levels deep: is it a mapping\?$"):
+        parse_mapping(text, "deep")
+
+
+def test_brackets_and_dots_within_texts_are_no_depth() -> None:
+    with pytest.raises(InvalidInput, match=r"^The mapping text is wrong at "):
+        parse_mapping(f"# {'[' * 60}\ndescription = '{'[.' * 60}'\nname = \"{'{.' * 60}\"", "text")
+
+
+def test_a_large_mapping_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "large.toml"
+    path.write_text("#" * 256_001)
+    with pytest.raises(InvalidInput, match=r"is too large for a mapping: is it the data file\?$"):
+        load_mapping(str(path))

@@ -122,3 +122,15 @@ def test_single_records(tmp_path: Path) -> None:
     assert rows(contents) == [(7, "1", "x\ny")]
     assert bad(contents) == [(9, "wrong_fields", "1,2,3"), (10, "unbalanced_quotes", 'p"')]
     assert contents.texts(2) == "1,2,3"
+
+
+def test_a_footer_is_looked_for_in_linear_time(tmp_path: Path) -> None:
+    long = b"a" * 5_000 + b"!,1"
+    contents = read(tmp_path / "f.csv", b"a,b\n1,2\n" + long + b"\n", FilePart(footer="(a+)+$"))
+    assert contents.frame.height == 2
+
+
+@pytest.mark.parametrize("footers", [1, 99, 100, 101, 250])
+def test_footers_of_any_length_are_dropped(tmp_path: Path, footers: int) -> None:
+    contents = read(tmp_path / "f.csv", b"a,b\nend,1\n1,2\n" + b"end,2\n" * footers, FilePart(footer="^end"))
+    assert rows(contents) == [(2, "end", "1"), (3, "1", "2")]
