@@ -176,13 +176,3 @@ def test_a_demo_is_replaced_only_with_the_option(demo_url: str, tmp_path: Path) 
     engine = open_engine(demo_url)
     assert check_store(engine).meta["demo"]["seed"] == 8
     engine.dispose()
-
-
-def test_addresses() -> None:
-    assert stores.sqlite_file("sqlite:///var/x.db") == Path("var/x.db")
-    assert stores.sqlite_file("sqlite://") is None
-    assert stores.sqlite_file("postgresql://h/x") is None
-    assert stores.absolute_url("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
-    assert stores.absolute_url("sqlite:///x.db") == f"sqlite:///{Path.cwd() / 'x.db'}"
-    assert stores.absolute_url("postgresql://me:secret@h/x") == "postgresql://me:secret@h/x"
-    assert stores.shown("postgresql://me:secret@h/x") == "postgresql://me:***@h/x"
