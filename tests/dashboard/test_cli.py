@@ -108,6 +108,21 @@ def test_the_mirror_is_made_kept_up_to_date_and_verified(onhand: Call, demo_url:
     assert "fact order" in ended.out
 
 
+def test_a_backup_is_restored_and_what_was_there_is_kept(onhand: Call, sqlite_url: str, tmp_path: Path) -> None:
+    path, backup = tmp_path / "store.db", tmp_path / "backup.db"
+    shutil.copyfile(path, backup)
+    ended = onhand("restore", backup, url=sqlite_url)
+    kept = tmp_path / "store.db.before-restore"
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"Restored {path} from {backup}.\nThe store that was there is kept as {kept}, until the next restore.\n"
+    with sqlite3.connect(backup) as connection:
+        connection.execute("update alembic_version set version_num = '0007'")
+    connection.close()
+    assert onhand("restore", backup).out.endswith("It is of an older release (revision 0007): run `onhand migrate`.\n")
+    assert onhand("migrate").code == 0
+    assert refused(onhand("restore", "none.db")) == "There is no file none.db: name a backup of a store."
+
+
 def test_verify_tells_differences(onhand: Call, demo_url: str) -> None:
     engine = open_engine(demo_url)
     with engine.begin() as connection:
