@@ -45,10 +45,11 @@ class StoreIdentity:
 
 @dataclass(frozen=True, slots=True)
 class _Marks:
-    """Device and inode of a store's file, and the inode of its write-ahead log, if it has one."""
+    """Device and inode of a store's file, and the name and the inode of its write-ahead log, if it has one."""
 
     device: int
     inode: int
+    log: str
     log_inode: int | None
 
 
@@ -57,6 +58,7 @@ class ServedFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._name = str(self.path)
         self.served: StoreIdentity | None = None
         self._number = 0  # how often it was replaced: connections of before are opened again
         self._content: tuple[int, int] | None = None  # time of change and size of the file, when its id was last read from the disk
@@ -86,10 +88,9 @@ class ServedFile:
         """
         if record.info.pop(_FRESH, False):
             return
-        marks = self._marks()
-        if marks is None:
-            raise StoreUnavailable(self._gone())
-        if marks != record.info[_MARKS] or record.info[_NUMBER] != self._number:
+        if self._status(record.info[_MARKS]) is None or record.info[_NUMBER] != self._number:
+            if not self.path.exists():
+                raise StoreUnavailable(self._gone())
             raise DisconnectionError("another file is at the store's path")
 
     def begin(self, connection: Connection, *, is_writing: bool) -> None:
@@ -121,18 +122,17 @@ class ServedFile:
 
     def _look(self, connection: Connection, *, is_writing: bool) -> StoreIdentity:
         marks: _Marks = connection.info[_MARKS]
-        is_there = self._marks() == marks
-        if is_writing and not is_there:
+        status = self._status(marks)
+        if is_writing and status is None:
             raise self.replaced()
         driver: Any = connection.connection.driver_connection
         store = StoreIdentity(marks.device, marks.inode, _id_in(driver))
-        if is_there:
-            self._look_at_content(store.store_id)
+        if status is not None:
+            self._look_at_content(status, store.store_id)
         return store
 
-    def _look_at_content(self, store_id: str) -> None:
+    def _look_at_content(self, status: os.stat_result, store_id: str) -> None:
         """Notice that another store was written over this one, of which a connection's cache knows nothing."""
-        status = self.path.stat()
         content = (status.st_mtime_ns, status.st_size)
         if content == self._content:
             return  # nobody wrote into the file: what is committed lies in the log until the next checkpoint
@@ -165,11 +165,21 @@ class ServedFile:
             status = self.path.stat()
         except FileNotFoundError:
             return None
+        log = f"{self.path.resolve()}-wal"
         try:
-            log_inode = os.stat(f"{self.path.resolve() if self.path.is_symlink() else self.path}-wal").st_ino
+            log_inode = os.stat(log).st_ino
         except FileNotFoundError:
             log_inode = None
-        return _Marks(status.st_dev, status.st_ino, log_inode)
+        return _Marks(status.st_dev, status.st_ino, log, log_inode)
+
+    def _status(self, marks: _Marks) -> os.stat_result | None:
+        """The status of the file at the path, if it and its log are those of the marks. Each transaction asks, so it is quick."""
+        try:
+            status = os.stat(self._name)
+            is_log_there = marks.log_inode is None or os.stat(marks.log).st_ino == marks.log_inode
+        except FileNotFoundError:
+            return None
+        return status if is_log_there and (status.st_dev, status.st_ino) == (marks.device, marks.inode) else None
 
     def _is_overwritten(self, store_id: str) -> bool:
         """Whether a connection without a cache reads another id than this."""
@@ -187,7 +197,7 @@ class ServedFile:
 
 def _id_in(connection: sqlite3.Connection) -> str:
     try:
-        row = connection.execute(_ID_QUERY).fetchone()
+        row = sqlite3.Cursor(connection).execute(_ID_QUERY).fetchone()  # without what SQLAlchemy does to each statement
     except sqlite3.OperationalError as error:
         if "no such table" in str(error):
             return ""
