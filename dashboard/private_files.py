@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from dashboard.settings import Settings
-from dashboard.stores import sqlite_file
+from data_access.store_address import sqlite_file
 
 OTHERS: Final = 0o077  # what the group and all others might do
 SQLITE_SUFFIXES: Final = ("", "-wal", "-shm")

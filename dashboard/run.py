@@ -14,8 +14,8 @@ from typing import Final
 from dashboard.jobs.keeper import JobKeeper
 from dashboard.processes import Child
 from dashboard.settings import Settings
-from dashboard.stores import absolute_url
 from data_access.errors import InvalidInput, OnHandError
+from data_access.store_address import absolute
 
 HEALTH: Final = "/_stcore/health"
 STARTING_SECONDS: Final = 60.0
@@ -42,7 +42,7 @@ def child_environment(settings: Settings, url: str) -> dict[str, str]:
     """The environment of a child, which runs in the project's folder."""
     return {
         **os.environ,
-        "ONHAND_DATABASE_URL": absolute_url(url),
+        "ONHAND_DATABASE_URL": absolute(url),
         "ONHAND_VAR_DIR": str(settings.var_dir.absolute()),
         "ONHAND_HOST": settings.host,
         "ONHAND_PORT": str(settings.port),

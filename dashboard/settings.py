@@ -19,7 +19,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="ONHAND_", toml_file=FILE, extra="forbid")
 
-    database_url: str = Field("sqlite:///var/onhand.db", description="The store: `sqlite:///path` or `postgresql://user@host/name`.")
+    database_url: str = Field(
+        "sqlite:///var/onhand.db", repr=False, description="The store: `sqlite:///path` or `postgresql://user@host/name`."
+    )
     var_dir: Path = Field(Path("var"), description="Folder for files that the app keeps beside the store, for its owner alone (0700).")
     host: str = Field("127.0.0.1", description="Address the app listens on.")
     port: int = Field(8501, ge=1, le=65535, description="Port the app listens on; `make run PORT=` sets it.")

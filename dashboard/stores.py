@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import Engine
 
 from dashboard.settings import Settings
 from data_access.engine import now_us, open_engine, writing
 from data_access.errors import InvalidInput
 from data_access.store.lifecycle import StoreInfo, check_store, create_store, migrate, require_current
+from data_access.store.replacing import remove_store, replace_store
+from data_access.store_address import shown, sqlite_file
 
 DAYS_CAUGHT_UP: Final = 14
 DEMO_SEED: Final = 7
@@ -21,28 +22,6 @@ OWN_URL: Final = "sqlite:///var/own.db"
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
-
-
-def sqlite_file(url: str) -> Path | None:
-    """The store's file; None on PostgreSQL, in memory, or where the address cannot be read (opening it says why)."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None
-    if parsed.get_backend_name() != "sqlite" or parsed.database in (None, "", ":memory:"):
-        return None
-    return Path(str(parsed.database))
-
-
-def absolute_url(url: str) -> str:
-    """The same store for a process that runs in another folder."""
-    path = sqlite_file(url)
-    return url if path is None else make_url(url).set(database=str(path.absolute())).render_as_string(hide_password=False)
-
-
-def shown(url: str) -> str:
-    """The address as people are shown it, without its password."""
-    return make_url(url).render_as_string(hide_password=True)
 
 
 def make_demo(settings: Settings, size: str, seed: int, as_of: date, replace: bool, progress: Progress | None = None) -> str:
@@ -68,16 +47,15 @@ def make_demo(settings: Settings, size: str, seed: int, as_of: date, replace: bo
     if path is None:
         return str(build_demo(url, size, seed, as_of, truth_dir, progress))
     making = path.with_name(f"{path.name}.making")
-    _remove_sqlite(making)
+    remove_store(making)
     summary = build_demo(f"sqlite:///{making}", size, seed, as_of, truth_dir, progress)
-    _remove_sqlite(path)
-    making.rename(path)
+    replace_store(path, making)
     return str(summary)
 
 
 def _may_be_make_store(engine: Engine, replace: bool) -> None:
     info = check_store(engine)
-    where = shown(str(engine.url))
+    where = shown(engine.url)
     if info.revision_state == "empty":
         return
     if info.kind != "demo":
@@ -93,11 +71,6 @@ def _drop_tables(engine: Engine) -> None:
         tables.drop_all(connection)
 
 
-def _remove_sqlite(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
 def prepare(settings: Settings, demo: bool, size: str, today: date, say: Say, progress: Progress | None = None) -> tuple[str, bool]:
     """Make the store ready to be served: its address, and whether the demo company's live events belong to it.
 
@@ -111,7 +84,7 @@ def prepare(settings: Settings, demo: bool, size: str, today: date, say: Say, pr
     url = settings.database_url
     info = _checked(url)
     if not demo and info.kind == "demo" and url == Settings.model_fields["database_url"].default:
-        say(f"{url} holds the demo company, so your own store is {OWN_URL}: set ONHAND_DATABASE_URL={OWN_URL} for imports too.")
+        say(f"{shown(url)} holds the demo company, so your own store is {OWN_URL}: set ONHAND_DATABASE_URL={OWN_URL} for imports too.")
         url = OWN_URL
         info = _checked(url)
     if info.revision_state == "empty":

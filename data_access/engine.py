@@ -5,17 +5,18 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from data_access.errors import OnHandError, StoreUnavailable
+from data_access.errors import OnHandError, StoreReplaced, StoreUnavailable
 from data_access.schema.audit import id_block
+from data_access.store_address import parsed, shown, sqlite_file
+from data_access.store_file import ServedFile, options, served_file
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
 ID_BLOCK: Final = 5_000
@@ -36,46 +37,47 @@ def open_engine(url: str) -> Engine:
         StoreUnavailable: the URL cannot be read, or its folder cannot be made.
 
     """
+    address = parsed(url)
     try:
-        parsed = make_url(url)
-    except sa.exc.ArgumentError as error:
-        raise StoreUnavailable(
-            "The database address cannot be read: set ONHAND_DATABASE_URL to sqlite:///path or postgresql://host/name."
-        ) from error
-    if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed)
-    if parsed.get_backend_name() == "postgresql":
-        return sa.create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 10}
-        )
-    raise StoreUnavailable(f"The database address begins with {parsed.drivername}: only sqlite and postgresql are served.")
+        if address.get_backend_name() == "sqlite":
+            return _sqlite(address.set(drivername="sqlite"))
+        if address.get_backend_name() == "postgresql":
+            return sa.create_engine(
+                address.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=8, connect_args={"connect_timeout": 10}
+            )
+    except (ArgumentError, ValueError):
+        raise StoreUnavailable(f"The database address {shown(address)} cannot be used: check its parameters.") from None
+    raise StoreUnavailable(f"The database address begins with {address.drivername}: only sqlite and postgresql are served.")
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database not in (None, "", ":memory:"):
-        folder = Path(str(url.database)).parent
+    path = sqlite_file(url)
+    served = None if path is None else ServedFile(path)
+    if served is not None:
+        folder = served.path.parent
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(
                 f"The folder {folder} cannot be made ({error.strerror}): choose another with ONHAND_DATABASE_URL."
             ) from error
-    engine = sa.create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+    engine = sa.create_engine(
+        url,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        execution_options={} if served is None else options(served),
+    )
 
-    @sa_event.listens_for(engine, "connect")
-    def _connected(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy begins transactions, by the event below
-        cursor = connection.cursor()
-        # Setting the mode asks for a lock that a busy writer may hold; once set, it stays in the file.
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode = WAL")
-        cursor.execute("PRAGMA synchronous = NORMAL")
-        # 16 MB: a page that many transactions change is copied into the file once, not once every 4 MB of them
-        cursor.execute("PRAGMA wal_autocheckpoint = 4000")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA cache_size = -65536")
-        cursor.execute("PRAGMA temp_store = MEMORY")
-        cursor.close()
+    @sa_event.listens_for(engine, "do_connect")
+    def _connecting(dialect: Any, record: Any, args: Any, parameters: Any) -> sqlite3.Connection:
+        def open_file() -> sqlite3.Connection:
+            return _settled(dialect.loaded_dbapi.connect(*args, **parameters))
+
+        return open_file() if served is None else served.connect(open_file, record)
+
+    @sa_event.listens_for(engine, "checkout")
+    def _checked_out(_connection: sqlite3.Connection, record: Any, _proxy: object) -> None:
+        if served is not None:
+            served.check_out(record)
 
     @sa_event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
@@ -83,6 +85,26 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(mode)
 
     return engine
+
+
+def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
+    """A connection with our settings, whose write-ahead log is open."""
+    try:
+        connection.isolation_level = None  # SQLAlchemy begins transactions, by the event `begin`
+        # Setting the mode asks for a lock that a busy writer may hold; once set, it stays in the file.
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        # 16 MB: a page that many transactions change is copied into the file once, not once every 4 MB of them
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def is_sqlite(bind: Engine | Connection) -> bool:
@@ -95,47 +117,82 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One writing transaction: commits at the end, rolls back on any error.
 
     Raises:
+        StoreReplaced: the SQLite file was replaced by another; what the transaction wrote is not in that one.
         StoreUnavailable: the database refused (unreachable, full, read-only, locked for too long).
 
     """
+    served = served_file(engine)
     try:
         with engine.connect() as plain:
             connection = plain.execution_options(**{_WRITE: True})
             with connection.begin():
+                if served is not None:
+                    served.begin(connection, is_writing=True)
                 yield connection
+            if served is not None:
+                served.end(connection)
+    except StoreReplaced:
+        start_over(engine)
+        raise
     except DBAPIError as error:
-        raise explained(error, engine) from error
+        raise _refusal(error, engine, served) from error
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One consistent snapshot to read from.
+    """One consistent snapshot to read from: of the store that is at the path now, on SQLite too.
 
     Raises:
+        StoreReplaced: another store was written over the SQLite file.
         StoreUnavailable: the database cannot be reached or read.
 
     """
+    served = served_file(engine)
     try:
         with engine.connect() as plain:
-            options: dict[str, Any] = {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-            connection = plain.execution_options(**options)
+            isolation: dict[str, Any] = {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            connection = plain.execution_options(**isolation)
             with connection.begin():
+                if served is not None:
+                    served.begin(connection, is_writing=False)
                 yield connection
+    except StoreReplaced:
+        start_over(engine)
+        raise
     except DBAPIError as error:
-        raise explained(error, engine) from error
+        raise _refusal(error, engine, served) from error
+
+
+def start_over(engine: Engine) -> None:
+    """Serve the store that is at the path of an SQLite engine now: drop what is known of the one before, and open connections again."""
+    served = served_file(engine)
+    if served is not None:
+        row_ids(engine).forget()  # first: nobody may write to the new store with ids of the old one
+        served.forget()
+
+
+def _refusal(error: DBAPIError, engine: Engine, served: ServedFile | None) -> Exception:
+    if served is not None and served.is_replaced():
+        start_over(engine)
+        return served.replaced()
+    return explained(error, engine)
 
 
 def explained(error: DBAPIError, engine: Engine) -> Exception:
     """The sentence for a database error that people can act on; other errors come back as they are."""
     text = str(error.orig).lower()
-    where = engine.url.render_as_string(hide_password=True)
+    where = shown(engine.url)
     if "disk is full" in text or "no space left" in text:
         return StoreUnavailable(f"The disk of {where} is full: free some space and try again; nothing was lost.")
     if "readonly" in text or "read-only" in text:
         return StoreUnavailable(f"The store {where} is read-only: give write permission on the file and its folder, then try again.")
     if "unable to open database file" in text:
         return StoreUnavailable(f"The store {where} cannot be opened: check that its folder exists and can be written.")
-    if "not a database" in text or "malformed" in text:
+    if "malformed" in text:
+        return StoreUnavailable(
+            f"The store {where} is damaged: stop OnHand, and put a whole backup in its place with `onhand restore FILE`."
+        )
+    if "not a database" in text:
         return StoreUnavailable(f"The file {where} is not an OnHand store: choose another with ONHAND_DATABASE_URL.")
     if "database is locked" in text:
         return StoreUnavailable(f"The store {where} was locked for {BUSY_TIMEOUT_SECONDS:.0f} s by another writer: try again.")
@@ -175,7 +232,7 @@ class RowIds:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a reservation that fails may have to forget
         self._next = 0
         self._end = 0
 
@@ -194,6 +251,11 @@ class RowIds:
                 if end is None:
                     raise OnHandError("The store has no id block: it was not made by `onhand migrate`.")
                 self._next, self._end = end - size, end
+
+    def forget(self) -> None:
+        """Drop what is reserved: it is of a store that was replaced."""
+        with self._lock:
+            self._next = self._end = 0
 
     def take(self, count: int = 1) -> int:
         """The first of `count` consecutive ids that nobody else gets."""

@@ -12,6 +12,10 @@ class StoreUnavailable(OnHandError):
     """The database cannot be reached, read or written just now."""
 
 
+class StoreReplaced(StoreUnavailable):
+    """Another store is at the path than the one that was written to: what was written last is not in it."""
+
+
 class StoreOutOfDate(OnHandError):
     """The database's schema is older or newer than this code."""
 

@@ -23,6 +23,7 @@ for _command in (
     serving.serve,
     serving.run,
     store.migrate,
+    store.restore,
     store.verify,
     mirror.mirror,
     scorecard.scorecard,

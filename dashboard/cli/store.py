@@ -1,9 +1,10 @@
-"""`onhand demo`, `migrate` and `verify`: making a store, bringing it to this release, and checking it."""
+"""`onhand demo`, `migrate`, `restore` and `verify`: making a store, bringing it to this release, putting back a backup, and checking it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,9 +54,9 @@ def demo(
 def migrate() -> None:
     """Bring the store to this release's schema; an empty database becomes an empty store."""
     from dashboard.settings import settings
-    from dashboard.stores import shown
     from data_access.engine import open_engine
     from data_access.store.lifecycle import migrate as bring
+    from data_access.store_address import shown
 
     engine = open_engine(settings().database_url)
     try:
@@ -63,6 +64,20 @@ def migrate() -> None:
     finally:
         engine.dispose()
     say(f"{shown(settings().database_url)} is at revision {revision}.")
+
+
+def restore(file: Annotated[Path, typer.Argument(help="A backup: the file of a whole SQLite store.", show_default=False)]) -> None:
+    """Put a backup in the place of the store, also while OnHand runs; what was there is kept beside it."""
+    from dashboard.settings import settings
+    from data_access.store.replacing import restore as put_back
+
+    with bar(f"Restoring {file.name}") as progress:
+        restored = put_back(settings().database_url, file, progress)
+    say(f"Restored {restored.path} from {file}.")
+    if restored.kept is not None:
+        say(f"The store that was there is kept as {restored.kept}, until the next restore.")
+    if restored.revision_state == "older":
+        say(f"It is of an older release (revision {restored.revision}): run `onhand migrate`.")
 
 
 def verify(as_json: Json = False) -> None:

@@ -16,11 +16,11 @@ from dashboard.jobs.run_job import STOPPED, command_words, messages_file
 from dashboard.jobs.schedule import last_due
 from dashboard.processes import Child
 from dashboard.settings import Settings
-from dashboard.stores import sqlite_file
 from data_access.commands.jobs import claim, close_interrupted, end, miss, scheduled_since
 from data_access.engine import open_engine
-from data_access.errors import Conflict, OnHandError, StoreUnavailable
+from data_access.errors import Conflict, OnHandError, StoreReplaced, StoreUnavailable
 from data_access.queries.jobs import newest_due
+from data_access.store_address import sqlite_file
 
 LOOK_SECONDS: Final = 1.0
 BUSY_SECONDS: Final = 10.0  # until a job that is still running is looked at again
@@ -107,6 +107,8 @@ class JobKeeper:
             try:
                 self.look(datetime.now(UTC))
                 self._problem = ""
+            except StoreReplaced:
+                self._start_over()
             except (OnHandError, SQLAlchemyError, OSError) as error:
                 sentence = f"The schedule of jobs waits: {error}"
                 if sentence != self._problem:
@@ -135,6 +137,10 @@ class JobKeeper:
             busy = self._looked_at.get(job.name)
             if busy is None or now - busy >= timedelta(seconds=BUSY_SECONDS):
                 self._look_at(job, now)
+
+    def _start_over(self) -> None:
+        """Keep the schedule of the store that took the place of the one before; runs of that one are none of its."""
+        self._handled, self._looked_at, self._needed = {}, {}, set(self._entries)
 
     def _see_ended(self) -> None:
         for started in list(self._running):

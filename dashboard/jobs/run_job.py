@@ -14,7 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.jobs.registry import JobContext, ScheduledJob
 from dashboard.settings import Settings
 from data_access.commands.jobs import BEAT_SECONDS, attend, beat, end
-from data_access.errors import InvalidInput, OnHandError
+from data_access.engine import open_engine
+from data_access.errors import InvalidInput, OnHandError, StoreReplaced
+from data_access.store_address import whole
 
 STOPPED: Final = "It was stopped before it was done."
 
@@ -53,6 +55,8 @@ def run_job(engine: Engine, settings: Settings, job: ScheduledJob, run_id: int) 
     try:
         with _beating(engine, run_id):
             message = job.run(JobContext(engine=engine, settings=settings, actor=actor))
+    except StoreReplaced:
+        raise  # the store that is there now has no such run, or another
     except Exception as error:
         end(engine, run_id, "failed", str(error) if isinstance(error, OnHandError) else f"{type(error).__name__}: {error}")
         raise
@@ -68,9 +72,11 @@ def _beating(engine: Engine, run_id: int) -> Iterator[None]:
     done = threading.Event()
 
     def work() -> None:
+        own = open_engine(whole(engine.url))  # so that it is the job itself that hears of it if the store is replaced
         while not done.wait(BEAT_SECONDS):
             with suppress(OnHandError, SQLAlchemyError):  # the next one may come through
-                beat(engine, run_id)
+                beat(own, run_id)
+        own.dispose()
 
     thread = threading.Thread(target=work, name="onhand-beat", daemon=True)
     thread.start()

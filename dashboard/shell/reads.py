@@ -52,6 +52,9 @@ class Moment:
 AGE_STEP_SECONDS: Final = 15  # how often figures that rest on the age of data are worked out again though nothing changed
 
 
+STORE_STEP: Final = 1 << 40  # no version of a store that took another's place is one of that other's
+
+
 TTL_SECONDS: Final = 120
 
 
@@ -77,7 +80,7 @@ def _live(url: str) -> LiveStock:
 @st.cache_resource(show_spinner=False, on_release=HistoryKeeper.stop)
 def _keeper(url: str) -> HistoryKeeper:
     poller = _live(url)
-    keeper = HistoryKeeper(open_engine(url), settings().mirror_dir, lambda: poller.snapshot.versions)
+    keeper = HistoryKeeper(open_engine(url), settings().mirror_dir, lambda: poller.snapshot)
     keeper.start()
     return keeper
 
@@ -123,7 +126,8 @@ def latest_versions() -> dict[str, int]:
 
 def _versions(moment: Moment) -> dict[str, int]:
     mirror = moment.history.mirror
-    return {**moment.stock.versions, "stock": moment.stock.token, "history": 0 if mirror is None else mirror.manifest.generation}
+    own = {topic: version + moment.stock.store_number * STORE_STEP for topic, version in moment.stock.versions.items()}
+    return {**own, "stock": moment.stock.token, "history": 0 if mirror is None else mirror.manifest.generation}
 
 
 def history_state() -> MirrorState:

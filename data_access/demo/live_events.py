@@ -92,17 +92,19 @@ def live(engine: Engine, stop: threading.Event, rate: float | None = None, on_ev
 
     With `rate`, so many events a second, sale : shipment : tracking as 5 : 4 : 3: for scratch stores, whose stock it makes up.
 
+    If the store is replaced by another demo, it goes on with that one.
+
     Raises:
         InvalidInput: the store is not a demo.
 
     """
     world = open_world(engine)
-    if rate is not None:
-        send_at_rate(world, stop, rate, on_event)
-        return
     while not stop.is_set():
         try:
-            _run(world, stop, on_event)
+            if rate is None:
+                _run(world, stop, on_event)
+            else:
+                send_at_rate(world, stop, rate, on_event)
         except StoreUnavailable:
             stop.wait(TICK_SECONDS)
             world = _opened(engine, stop) or world

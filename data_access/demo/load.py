@@ -26,6 +26,7 @@ from data_access.engine import explained, open_engine
 from data_access.errors import InvalidInput, StoreUnavailable
 from data_access.schema.audit import id_block, store_version
 from data_access.store.lifecycle import check_store, create_store, create_store_in
+from data_access.store_address import shown, sqlite_file
 
 Progress = Callable[[int, int], None]
 ROWS_A_LINE: Final = 6.6  # rows of all tables for each order line, about
@@ -74,7 +75,7 @@ def require_empty(url: str) -> None:
     try:
         if check_store(engine).revision_state != "empty":
             raise InvalidInput(
-                f"{engine.url.render_as_string()} holds a store already, and a demo is only made in an empty place: "
+                f"{shown(engine.url)} holds a store already, and a demo is only made in an empty place: "
                 "set ONHAND_DATABASE_URL to another one."
             )
     finally:
@@ -85,12 +86,12 @@ def _file(url: str) -> Path | None:
     """The store's file; None if it is on a server."""
     engine = open_engine(url)  # connects to nothing yet, and says what is wrong with an address that cannot be read
     engine.dispose()
-    parsed = engine.url
-    if parsed.get_backend_name() != "sqlite":
+    if engine.url.get_backend_name() != "sqlite":
         return None
-    if parsed.database in (None, "", ":memory:"):
+    path = sqlite_file(engine.url)
+    if path is None:
         raise InvalidInput("A demo store in memory would be gone at once: set ONHAND_DATABASE_URL to a file.")
-    return Path(str(parsed.database))
+    return path
 
 
 def _meta(history: DemoHistory) -> dict[str, object]:

@@ -15,7 +15,7 @@ from data_access.demo.selling import SERVES, make_sale
 from data_access.demo.specs import CHANNEL_INDEX, LOCATIONS, RETAIL
 from data_access.demo.world import SOURCE, DemoWorld, in_chunks
 from data_access.engine import now_us, reading
-from data_access.errors import StoreUnavailable
+from data_access.errors import StoreReplaced, StoreUnavailable
 from data_access.events.ingest import Outcome, ingest
 from data_access.events.models import Event, OrderUnits, Receipt, Sale, SaleLine, Shipment, SkuUnits, Tracking
 from data_access.schema.orders import allocation, order_line, sales_order
@@ -28,7 +28,12 @@ BEAT_SECONDS: Final = 0.25
 
 
 def send_at_rate(world: DemoWorld, stop: threading.Event, rate: float, on_event: Callable[[Event, Outcome], None] | None) -> None:
-    """Send `rate` events a second, in transactions of at most a few hundred, until `stop` is set."""
+    """Send `rate` events a second, in transactions of at most a few hundred, until `stop` is set.
+
+    Raises:
+        StoreReplaced: another store is at the path.
+
+    """
     load = Load(world)
     owed, before = 0.0, time.monotonic()
     while not stop.is_set():
@@ -52,6 +57,8 @@ def _sent(world: DemoWorld, events: list[Event], stop: threading.Event) -> list[
     while not stop.is_set():
         try:
             return ingest(world.engine, events)
+        except StoreReplaced:
+            raise  # they are of another company
         except StoreUnavailable:
             stop.wait(1.0)
     return []

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import now_us, reading
-from data_access.errors import Conflict
+from data_access.errors import Conflict, StoreReplaced
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
+from data_access.store_file import StoreIdentity, store_of
 from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import UnitOfWork
 
@@ -173,7 +174,7 @@ class Run:
         self.longest_lock = 0.0
         self.total = Tally()
         self.next_row = 0
-        row = work(engine, SYSTEM, None, partial(_begin, job))
+        row, self._store = work(engine, SYSTEM, None, partial(_begin, job))
         with reading(engine) as connection:
             self.is_repeat = connection.execute(_complete(job)).first() is not None
         self.id = int(row["id"])
@@ -189,6 +190,7 @@ class Run:
 
         Raises:
             Conflict: another process imports the same file.
+            StoreReplaced: another store is at the path; nothing more was taken in.
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
@@ -210,6 +212,8 @@ class Run:
     def _write(self, writer: Writer, end: int, unit: UnitOfWork) -> tuple[float, Tally]:
         """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
         started = time.perf_counter()
+        if store_of(unit.connection) != self._store:  # whoever else writes by this engine may have heard of it first
+            raise StoreReplaced("The store was replaced while the file was imported: import it again.")
         tally = writer.write(unit, self.next_row, end)
         self._account(unit.connection, tally, end)
         unit.flush()
@@ -255,14 +259,13 @@ class Run:
         )
 
 
-def _begin(job: ImportJob, unit: UnitOfWork) -> dict[str, Any]:
-    """The row of the interrupted import, or a new one."""
+def _begin(job: ImportJob, unit: UnitOfWork) -> tuple[dict[str, Any], StoreIdentity | None]:
+    """The row of the interrupted import, or a new one; and the store that it is in."""
     interrupted = unit.connection.execute(_interrupted(job)).mappings().first()
-    if interrupted is not None:
-        return dict(interrupted)
-    row = _new_row(unit.ids.take(), job)
-    unit.connection.execute(import_run.insert(), row)
-    return row
+    row = dict(interrupted) if interrupted is not None else _new_row(unit.ids.take(), job)
+    if interrupted is None:
+        unit.connection.execute(import_run.insert(), row)
+    return row, store_of(unit.connection)
 
 
 def _complete(job: ImportJob) -> sa.Select[Any]:

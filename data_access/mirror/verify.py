@@ -16,7 +16,7 @@ from data_access.mirror.count_file import kept as kept_count
 from data_access.mirror.counting import Counted, miscounted, missent
 from data_access.mirror.manifest import VERIFYING, Part, load, one_writer
 from data_access.mirror.scan import rows_of
-from data_access.mirror.writing import Progress, catch_up_in
+from data_access.mirror.writing import Progress, catch_up_in, id_of_store
 
 MAX_ROWS: Final = 100
 
@@ -45,6 +45,8 @@ def verify_mirror(engine: Engine, folder: Path, progress: Progress = lambda _don
         return None
     beside = folder / VERIFYING
     with one_writer(folder), reading(engine) as connection:
+        if id_of_store(connection) != before.store_id:
+            return None
         kept = catch_up_in(connection, folder, before.store_id).manifest
         with _emptied(beside):
             made = catch_up_in(connection, beside, before.store_id, progress=progress).manifest

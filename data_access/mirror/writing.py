@@ -1,7 +1,6 @@
 """Building the mirror and keeping it up to date."""
 
 import os
-import uuid
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.facts import FACTS, KEYS
-from data_access.engine import reading, writing
+from data_access.engine import reading
 from data_access.errors import StoreUnavailable
 from data_access.mirror import reading as store
 from data_access.mirror.manifest import Manifest, Part, Parts, load, one_writer, put, sweep, sync
@@ -21,10 +20,10 @@ from data_access.mirror.scan import rows_of
 from data_access.schema.audit import change_log, store_meta
 from data_access.store.frames import read
 from data_access.store.versions import versions
+from data_access.store_file import STORE_ID
 
 TOPICS: Final = ("orders", "returns")
 _ENTITIES: Final = {"orders": "order", "returns": "return"}
-_STORE_ID: Final = "store_id"
 _LOGGED: Final = pl.Schema({"version": pl.Int64, "entity": pl.String, "entity_id": pl.String})
 
 PATCHED: Final = 10
@@ -58,10 +57,9 @@ def catch_up(engine: Engine, folder: Path, *, rebuild: bool = False, progress: P
 
     """
     with one_writer(folder):
-        store_id = _store_id(engine)
         try:
             with reading(engine) as connection:
-                return catch_up_in(connection, folder, store_id, rebuild=rebuild, progress=progress)
+                return catch_up_in(connection, folder, id_of_store(connection), rebuild=rebuild, progress=progress)
         except OSError as error:
             raise StoreUnavailable(f"The mirror in {folder} cannot be written ({error.strerror}): what it was before stays.") from error
 
@@ -88,19 +86,9 @@ def catch_up_in(
     return CaughtUp(manifest, False, tuple(orders), touched, months, before.generation)
 
 
-def _store_id(engine: Engine) -> str:
-    """What tells this store from every other; given to it when it is first mirrored."""
-    query = sa.select(store_meta.c.value).where(store_meta.c.key == _STORE_ID)
-    with reading(engine) as connection:
-        known = connection.execute(query).scalar_one_or_none()
-    if known is not None:
-        return str(known)
-    with writing(engine) as connection:
-        known = connection.execute(query).scalar_one_or_none()
-        if known is None:
-            known = f'"{uuid.uuid4().hex}"'
-            connection.execute(sa.insert(store_meta), {"key": _STORE_ID, "value": known})
-    return str(known)
+def id_of_store(connection: Connection) -> str:
+    """What tells this store from every other, as `store_meta` has it."""
+    return str(connection.execute(sa.select(store_meta.c.value).where(store_meta.c.key == STORE_ID)).scalar_one())
 
 
 # ---- the first build -----------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Making, checking and migrating a store."""
 
 import json
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,6 +18,8 @@ from data_access import migrations
 from data_access.engine import explained
 from data_access.errors import OnHandError, StoreOutOfDate
 from data_access.schema.audit import TOPICS, id_block, ingest_lock, store_meta, store_version
+from data_access.store_address import shown
+from data_access.store_file import STORE_ID
 
 STRIPES: Final = 64
 StoreKind = Literal["own", "demo"]
@@ -61,7 +64,7 @@ def create_store(engine: Engine, kind: StoreKind = "own", **meta: Any) -> None:
 
     """
     if check_store(engine).revision_state != "empty":
-        raise OnHandError(f"{engine.url.render_as_string()} already holds a store: choose another, or run `onhand migrate`.")
+        raise OnHandError(f"{shown(engine.url)} already holds a store: choose another, or run `onhand migrate`.")
     try:
         with engine.connect() as connection, connection.begin():
             create_store_in(connection, kind, **meta)
@@ -72,11 +75,18 @@ def create_store(engine: Engine, kind: StoreKind = "own", **meta: Any) -> None:
 def create_store_in(connection: Connection, kind: StoreKind = "own", **meta: Any) -> None:
     """The same in a transaction of the caller's, on a database that is known to be empty."""
     command.upgrade(_config(connection), "head")
+    name_store(connection)
     facts = {"kind": kind, **meta}
     connection.execute(sa.insert(store_meta), [{"key": key, "value": json.dumps(value)} for key, value in facts.items()])
     connection.execute(sa.insert(store_version), [{"topic": topic, "version": 0} for topic in TOPICS])
     connection.execute(sa.insert(id_block), {"name": "row", "next_id": 1})
     connection.execute(sa.insert(ingest_lock), [{"stripe": stripe} for stripe in range(STRIPES)])
+
+
+def name_store(connection: Connection) -> None:
+    """Give the store an id that no other store has, in place of the one that it has."""
+    connection.execute(sa.delete(store_meta).where(store_meta.c.key == STORE_ID))
+    connection.execute(sa.insert(store_meta), {"key": STORE_ID, "value": json.dumps(uuid.uuid4().hex)})
 
 
 def check_store(engine: Engine) -> StoreInfo:
@@ -94,7 +104,7 @@ def check_store(engine: Engine) -> StoreInfo:
                 names = sa.inspect(connection).get_table_names()
                 if set(names) - {"alembic_version"}:
                     raise OnHandError(
-                        f"{engine.url.render_as_string()} holds tables that are not OnHand's: set ONHAND_DATABASE_URL to another database."
+                        f"{shown(engine.url)} holds tables that are not OnHand's: set ONHAND_DATABASE_URL to another database."
                     )
                 return StoreInfo("own", {}, None, "empty")
             known = {script.revision for script in _script().walk_revisions()}
@@ -115,7 +125,7 @@ def require_current(engine: Engine) -> StoreInfo:
 
     """
     info = check_store(engine)
-    where = engine.url.render_as_string()
+    where = shown(engine.url)
     if info.revision_state == "empty":
         raise StoreOutOfDate(f"There is no store at {where}: run `onhand migrate` for an empty one, or `onhand demo` for a demo.")
     if info.revision_state == "older":

@@ -12,6 +12,7 @@ from data_access.schema.audit import store_version
 from data_access.schema.catalog import kit_component, listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.purchasing import supplier
+from data_access.store_file import StoreIdentity, store_of
 
 _WATCHED: Final[Any] = sa.literal_column("('catalog', 'channels', 'purchasing')")
 _VERSIONS: Final = Prepared(
@@ -119,6 +120,7 @@ class Lookups:
 class _Kept(threading.local):
     def __init__(self) -> None:
         self.engine: Engine | None = None
+        self.store: StoreIdentity | None = None
         self.versions: list[int] = []
         self.lookups: Lookups | None = None
 
@@ -128,10 +130,11 @@ _kept = _Kept()
 
 def current(connection: Connection) -> Lookups:
     """The catalogue as the connection sees it: this thread's copy, read again when a version moved."""
-    versions = [row.version for row in _VERSIONS.all(connection)]
-    if _kept.lookups is None or _kept.engine is not connection.engine or _kept.versions != versions:
+    versions, store = [row.version for row in _VERSIONS.all(connection)], store_of(connection)
+    is_known = _kept.engine is connection.engine and _kept.store == store and _kept.versions == versions
+    if _kept.lookups is None or not is_known:
         _kept.lookups = Lookups(connection)
-        _kept.engine, _kept.versions = connection.engine, versions
+        _kept.engine, _kept.store, _kept.versions = connection.engine, store, versions
     return _kept.lookups
 
 

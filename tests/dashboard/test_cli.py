@@ -82,7 +82,7 @@ def test_an_unknown_option_is_refused(onhand: Call) -> None:
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
     migrated = onhand("migrate", url=empty_url)
     assert migrated.code == 0
-    assert migrated.out.endswith("is at revision 0007.\n")
+    assert migrated.out.endswith("is at revision 0008.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0
@@ -106,6 +106,21 @@ def test_the_mirror_is_made_kept_up_to_date_and_verified(onhand: Call, demo_url:
     ended = onhand("verify")
     assert ended.code == 1
     assert "fact order" in ended.out
+
+
+def test_a_backup_is_restored_and_what_was_there_is_kept(onhand: Call, sqlite_url: str, tmp_path: Path) -> None:
+    path, backup = tmp_path / "store.db", tmp_path / "backup.db"
+    shutil.copyfile(path, backup)
+    ended = onhand("restore", backup, url=sqlite_url)
+    kept = tmp_path / "store.db.before-restore"
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == f"Restored {path} from {backup}.\nThe store that was there is kept as {kept}, until the next restore.\n"
+    with sqlite3.connect(backup) as connection:
+        connection.execute("update alembic_version set version_num = '0007'")
+    connection.close()
+    assert onhand("restore", backup).out.endswith("It is of an older release (revision 0007): run `onhand migrate`.\n")
+    assert onhand("migrate").code == 0
+    assert refused(onhand("restore", "none.db")) == "There is no file none.db: name a backup of a store."
 
 
 def test_verify_tells_differences(onhand: Call, demo_url: str) -> None:

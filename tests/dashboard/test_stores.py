@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -12,11 +14,13 @@ from sqlalchemy.engine import Engine
 from dashboard import stores
 from dashboard.settings import Settings
 from data_access.demo import days_missed
-from data_access.engine import now_us, open_engine
-from data_access.errors import InvalidInput, StoreOutOfDate
+from data_access.engine import now_us, open_engine, reading, writing
+from data_access.errors import InvalidInput, StoreOutOfDate, StoreReplaced
 from data_access.queries.verify import verify
 from data_access.schema.audit import store_meta
 from data_access.store.lifecycle import check_store
+from data_access.store_file import store_of
+from tests.conftest import ROOT
 
 TODAY = datetime.now(UTC).date()
 
@@ -178,11 +182,30 @@ def test_a_demo_is_replaced_only_with_the_option(demo_url: str, tmp_path: Path) 
     engine.dispose()
 
 
-def test_addresses() -> None:
-    assert stores.sqlite_file("sqlite:///var/x.db") == Path("var/x.db")
-    assert stores.sqlite_file("sqlite://") is None
-    assert stores.sqlite_file("postgresql://h/x") is None
-    assert stores.absolute_url("sqlite:////tmp/x.db") == "sqlite:////tmp/x.db"
-    assert stores.absolute_url("sqlite:///x.db") == f"sqlite:///{Path.cwd() / 'x.db'}"
-    assert stores.absolute_url("postgresql://me:secret@h/x") == "postgresql://me:secret@h/x"
-    assert stores.shown("postgresql://me:secret@h/x") == "postgresql://me:***@h/x"
+def test_nothing_acknowledged_is_lost_while_the_store_is_replaced(demo_folder: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.store_replaced", "--replacements", "3", "--store", str(demo_folder / "onhand.db")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert (report["replacements"], report["differences"]) == (3, 0)
+    for writer in ("feed", "take_in"):
+        assert report[writer]["lost"] == 0
+        assert report[writer]["acknowledged"] >= 1
+        assert report[writer]["refused"] >= 1
+
+
+def test_a_demo_that_is_replaced_is_another_store_for_whoever_has_it_open(demo_url: str, tmp_path: Path) -> None:
+    engine = open_engine(demo_url)
+    with reading(engine) as connection:
+        before = store_of(connection)
+    stores.make_demo(Settings(database_url=demo_url, var_dir=tmp_path / "var"), "tiny", 8, date(2026, 3, 1), True)
+    with pytest.raises(StoreReplaced), writing(engine):
+        pass
+    with writing(engine) as connection:
+        after = store_of(connection)
+    engine.dispose()
+    assert before is not None
+    assert after is not None
+    assert after.is_other(before)
+    assert after.store_id != before.store_id
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith("demo.db.")]

@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from dashboard.shell.data.poller import Snapshot
 from data_access.errors import OnHandError
 from data_access.mirror.count_file import counted
 from data_access.mirror.counting import Counted
@@ -42,9 +43,10 @@ class MirrorState:
 class HistoryKeeper:
     """Catches the mirror up when the versions of its topics move. `state` may be read from any thread. The engine is its own."""
 
-    def __init__(self, engine: Engine, folder: Path, versions: Callable[[], dict[str, int]]) -> None:
+    def __init__(self, engine: Engine, folder: Path, look: Callable[[], Snapshot]) -> None:
+        """`look`: gives what is known of the store."""
         self.state = MirrorState()
-        self._engine, self._folder, self._versions = engine, folder, versions
+        self._engine, self._folder, self._look = engine, folder, look
         self._stopping, self._made = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._keep_forever, name="onhand-history", daemon=True)
 
@@ -65,10 +67,12 @@ class HistoryKeeper:
         return self.state
 
     def _keep_forever(self) -> None:
-        done_at, done_for = 0.0, None
+        done_at, done_for, store_number = 0.0, None, 0
         while not self._stopping.is_set():
-            versions = self._versions()
-            seen = {topic: versions[topic] for topic in (*TOPICS, "channels") if topic in versions}
+            known = self._look()
+            if known.store_number != store_number:  # what is known is of another store
+                self.state, done_at, done_for, store_number = MirrorState(), 0.0, None, known.store_number
+            seen = {topic: known.versions[topic] for topic in (*TOPICS, "channels") if topic in known.versions}
             is_new = (seen, datetime.now(UTC).date()) != done_for
             if seen and is_new and time.monotonic() - done_at >= CATCH_UP_SECONDS:
                 if self._catch_up():

@@ -16,9 +16,8 @@ import polars as pl
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.stores import sqlite_file
 from data_access.domain.buffers import Withheld
-from data_access.engine import now_us, reading
+from data_access.engine import now_us, reading, start_over
 from data_access.errors import OnHandError, StoreOutOfDate, StoreUnavailable
 from data_access.queries import buffers, freshness, overview, stock
 from data_access.queries.live_stock import Live, LiveCatalogue, figured, load, load_catalogue, load_withheld, patched
@@ -26,6 +25,8 @@ from data_access.queries.recent import DEMAND, Recent, recent
 from data_access.store.change_log import trim_change_log
 from data_access.store.lifecycle import StoreInfo, check_store, require_current
 from data_access.store.versions import changed, versions
+from data_access.store_address import sqlite_file
+from data_access.store_file import StoreIdentity, store_of
 
 POLL_SECONDS: Final = 0.2  # a look that finds nothing takes half a millisecond
 RECENT_SECONDS: Final = 300.0  # the means of the last weeks move slowly; they are read again at most this often
@@ -41,9 +42,13 @@ _tokens = itertools.count(1)  # one sequence for all stores that this process se
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What sessions read. `token` changes with every change of `catalogue`, `live` or `recent`; `problem` says why `live` is missing."""
+    """What sessions read. `token` changes with every change of `catalogue`, `live` or `recent`; `problem` says why `live` is missing.
+
+    `store_number`: of the stores that were at the address, one after the other; versions of two of them must not be compared.
+    """
 
     token: int = 0
+    store_number: int = 0
     versions: dict[str, int] = field(default_factory=dict)
     store: StoreInfo | None = None
     problem: str = ""
@@ -77,7 +82,8 @@ class LiveStock:
         self._loaded = threading.Event()
         self._has_recent = threading.Event()
         self._wants_recent = threading.Event()
-        self._inode: int | None = None
+        self._identity: StoreIdentity | None = None
+        self._store_number = 0
         self._starts_anew = True
         self._threads = [
             threading.Thread(target=self._poll_forever, name="onhand-live", daemon=True),
@@ -145,30 +151,38 @@ class LiveStock:
         if before.live is None and not self._usable():
             return
         with reading(self.engine) as connection:
-            seen = versions(connection)
-            if seen != before.versions or _is_outdated(before, now_us()):
+            is_another = self._is_another(store_of(connection))
+            seen = before.versions if is_another else versions(connection)
+            if not is_another and (seen != before.versions or _is_outdated(before, now_us())):
                 self._take_in(before, seen, connection)
+        if is_another:
+            self.poll()
+            return
         self._starts_anew = False
         self.health = Health(True, datetime.now(UTC), "")
 
     def _look_at_file(self) -> None:
-        """Notice that an SQLite store's file is gone (opening it would make an empty one), or was replaced by another."""
-        path = sqlite_file(str(self.engine.url))
-        if path is None:
-            return
-        if not path.exists():
+        """Notice that an SQLite store's file is gone: opening it would make an empty one."""
+        path = sqlite_file(self.engine.url)
+        if path is not None and not path.exists():
             raise StoreUnavailable(f"There is no file {path}: run `onhand migrate` for an empty store, or `onhand demo` for a demo.")
-        inode = path.stat().st_ino
-        if inode != self._inode:
-            self._inode, self._starts_anew = inode, True
-            self.engine.dispose()
+
+    def _is_another(self, identity: StoreIdentity | None) -> bool:
+        """Notice that the store was replaced by another. Sessions see that one from now on, so commands may write to it."""
+        before, self._identity = self._identity, identity
+        if before is None or identity is None or not identity.is_other(before):
+            return False
+        start_over(self.engine)
+        self._starts_anew, self._store_number = True, self._store_number + 1
+        return True
 
     def _usable(self) -> bool:
         info = check_store(self.engine)
         try:
             require_current(self.engine)
         except StoreOutOfDate as problem:
-            self.publish(store=info, problem=str(problem), versions={}, catalogue=None, live=None, recent=None)
+            number = self._store_number
+            self.publish(store=info, store_number=number, problem=str(problem), versions={}, catalogue=None, live=None, recent=None)
             self.health = Health(True, datetime.now(UTC), "")
             return False
         self.publish(store=info, problem="")
@@ -177,7 +191,9 @@ class LiveStock:
     def _take_in(self, before: Snapshot, seen: dict[str, int], connection: Connection) -> None:
         moved = {topic for topic, version in seen.items() if version != before.versions.get(topic)}
         restarted = any(version < before.versions.get(topic, 0) for topic, version in seen.items())
-        fresh: dict[str, object] = {"versions": seen}
+        fresh: dict[str, object] = {"versions": seen, "store_number": self._store_number}
+        if self._starts_anew:
+            fresh["recent"] = None  # of another store
         catalogue, live, withheld, now = before.catalogue, before.live, before.withheld, now_us()
         demand = DEMAND.to_frame() if before.recent is None else before.recent.demand
         if live is None or restarted or "buffers" in moved:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Engine
 
 from dashboard.shell.data import mirror_keeper as history
 from dashboard.shell.data.mirror_keeper import HistoryKeeper
+from dashboard.shell.data.poller import Snapshot
 from data_access.events.ingest import ingest
 from data_access.mirror.scan import Mirror
 from data_access.store.versions import versions
@@ -25,7 +26,7 @@ def company(store: Engine) -> Engine:
 def keeper(company: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HistoryKeeper]:
     monkeypatch.setattr(history, "CATCH_UP_SECONDS", 0.0)
     monkeypatch.setattr(history, "LOOK_SECONDS", 0.05)
-    kept = HistoryKeeper(company, tmp_path / "mirror", lambda: versions(company))
+    kept = HistoryKeeper(company, tmp_path / "mirror", lambda: Snapshot(versions=versions(company)))
     yield kept
     kept.stop()
 

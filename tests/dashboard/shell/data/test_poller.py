@@ -1,8 +1,10 @@
 """The poller: it patches what changed, keeps the last good figures when the database goes away, and comes back by itself."""
 
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +22,7 @@ from data_access.events.ingest import ingest
 from data_access.queries import live_stock as live
 from data_access.queries.recent import DEMAND
 from data_access.schema.catalog import product
+from data_access.store.replacing import restore
 from data_access.write.permissions import COMMAND_LINE
 from data_access.write.unit_of_work import raise_versions
 from tests.data_access.queries.busy_company import make_busy_company, sale
@@ -172,6 +175,27 @@ def test_another_store_in_its_place_is_loaded_whole(sqlite_template: Path, tmp_p
     other.rename(path)
     hub.poll()
     assert pool(hub, "A", "web") == 8
+    hub.engine.dispose()
+
+
+def test_a_restored_store_of_the_same_versions_is_loaded_whole_and_may_be_written(sqlite_store: Engine, tmp_path: Path) -> None:
+    make_busy_company(sqlite_store)
+    path, backup = Path(str(sqlite_store.url.database)), tmp_path / "backup.db"
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    hub = LiveStock(open_engine(f"sqlite:///{path}"))
+    hub.poll()
+    before = hub.snapshot
+    restore(f"sqlite:///{path}", backup)
+    hub.poll()
+    after = hub.snapshot
+    assert after.versions == before.versions
+    assert (before.store_number, after.store_number) == (0, 1)
+    assert after.token > before.token
+    assert after.catalogue is not before.catalogue
+    ingest(hub.engine, [], {"web": T0 + 10**12})
+    hub.poll()
+    assert hub.health.is_ok
     hub.engine.dispose()
 
 
