@@ -13,7 +13,7 @@ from data_access.domain.permissions import Permission
 from data_access.engine import now_us, reading
 from data_access.errors import Conflict
 from data_access.imports.create_master_data import release_keys
-from data_access.imports.import_run import FIRST_CHUNK, Progress, next_size
+from data_access.imports.import_run import Progress, next_size
 from data_access.imports.undo.chunks import put_back, require_undoing, take_back
 from data_access.imports.undo.preview import is_begun, run_of
 from data_access.imports.undo.rows import RunRows, read_rows
@@ -24,6 +24,7 @@ from data_access.write.kernel import work
 from data_access.write.unit_of_work import UnitOfWork
 
 PERMISSION: Final[Permission] = "take back imports"
+FIRST_CHUNK_EVENTS: Final = 100
 _IDS_PER_EVENT: Final = 32
 _T = TypeVar("_T")
 
@@ -99,7 +100,7 @@ class _Undoing:
         self, items: Sequence[Any], write: Callable[[UnitOfWork, Sequence[Any]], None], done: int = 0, total: int | None = None
     ) -> None:
         """Write some items at a time, as many as fit a short transaction."""
-        start, size = 0, FIRST_CHUNK
+        start, size = 0, FIRST_CHUNK_EVENTS
         while start < len(items):
             part = items[start : start + size]
             before, self._longest_lock = self._longest_lock, 0.0

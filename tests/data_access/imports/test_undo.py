@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Engine
 
@@ -339,20 +339,29 @@ def files(draw: st.DrawFn, numbers: tuple[str, ...]) -> list[str]:
     ]
 
 
+@pytest.fixture
+def prepared(sqlite_template: Path, tmp_path: Path) -> Path:
+    """A prepared store's file, to be copied."""
+    path = tmp_path / "prepared.db"
+    shutil.copyfile(sqlite_template, path)
+    engine = open_engine(f"sqlite:///{path}")
+    prepare(engine, tmp_path)
+    engine.dispose()
+    return path
+
+
 @given(first=files(("1", "2", "3")), second=files(("4", "5", "6")), counted_later=st.booleans())
-@settings(max_examples=12)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 def test_two_imports_without_the_first_are_the_second(
-    first: list[str], second: list[str], counted_later: bool, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+    first: list[str], second: list[str], counted_later: bool, prepared: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("undo")
     engines = []
     for name in ("both", "second"):
-        shutil.copyfile(sqlite_template, folder / f"{name}.db")
+        shutil.copyfile(prepared, folder / f"{name}.db")
         engines.append(open_engine(f"sqlite:///{folder / name}.db"))
     both, alone = engines
     try:
-        for engine in engines:
-            prepare(engine, folder)
         taken = orders(both, folder, "first", *first)
         for engine in engines:
             orders(engine, folder, "second", *second)
