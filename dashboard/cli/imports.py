@@ -1,15 +1,17 @@
 """`onhand import`: files of orders and of master data."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from dashboard.cli.terminal import Json, bar, current_store, emit
+from dashboard.cli.terminal import Json, bar, current_store, emit, typist
 
 if TYPE_CHECKING:
     from data_access.imports.import_run import ImportResult
+    from data_access.imports.undo.preview import UndoPreview
 
 KINDS_IMPORTED: Final = ("products", "kits", "listings", "locations", "channels", "suppliers", "counts")
 HELPS: Final = {
@@ -90,6 +92,57 @@ def import_ignored(
         rows = ignored(engine, run).to_dicts()
     lines = (f"Line {row['line_number']}, order {row['reference']}: {row['reason']}" for row in rows)
     emit(rows, lines if rows else ["No row was ignored."], as_json)
+
+
+@app.command("undo")
+def import_undo(
+    run: Annotated[int, typer.Argument(help="The import; its id is in its report and in `onhand import runs`.", show_default=False)],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take an import back, as if it had never been; shows first what that does, and asks.
+
+    With --json but without --yes, it only shows that. Interrupted, it goes on when it is called again.
+    """
+    from data_access.commands.imports import undo_import
+    from data_access.imports.undo.preview import preview_undo
+
+    with current_store() as engine:
+        preview = preview_undo(engine, run)
+        if as_json and not yes:
+            emit(preview.as_dict(), (), as_json)
+            return
+        if not as_json:
+            emit(None, _preview_lines(preview), as_json)
+        if preview.stops and not yes:
+            raise typer.Exit(1)
+        if not yes and not typer.confirm("Take it back?"):
+            return
+        with bar(f"Taking back {preview.file_name}") as progress:
+            undone = undo_import(engine, run, typist(), progress)
+    emit(
+        asdict(undone),
+        [f"Import {run} is taken back: {undone.events:,} rows; {undone.released:,} events that waited for it were applied."],
+        as_json,
+    )
+
+
+def _preview_lines(preview: "UndoPreview") -> Iterator[str]:
+    yield f"Import {preview.import_run_id} of {preview.kind}, {preview.file_name}, {preview.status}. Taking it back"
+    names = ("orders", "lines", "shipments", "cancellations", "returns", "charges", "counts")
+    gone = ", ".join(f"{getattr(preview, name):,} {name}" for name in names if getattr(preview, name))
+    yield f"  removes {gone or 'nothing'} ({preview.open_lines:,} lines are open)"
+    for place in preview.units:
+        yield f"  {place['location_id']}: {place['back']:,} units come back to the stock, {place['gone']:,} go from it"
+    if preview.overwritten:
+        yield f"  lets {preview.overwritten:,} rows of other sources say again what they said before"
+    if preview.mended:
+        yield f"  removes {preview.mended:,} rows that were mended in the inbox; the mended texts stay there"
+    if preview.failed:
+        yield f"  dismisses {preview.failed:,} rows that failed to import"
+    yield "  keeps the products, listings, channels and locations that it created: others may use them"
+    for reason in preview.stops:
+        yield f"It cannot be taken back: {reason}."
 
 
 def _facts(row: dict[str, object]) -> str:

@@ -25,6 +25,7 @@ _WAITS: Final = {
     "return": "the return {}",
     "po": "the purchase order {}",
     "supplier": "the supplier {}",
+    "import": "import {} to be taken back",
 }
 
 

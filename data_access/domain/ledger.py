@@ -13,7 +13,20 @@ backordered. For kits, whole kits are allocated, all components at one location.
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 
-from data_access.domain.ledger_state import RANK_COUNT, RANK_IN, RANK_OUT, CountFact, Key, Level, Line, Movement, Source, State, Step
+from data_access.domain.ledger_state import (
+    RANK_COUNT,
+    RANK_IN,
+    RANK_OUT,
+    CountFact,
+    Key,
+    Level,
+    Line,
+    Movement,
+    Source,
+    State,
+    Step,
+    TakenBack,
+)
 
 
 class Ledger:
@@ -40,6 +53,7 @@ class Ledger:
         self._pending: dict[Key, list[Step]] = {}
         self._stored: dict[Key, tuple[int | None, list[Step]]] = {}
         self._late: dict[Key, list[Step]] = {}
+        self._taken_back: dict[Key, list[TakenBack]] = {}
         self._supplied: dict[tuple[str, str], None] = {}
         self._drained: dict[tuple[str, str], None] = {}
         self._backlog_loaded: set[str] = set()
@@ -116,6 +130,17 @@ class Ledger:
         self._mark(level, 1)
         self._mark(level, -1)
 
+    def take_back(self, stored: Movement) -> None:
+        """A movement that an event made by itself shall not have been: its opposite is posted beside it, with its number negated."""
+        key: Key = (stored.sku, stored.location_id, stored.state)
+        self.movements.append(stored._replace(line_no=-stored.line_no, quantity=-stored.quantity))
+        rank = RANK_IN if stored.quantity > 0 else RANK_OUT
+        self._taken_back.setdefault(key, []).append(TakenBack(stored.event, stored.occurred_at, rank, stored.quantity))
+
+    def take_back_count(self, event: int, occurred_at: int, key: Key) -> None:
+        """What was counted at a time shall not have been; the caller deletes the count."""
+        self._taken_back.setdefault(key, []).append(TakenBack(event, occurred_at, RANK_COUNT, 0))
+
     def order_more(self, sku: str, location_id: str, units: int) -> None:
         """Change the units on order at a location by a signed number."""
         level = self.level(sku, location_id)
@@ -152,10 +177,16 @@ class Ledger:
         """Put late steps in their place and play again what follows."""
         level = self.level(key[0], key[1])
         state = key[2]
-        since = min(step.occurred_at for step in late)
+        taken_back = self._taken_back.pop(key, [])
+        since = min([step.occurred_at for step in late] + [step.occurred_at for step in taken_back])
         pending = self._pending.setdefault(key, [])
         steps = self._stored_steps(key, since) + [step for step in pending if step.occurred_at >= since]
         balance = self._balance(level, state) - sum(step.base + step.derived for step in steps)
+        by_position = {(step.event, step.rank): step for step in steps}
+        for taken in taken_back:
+            step = by_position[(taken.event, taken.rank)]
+            step.base -= taken.units
+            step.target = None
         steps.sort()
         for step in late:
             insort(steps, step)
@@ -172,8 +203,8 @@ class Ledger:
                 step.derived = derived
             balance = raw + derived
         self._set_balance(level, state, balance)
-        newest = max(step.occurred_at for step in late)
-        if newest >= level.last_at:
+        newest = max((step.occurred_at for step in late), default=None)
+        if newest is not None and newest >= level.last_at:
             level.last_at = newest
             level.last_rank = RANK_COUNT  # the careful way for whatever else comes at this instant
         self._mark(level, 1)
@@ -215,6 +246,19 @@ class Ledger:
         if moves_stock:
             for sku, per in line.components:
                 self.move(event, occurred_at, (sku, location_id, "sellable"), "shipment", -units * per)
+
+    def reopen(self, line: Line, shipped: int, cancelled: int) -> None:
+        """Units of a line have not shipped, or are not cancelled, after all; what moved is taken back by itself."""
+        line.shipped -= shipped
+        line.cancelled -= cancelled
+        self._allocate(line)
+        self._book(line)
+
+    def remove(self, line: Line) -> None:
+        """A line shall not have been: release what it holds; the caller deletes it."""
+        line.quantity = line.shipped = line.cancelled = 0
+        self._trim(line, None)
+        self._book(line)
 
     def _trim(self, line: Line, first: str | None) -> None:
         """Release allocations beyond the open units."""
@@ -281,10 +325,10 @@ class Ledger:
 
     def settle(self) -> None:
         """Work in late movements, take back allocations that stock no longer covers, serve backorders oldest first."""
-        while self._late or self._tracked or self._drained or self._supplied:
+        while self._late or self._taken_back or self._tracked or self._drained or self._supplied:
             late, self._late = self._late, {}
-            for key, steps in late.items():
-                self._replay(key, steps)
+            for key in dict.fromkeys((*late, *self._taken_back)):
+                self._replay(key, late.get(key, []))
             if self._tracked:
                 self._wake_history()
                 continue

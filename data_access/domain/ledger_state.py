@@ -75,6 +75,15 @@ class Movement(NamedTuple):
     occurred_at: int
 
 
+class TakenBack(NamedTuple):
+    """A step of a stored event that shall not have been: its position, and the units that it moved by itself."""
+
+    event: int
+    occurred_at: int
+    rank: int
+    units: int
+
+
 class CountFact(NamedTuple):
     """A count or opening that is to be kept. `tie` orders counts of one instant."""
 

@@ -14,6 +14,7 @@ from data_access.schema.catalog import product
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.purchasing import purchase_order, purchase_order_line
 from data_access.schema.returns import return_line
+from data_access.store.runs_undoing import events_of_runs, orders_of_runs, runs_undoing
 from data_access.write.unit_of_work import UnitOfWork
 
 _ORDERS: Final = Prepared(
@@ -71,6 +72,7 @@ class EventContext:
     sent: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     returns: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     purchases: dict[str, dict[str, dict[str, Any]] | None] = field(default_factory=dict)
+    undoing: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def load(self, needs: Sequence[Needs]) -> None:
         """Look up, set-based, what is not known yet."""
@@ -81,6 +83,7 @@ class EventContext:
         self._load_returns({need.returns for need in needs if need.returns is not None})
         self._load_purchases({need.purchase for need in needs if need.purchase is not None})
         self._load_stock(needs)
+        self._load_undoing(needs)
 
     def _load_orders(self, keys: set[tuple[str, str]]) -> None:
         orders: dict[int, KnownOrder] = {}
@@ -126,6 +129,30 @@ class EventContext:
             if need.purchase is not None:
                 parts |= set(self.purchases[need.purchase] or ())
         self.unit.load_skus(parts)
+
+    def _load_undoing(self, needs: Sequence[Needs]) -> None:
+        """The orders and returns of an import that is being taken back, by "order" or "return", channel and reference."""
+        connection = self.unit.connection
+        if not (runs := runs_undoing(connection)):
+            return
+        by_id = {order.order_id: key for key, order in self.orders.items() if order is not None}
+        by_id |= {
+            row["order_id"]: (channel_id, ref)
+            for (channel_id, ref), sent in self.packages.items()
+            for rows in sent.values()
+            for row in rows
+        }
+        for order_id, run_id in orders_of_runs(connection, runs, list(by_id)):
+            self.undoing[("order", *by_id[order_id])] = run_id
+        events = {row["event_id"]: key for key in {need.returns for need in needs if need.returns} for row in self.returns[key]}
+        for event_id, run_id in events_of_runs(connection, runs, list(events)):
+            self.undoing[("return", *events[event_id])] = run_id
+
+    def require_settled(self, needs: Needs) -> None:
+        """Nothing that an event needs belongs to an import that is being taken back."""
+        for kind, key in (("order", needs.order), ("order", needs.packages), ("return", needs.returns)):
+            if key is not None and (run_id := self.undoing.get((kind, *key))) is not None:
+                raise NotYet(f"import:{run_id}")
 
     def order(self, channel_id: str, order_ref: str, line_refs: Iterable[str]) -> KnownOrder:
         """A known order, with all of these lines."""

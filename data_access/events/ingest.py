@@ -263,6 +263,7 @@ def _drain(batch: _Batch, tasks: list[_Task], created: set[str]) -> None:
 
 def _attempt(batch: _Batch, task: _Task, created: set[str]) -> None:
     try:
+        batch.context.require_settled(needs_of(task.event))
         keys = KINDS[task.event.kind].handle(batch.context, task.event, task.row_id)
     except NotYet as missing:
         task.waits_for = missing.key

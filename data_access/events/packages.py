@@ -40,6 +40,7 @@ def send(context: EventContext, row_id: int, package: Package, line: Line, units
         "last_scan_at": None,
         "delivered_at": package.shipped_at if package.is_handed_over else None,
         "moves_stock": True,
+        "is_followed": False,
     }
     context.unit.add(shipment, row)
     sent = {**row, "order_id": line.order_id, "new": row}
@@ -69,11 +70,11 @@ def change_package(context: EventContext, event: PackageEvent, change: Callable[
     if not rows:
         raise NotYet(f"shipment:{event.channel_id}:{event.order_ref}:{event.shipment_ref}")
     for row in rows:
-        values = change(row)
+        values = {**change(row), "is_followed": True}
         row.update(values)
         if "new" in row:
             row["new"].update(values)
-        elif values:
+        else:
             context.unit.change(shipment, row["id"], values)
         context.unit.touch("orders", "order", row["order_id"])
     return []

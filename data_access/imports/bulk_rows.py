@@ -375,6 +375,7 @@ def opening_events(plan: OrderPlan, openings: pl.DataFrame) -> pl.DataFrame:
         payload_hash=pl.format("{}", "quantity"),
         status=pl.lit("applied"),
         payload=pl.lit(None, pl.String),
+        import_run_id=pl.lit(plan.run_id),
     )
 
 

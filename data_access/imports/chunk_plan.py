@@ -302,4 +302,5 @@ def events(plan: OrderPlan, rows: pl.DataFrame) -> pl.DataFrame:
         payload_hash="payload_hash",
         status=pl.lit("applied"),
         payload=payload,
+        import_run_id=pl.lit(plan.run_id),
     )

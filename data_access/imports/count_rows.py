@@ -8,12 +8,13 @@ from data_access.events.ingest import take_in
 from data_access.events.models import Count, CountedStateUnits
 from data_access.imports.files.orders import MAX_TEXT
 from data_access.imports.order_plan import Bad, Chunk
+from data_access.schema.stock import event
 from data_access.write.unit_of_work import UnitOfWork
 
 Row = dict[str, Any]
 
 
-def write_counts(unit: UnitOfWork, chunk: Chunk, rows: list[Row], source: str) -> None:
+def write_counts(unit: UnitOfWork, chunk: Chunk, rows: list[Row], source: str, run_id: int) -> None:
     """Take in counts. The same SKU, location, state and time again is a duplicate; with another quantity it is a conflict."""
     unit.lookups.load(unit.connection, {row["sku"] for row in rows}, ())
     taken: list[Row] = []
@@ -25,6 +26,8 @@ def write_counts(unit: UnitOfWork, chunk: Chunk, rows: list[Row], source: str) -
             taken.append(row)
     now = now_us()
     outcomes = take_in(unit, [_event(row, source, now) for row in taken])
+    for stored in unit.added(event):
+        stored["import_run_id"] = run_id
     for row, outcome in zip(taken, outcomes, strict=True):
         if outcome.status == "applied":
             chunk.tally.imported += 1

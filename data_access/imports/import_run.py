@@ -15,6 +15,7 @@ from data_access.engine import now_us, reading
 from data_access.errors import Conflict, StoreReplaced
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
+from data_access.store.runs_undoing import refuse_while_undoing
 from data_access.store_file import StoreIdentity, store_of
 from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import UnitOfWork
@@ -203,7 +204,7 @@ class Run:
             started, tally = work(self._engine, SYSTEM, None, write, rows=2_000 + load.ids(self.next_row, end), parents=None)
             held = time.perf_counter() - started
             self.longest_lock = max(self.longest_lock, held)
-            size = _next_size(size, load.cost(self.next_row, end), held)
+            size = next_size(size, load.cost(self.next_row, end), held)
             self.next_row = end
             self.total.add(tally)
             if progress is not None:
@@ -212,6 +213,7 @@ class Run:
     def _write(self, writer: Writer, end: int, unit: UnitOfWork) -> tuple[float, Tally]:
         """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
         started = time.perf_counter()
+        refuse_while_undoing(unit.connection)
         if store_of(unit.connection) != self._store:  # whoever else writes by this engine may have heard of it first
             raise StoreReplaced("The store was replaced while the file was imported: import it again.")
         tally = writer.write(unit, self.next_row, end)
@@ -261,6 +263,7 @@ class Run:
 
 def _begin(job: ImportJob, unit: UnitOfWork) -> tuple[dict[str, Any], StoreIdentity | None]:
     """The row of the interrupted import, or a new one; and the store that it is in."""
+    refuse_while_undoing(unit.connection)
     interrupted = unit.connection.execute(_interrupted(job)).mappings().first()
     row = dict(interrupted) if interrupted is not None else _new_row(unit.ids.take(), job)
     if interrupted is None:
@@ -269,9 +272,12 @@ def _begin(job: ImportJob, unit: UnitOfWork) -> tuple[dict[str, Any], StoreIdent
 
 
 def _complete(job: ImportJob) -> sa.Select[Any]:
-    """Imports of the same file by the same mapping that came to their end."""
-    where = (import_run.c.file_hash == job.file_hash, import_run.c.mapping_hash == job.mapping_hash, import_run.c.kind == job.kind)
-    return sa.select(import_run.c.id).where(*where, import_run.c.status == "complete").limit(1)
+    """Imports of the same file by the same mapping that came to their end, and none of which was taken back since."""
+    r, undone = import_run.c, import_run.alias("undone")
+    where = (r.file_hash == job.file_hash, r.mapping_hash == job.mapping_hash, r.kind == job.kind, r.status == "complete")
+    same = (undone.c.file_hash == r.file_hash, undone.c.mapping_hash == r.mapping_hash, undone.c.kind == r.kind)
+    taken_back = sa.select(undone.c.id).where(*same, undone.c.undone_at > r.finished_at).exists()
+    return sa.select(r.id).where(*where, ~taken_back).limit(1)
 
 
 def _interrupted(job: ImportJob) -> sa.Select[Any]:
@@ -301,7 +307,7 @@ def _new_row(run_id: int, job: ImportJob) -> dict[str, Any]:
     }
 
 
-def _next_size(size: int, cost: int, seconds: float) -> int:
+def next_size(size: int, cost: int, seconds: float) -> int:
     """As much work as fits the target, by the pace of the last chunk; at most 1.5 times as much as before."""
     fitting = int(cost * TARGET_SECONDS / max(seconds, 1e-6))
     return max(min(fitting, size * 3 // 2, LARGEST_CHUNK), SMALLEST_CHUNK)

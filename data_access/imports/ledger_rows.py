@@ -1,5 +1,6 @@
 """Rows of an order file that go through the ledger one by one: open lines, kits, changed lines, and what comes late."""
 
+import json
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -10,6 +11,7 @@ from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
 from data_access.imports.contradictions import LIVES_AGAIN, contradiction
 from data_access.imports.order_plan import Bad, Ignored, OrderPlan
+from data_access.schema.audit import import_change
 from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event
@@ -93,6 +95,7 @@ class SingleRows:
                 "status": "applied",
                 "waits_for": None,
                 "payload": None,
+                "import_run_id": self._plan.run_id,
             },
         )
         unit.ledger.begins(row_id)
@@ -191,6 +194,7 @@ class SingleRows:
             **{name: row[name] for name in _PACKAGE_FACTS},
             "last_scan_at": row["first_scan_at"],
             "moves_stock": moves_stock,
+            "is_followed": False,
         }
         unit.add(shipment, package)
         self._packages.setdefault(line.line_id, []).append({**package, "new": package})
@@ -265,10 +269,10 @@ class SingleRows:
             return False  # a line without units has no price either
         given = {name: row[name] for name in ("unit_price", "ship_by_at", "deliver_by_at")}
         changes = {name: value for name, value in given.items() if value is not None and value != facts[name]}
-        facts.update(changes)
         if changes and line.line_id not in self._new:
-            self._unit.change(order_line, line.line_id, changes)
+            self._overwrite(order_line, facts, changes)
             self._unit.touch("orders", "order", line.order_id)
+        facts.update(changes)
         return bool(changes)
 
     def _change_order(self, row: dict[str, Any]) -> bool:
@@ -280,8 +284,8 @@ class SingleRows:
             given["fulfilled_by"] = row["fulfilled_by"]
         changes = {name: value for name, value in given.items() if value is not None and value != order[name]}
         if changes:
+            self._overwrite(sales_order, order, changes)
             order.update(changes)
-            self._unit.change(sales_order, order["id"], changes)
             self._unit.touch("orders", "order", order["id"])
         return bool(changes)
 
@@ -307,15 +311,26 @@ class SingleRows:
         return changed
 
     def _change_row(self, table: sa.Table, row: dict[str, Any], changes: dict[str, Any], line: Line) -> bool:
-        row.update(changes)
         if not changes:
             return False
         if "new" in row:
             row["new"].update(changes)
         else:
-            self._unit.change(table, row["id"], changes)
+            self._overwrite(table, row, changes)
+        row.update(changes)
         self._unit.touch("orders", "order", line.order_id)
         return True
+
+    def _overwrite(self, table: sa.Table, row: dict[str, Any], changes: dict[str, Any]) -> None:
+        """Change a stored row."""
+        self._unit.change(table, row["id"], changes)
+        self._keep_before(table, row, changes)
+
+    def _keep_before(self, table: sa.Table, row: dict[str, Any], changes: dict[str, Any]) -> None:
+        """Keep what a stored row said, so that the import can be taken back."""
+        before, after = (json.dumps({name: source[name] for name in changes}, sort_keys=True) for source in (row, changes))
+        kept = {"import_run_id": self._plan.run_id, "table_name": table.name, "row_id": row["id"], "before": before, "after": after}
+        self._unit.add(import_change, {"id": self._unit.ids.take(), **kept})
 
     # ---- charges -----------------------------------------------------------------------------------------------------
 
@@ -329,6 +344,7 @@ class SingleRows:
         if not changes:
             return "duplicate"
         self._unit.connection.execute(sa.update(order_charge).where(c.id == known["id"]).values(**changes))
+        self._keep_before(order_charge, dict(known), changes)
         self._unit.touch("orders", "charge", row["order_ref"])
         return "updated"
 

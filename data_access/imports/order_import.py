@@ -83,7 +83,7 @@ def import_orders(
     if not run.is_repeat:
         with reading(engine) as connection:
             rows = pl.concat(with_known_lines(connection, part, own, source) for own, part in _by_route(rows, mapping_read))
-    plans = [_plan(engine, part, own, source, run.next_row, cover) for own, part in _by_route(rows, mapping_read)]
+    plans = [_plan(engine, part, own, source, run, cover) for own, part in _by_route(rows, mapping_read)]
     origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts)
     quarantine = Quarantine(engine, origin)
     quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
@@ -124,7 +124,7 @@ def _job(path: Path, contents: Contents, loaded: LoadedMapping, opening_stock: s
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 
 
-def _plan(engine: Engine, rows: pl.DataFrame, mapping: Mapping, source: str, next_row: int, cover: int | None) -> OrderPlan:
+def _plan(engine: Engine, rows: pl.DataFrame, mapping: Mapping, source: str, run: Run, cover: int | None) -> OrderPlan:
     """What is decided for all rows of a route; the same when an interrupted import goes on."""
     with reading(engine) as connection:
         goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(IS_GOODS), mapping)
@@ -132,8 +132,8 @@ def _plan(engine: Engine, rows: pl.DataFrame, mapping: Mapping, source: str, nex
         if cover is not None:
             restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
             opened = openings(_exploded(connection, goods), cover, restocks)
-        matches = match_returns(connection, goods.filter(pl.col("position") >= next_row), mapping, source)
-    return OrderPlan(mapping, source, matches, opened)
+        matches = match_returns(connection, goods.filter(pl.col("position") >= run.next_row), mapping, source)
+    return OrderPlan(mapping, source, run.id, matches, opened)
 
 
 def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:

@@ -51,10 +51,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
-    """`matches`: purchases of returns, by `files.returns.MATCHES`; `openings`: by `files.opening.OPENINGS`."""
+    """`run_id`: of the import; `matches`: purchases of returns, by `files.returns.MATCHES`; `openings`: by `files.opening.OPENINGS`."""
 
     mapping: Mapping
     source: str
+    run_id: int
     matches: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MATCHES))
     openings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPENINGS))
 

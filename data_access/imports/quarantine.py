@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from data_access.engine import now_us, reading
 from data_access.imports.import_run import Tally
 from data_access.imports.order_plan import Bad, Ignored
-from data_access.schema.audit import ignored_row, inbox_item
+from data_access.schema.audit import ignored_row, import_run, inbox_item
 from data_access.write.unit_of_work import UnitOfWork
 
 Text = Callable[[int], str]
@@ -56,8 +56,11 @@ class Quarantine:
         self._popped: list[tuple[str, _Known]] = []
         self._position = -1
         i = inbox_item.c
+        undone = sa.select(import_run.c.id).where(import_run.c.status == "undone")
         query = sa.select(i.id, i.status, i.content).where(
-            i.source == origin.source, i.kind == "row", sa.or_(i.import_run_id.is_(None), i.import_run_id != origin.run_id)
+            i.source == origin.source,
+            i.kind == "row",
+            sa.or_(i.import_run_id.is_(None), sa.and_(i.import_run_id != origin.run_id, i.import_run_id.not_in(undone))),
         )
         with reading(engine) as connection:
             for row in connection.execute(query.order_by(i.id.desc())):

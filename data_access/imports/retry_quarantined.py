@@ -28,6 +28,7 @@ from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_rows import write_table
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
+from data_access.store.runs_undoing import refuse_while_undoing
 from data_access.write import lookups
 from data_access.write.bulk import in_values
 from data_access.write.kernel import SYSTEM, work
@@ -96,6 +97,7 @@ def _retry_and_release(item_ids: Sequence[int], unit: UnitOfWork) -> Retried:
 def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
     """Try rows again in a unit that holds all parents locked and has nothing else to write. Returns the keys for parked events too."""
     connection = unit.connection
+    refuse_while_undoing(connection)
     items = _open_rows(connection, item_ids)
     by_run: dict[int, list[Item]] = {}
     for item in items:
@@ -146,7 +148,7 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional, is_sheet=recipe.is_sheet)
-        return write_table(unit, table.kind, source, table_rows(contents, table).filter(chosen))
+        return write_table(unit, table.kind, (source, run["id"]), table_rows(contents, table).filter(chosen))
     mapping = at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options)
     columns, optional = mapping.file_columns, mapping.optional_columns
     contents = read_text(recipe.header, texts, mapping.file, columns, optional, is_sheet=recipe.is_sheet)
@@ -154,12 +156,12 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
     rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)
     chunk = Chunk()
     for route, own in enumerate(mapping.routes):
-        chunk += _write_route(unit, own, source, rows.filter(route=route))
+        chunk += _write_route(unit, own, (source, run["id"]), rows.filter(route=route))
     return chunk
 
 
-def _write_route(unit: UnitOfWork, mapping: OrderMapping, source: str, rows: pl.DataFrame) -> Chunk:
-    """Take in rows of one channel and location."""
+def _write_route(unit: UnitOfWork, mapping: OrderMapping, origin: tuple[str, int], rows: pl.DataFrame) -> Chunk:
+    """Take in rows of one channel and location. `origin`: their source and import."""
     rows = rows.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
     goods = rows.filter(IS_GOODS)
     keys = []
@@ -167,7 +169,7 @@ def _write_route(unit: UnitOfWork, mapping: OrderMapping, source: str, rows: pl.
         keys = create_codes(unit, goods, mapping)
         lookups.forget()
     goods = with_skus(unit.connection, goods, mapping)
-    chunk = write_rows(unit, OrderPlan(mapping, source, match_returns(unit.connection, goods, mapping, source)), rows)
+    chunk = write_rows(unit, OrderPlan(mapping, *origin, match_returns(unit.connection, goods, mapping, origin[0])), rows)
     chunk.keys += keys
     return chunk
 

@@ -49,7 +49,7 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     source = f"import:{loaded.name}"
     quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, text=texts))
 
-    run.go_through(rows.height, _TableWriter(table.kind, source, rows, quarantine), progress, load)
+    run.go_through(rows.height, _TableWriter(table.kind, (source, run.id), rows, quarantine), progress, load)
     result = run.finish()
     retry_waiting(engine)
     return result
@@ -58,9 +58,9 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
 class _TableWriter:
     """Writes the rows of one import, chunk by chunk: see `import_run.Writer`."""
 
-    def __init__(self, kind: Kind, source: str, rows: pl.DataFrame, quarantine: Quarantine) -> None:
+    def __init__(self, kind: Kind, origin: tuple[str, int], rows: pl.DataFrame, quarantine: Quarantine) -> None:
         self._kind = kind
-        self._source = source
+        self._origin = origin
         self._rows = rows
         self._quarantine = quarantine
         self._keys: list[str] = []
@@ -71,7 +71,7 @@ class _TableWriter:
     def write(self, unit: UnitOfWork, start: int, end: int) -> Tally:
         """Take in some rows."""
         self._quarantine.begin(start)
-        chunk = write_table(unit, self._kind, self._source, self._rows.slice(start, end - start))
+        chunk = write_table(unit, self._kind, self._origin, self._rows.slice(start, end - start))
         self._quarantine.keep(unit, chunk.bad, chunk.tally)
         self._quarantine.resolve(unit, chunk.taken)
         self._keys = chunk.keys

@@ -129,8 +129,8 @@ class _Upsert:
             connection.execute(sa.update(table).where(*where).values(values))
 
 
-def write_table(unit: UnitOfWork, kind: Kind, source: str, rows: pl.DataFrame) -> Chunk:
-    """Take in rows by `files.tables.table_rows`, in the unit's transaction; the caller flushes."""
+def write_table(unit: UnitOfWork, kind: Kind, origin: tuple[str, int], rows: pl.DataFrame) -> Chunk:
+    """Take in rows by `files.tables.table_rows`, in the unit's transaction; the caller flushes. `origin`: their source and import."""
     chunk = Chunk()
     bad = rows.filter(pl.col("code").is_not_null())
     for row_no, line_number, reference, code, reason in bad.select("row_no", "line_number", "reference", "code", "reason").iter_rows():
@@ -139,7 +139,7 @@ def write_table(unit: UnitOfWork, kind: Kind, source: str, rows: pl.DataFrame) -
     if kind == "kits":
         write_kits(unit, chunk, good, [str(reference) for reference in bad["reference"]])
     elif kind == "counts":
-        write_counts(unit, chunk, good, source)
+        write_counts(unit, chunk, good, *origin)
     else:
         _WRITE[kind](unit, chunk, good)
     chunk.tally.quarantined += len(chunk.bad)

@@ -1,7 +1,7 @@
 """Building the mirror and keeping it up to date."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,15 @@ from data_access.engine import reading
 from data_access.errors import StoreUnavailable
 from data_access.mirror import reading as store
 from data_access.mirror.manifest import Manifest, Part, Parts, load, one_writer, put, sweep, sync
-from data_access.mirror.scan import rows_of
+from data_access.mirror.scan import Mirror, rows_of
 from data_access.schema.audit import change_log, store_meta
 from data_access.store.frames import read
 from data_access.store.versions import versions
 from data_access.store_file import STORE_ID
 
 TOPICS: Final = ("orders", "returns")
-_ENTITIES: Final = {"orders": "order", "returns": "return"}
+_ENTITIES: Final = {"orders": ("orders", "order"), "returns": ("returns", "return"), "shrunk": ("orders", "shrunk_order")}
+"""By what is read again: its topic, and how the change log calls it. Orders that lost rows, or are gone, are logged as both."""
 _LOGGED: Final = pl.Schema({"version": pl.Int64, "entity": pl.String, "entity_id": pl.String})
 
 PATCHED: Final = 10
@@ -145,22 +146,22 @@ def _write(path: Path, rows: pl.DataFrame) -> None:
 
 
 def _changes(connection: Connection, before: Manifest, now: dict[str, int]) -> dict[str, list[int]] | None:
-    """Ids of the orders and of the returns that changed, by topic; None if the log does not tell."""
-    changed: dict[str, list[int]] = {}
+    """Ids by `_ENTITIES`; None if the log does not tell."""
+    changed: dict[str, list[int]] = {name: [] for name in _ENTITIES}
     for topic in TOPICS:
         after = before.versions.get(topic, -1)
         if now[topic] == after:
-            changed[topic] = []
             continue
         log = change_log.c
         query = sa.select(log.version, log.entity, log.entity_id).where(log.topic == topic, log.version > after).order_by(log.version)
         rows = read(connection, query, _LOGGED)
         if now[topic] < after or rows.is_empty() or rows["version"][0] != after + 1 or rows["entity"].is_in(["bulk"]).any():
             return None
-        ids = rows.filter(pl.col("entity") == _ENTITIES[topic])["entity_id"]
-        if (ids == "*").any():
-            return None
-        changed[topic] = ids.cast(pl.Int64).unique().sort().to_list()
+        for name in (name for name, (its, _) in _ENTITIES.items() if its == topic):
+            ids = rows.filter(pl.col("entity") == _ENTITIES[name][1])["entity_id"]
+            if (ids == "*").any():
+                return None
+            changed[name] = ids.cast(pl.Int64).unique().sort().to_list()
     return changed
 
 
@@ -171,36 +172,54 @@ def _patched(
     alone = store.returns(connection, changes["returns"])
     order_ids = sorted({*changes["orders"], *alone["order_id"].drop_nulls().to_list()})
     parts: Parts = {fact: dict(months) for fact, months in before.parts.items()}
-    touched, all_months = 0, set[str]()
+    is_shrunk = _among("order_id", changes["shrunk"])
+    shrunk_months = _months_of(Mirror(folder, before), "order", is_shrunk) if changes["shrunk"] else set[str]()
+    touched, all_months = 0, set[str](shrunk_months)
     for fact in FACTS:
         now = store.of_orders(connection, fact, order_ids)
-        gone: list[int] = []
         months = set(_by_month(now))
-        if fact == "return":
+        gone: pl.Expr | None = None
+        if fact == "return" and changes["returns"]:
             now = pl.concat([now, alone]).unique(KEYS[fact])
-            gone = changes["returns"]
+            gone = _among(KEYS[fact], changes["returns"])
             # one whose purchase was found since lay in the month when it was received
             months = {*_by_month(now), *_by_month(now.with_columns(placed_at="received_at"))}
+            if alone.height < len(changes["returns"]):
+                months |= _months_of(Mirror(folder, before), fact, gone)
         new = _by_month(now)
         all_months |= months
-        for month in sorted(months):
+        for month in sorted(months | (shrunk_months & set(parts[fact]))):
             old, fresh = parts[fact].get(month, Part()), new.get(month, FACTS[fact].to_frame())
-            parts[fact][month] = _written(folder, fact, month, before.generation + 1, old, fresh, gone)
+            without = [rows for rows in (gone, is_shrunk if month in shrunk_months else None) if rows is not None]
+            parts[fact][month] = _written(folder, (fact, month, before.generation + 1), old, fresh, without)
             touched += 1
     return parts, order_ids, touched, frozenset(all_months)
 
 
-def _written(folder: Path, fact: str, month: str, generation: int, old: Part, fresh: pl.DataFrame, gone: list[int]) -> Part:
-    """A month with fresh rows: beside its files as a patch while that is small, else one file of all; without the rows of keys `gone`."""
-    key = KEYS[fact]
-    patch = rows_of(folder, fact, Part(patch=old.patch)).join(fresh, on=key, how="anti")
+def _among(column: str, ids: list[int]) -> pl.Expr:
+    return pl.col(column).is_in(pl.Series(ids, dtype=pl.Int64).implode()).fill_null(value=False)
+
+
+def _months_of(mirror: Mirror, fact: str, chosen: pl.Expr) -> set[str]:
+    """The months in which the mirror has these rows."""
+    months = mirror.scan(fact).filter(chosen).select(pl.col("placed_at").dt.strftime("%Y-%m").unique()).collect()
+    return set(months.to_series())
+
+
+def _written(folder: Path, place: tuple[str, str, int], old: Part, fresh: pl.DataFrame, gone: Sequence[pl.Expr]) -> Part:
+    """A month with fresh rows: beside its files as a patch while that is small, else one file of all; `gone`: old rows that go.
+
+    `place`: the fact, the month and the generation.
+    """
+    fact, month, generation = place
+    key, stays = KEYS[fact], ~pl.any_horizontal(pl.lit(value=False), *gone)
+    patch = rows_of(folder, fact, Part(patch=old.patch)).filter(stays).join(fresh, on=key, how="anti")
     patch = pl.concat([patch, fresh])
     size = sum(pl.scan_parquet(folder / name).select(pl.len()).collect().item() for name in old.files)
+    name = _name(fact, month, generation)
     if size >= patch.height * PATCHED and not gone:
-        name = _name(fact, month, generation)
         _write(folder / name, patch.sort(key))
         return Part(old.files, name)
-    rest = rows_of(folder, fact, Part(old.files)).filter(~pl.col(key).is_in(gone)).join(patch, on=key, how="anti")
-    name = _name(fact, month, generation)
-    _write(folder / name, pl.concat([rest, patch.filter(~pl.col(key).is_in(gone) | pl.col(key).is_in(fresh[key].to_list()))]).sort(key))
+    rest = rows_of(folder, fact, Part(old.files)).filter(stays).join(patch, on=key, how="anti")
+    _write(folder / name, pl.concat([rest, patch]).sort(key))
     return Part((name,))

@@ -9,7 +9,7 @@ from data_access.schema.base import Id, Micros, metadata, one_of
 TOPICS: Final = (
     *("buffers", "catalog", "channels", "demand", "freshness", "inbox", "jobs", "orders", "purchasing", "returns", "scorecards", "stock"),
 )
-IMPORT_STATUSES: Final = ("running", "complete")
+IMPORT_STATUSES: Final = ("running", "complete", "undoing", "undone")
 INBOX_KINDS: Final = ("row", "event", "conflict")
 INBOX_STATUSES: Final = ("open", "resolved", "dismissed")
 
@@ -89,7 +89,7 @@ class _ImportRun(TypedColumns):
     file_hash = Column(String(32), nullable=False, comment="BLAKE2b of the file's bytes.")
     mapping = Column(String, nullable=False, comment="Name of the mapping.")
     mapping_hash = Column(String(32), nullable=False, comment="BLAKE2b of the mapping and the options.")
-    status = Column(String, nullable=False, comment="running (or killed: run it again to resume) or complete.")
+    status = Column(String, nullable=False, comment="running (or killed: run it again to resume), complete, undoing (likewise) or undone.")
     started_at = Column(Micros, nullable=False, comment="When it began.")
     finished_at = Column(Micros, nullable=True, comment="When it ended.")
     next_row = Column(Id, nullable=False, comment="First data row not yet taken in.")
@@ -103,6 +103,7 @@ class _ImportRun(TypedColumns):
     quarantined = Column(Id, nullable=False, comment="Rows that could not be taken, kept in the inbox.")
     counts = Column(Text, nullable=False, server_default="{}", comment="JSON: further counts, such as returns without a purchase.")
     recipe = Column(Text, nullable=False, server_default="{}", comment="JSON: the mapping's text, the file's header and the options.")
+    undone_at = Column(Micros, nullable=True, comment="When it was taken back, or when that began.")
 
 
 import_run = Table(
@@ -110,6 +111,7 @@ import_run = Table(
     metadata,
     _ImportRun,
     Index(None, "file_hash", "mapping_hash"),
+    Index("ix_import_run_undoing", "id", sqlite_where=text("status = 'undoing'"), postgresql_where=text("status = 'undoing'")),
     CheckConstraint(one_of("status", IMPORT_STATUSES), name="status"),
     comment="Each import of a file, with its accounting.",
 )
@@ -126,6 +128,25 @@ class _IgnoredRow(TypedColumns):
 
 ignored_row = Table(
     "ignored_row", metadata, _IgnoredRow, Index(None, "import_run_id"), comment="What changed rows say that was not taken as a change."
+)
+
+
+class _ImportChange(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
+    import_run_id = Column(Id, ForeignKey("import_run.id"), nullable=False, comment="The import (`import_run.id`).")
+    table_name = Column(String, nullable=False, comment="Table of the row that was changed.")
+    row_id = Column(Id, nullable=False, comment="Its id there.")
+    before = Column(Text, nullable=False, comment="JSON of the values before, by column.")
+    after = Column(Text, nullable=False, comment="JSON of the values after.")
+
+
+import_change = Table(
+    "import_change",
+    metadata,
+    _ImportChange,
+    Index(None, "import_run_id"),
+    Index(None, "table_name", "row_id"),
+    comment="What rows of files overwrote, so that it can be put back.",
 )
 
 
@@ -176,6 +197,7 @@ __all__ = [
     "change_log",
     "id_block",
     "ignored_row",
+    "import_change",
     "import_run",
     "inbox_item",
     "ingest_lock",

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns, false, text
 
 from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
 
@@ -105,6 +105,7 @@ class _Shipment(TypedColumns):
     last_scan_at = Column(Micros, nullable=True, comment="Latest scan by the carrier.")
     delivered_at = Column(Micros, nullable=True, comment="When it was delivered.")
     moves_stock = Column(Boolean, nullable=False, comment="False: imported history from before the location's first count or opening.")
+    is_followed = Column(Boolean, nullable=False, server_default=false(), comment="A tracking, scan or delivery came of it as an event.")
 
 
 shipment = Table(

@@ -23,7 +23,7 @@ from data_access.schema.base import Id, Micros, Units, metadata, one_of
 
 ROW_KIND: Final = "order_row"
 """The kind of event that a row of an order file is; all others are declared in `data_access.events.kinds`."""
-EVENT_STATUSES: Final = ("applied", "parked", "dismissed")
+EVENT_STATUSES: Final = ("applied", "parked", "dismissed", "undone")
 STATES: Final = ("sellable", "unsellable")
 LEDGER_KINDS: Final = ("discrepancy",)
 """The kinds of movements that the ledger makes by itself; all others are declared by the event kinds that make them."""
@@ -38,9 +38,10 @@ class _EventRow(TypedColumns):
     occurred_at = Column(Micros, nullable=False, comment="When it happened.")
     received_at = Column(Micros, nullable=False, comment="When we were told.")
     payload_hash = Column(String(32), nullable=False, comment="BLAKE2b of the payload in canonical JSON; tells a repeat from a conflict.")
-    status = Column(String, nullable=False, comment="applied, parked (its parent is missing) or dismissed (by a person).")
+    status = Column(String, nullable=False, comment="applied, parked (a parent is missing), dismissed (by a person) or undone.")
     waits_for = Column(String, nullable=True, comment="What a parked event waits for, as `kind:key`.")
     payload = Column(Text, nullable=True, comment="Canonical JSON; kept while parked or dismissed, and where the source keeps no copy.")
+    import_run_id = Column(Id, nullable=True, comment="The import of the file that it came from (`import_run.id`); empty for a feed's.")
 
 
 event = Table(
@@ -48,6 +49,12 @@ event = Table(
     metadata,
     _EventRow,
     Index("uq_event_source_event_id", "source", "event_id", unique=True),
+    Index(
+        "ix_event_import_run_id",
+        "import_run_id",
+        sqlite_where=text("import_run_id is not null"),
+        postgresql_where=text("import_run_id is not null"),
+    ),
     Index("ix_event_waits_for", "waits_for", sqlite_where=text("status = 'parked'"), postgresql_where=text("status = 'parked'")),
     CheckConstraint(one_of("status", EVENT_STATUSES), name="status"),
     comment="Everything that came in, once.",
@@ -57,7 +64,7 @@ event = Table(
 class _StockMovement(TypedColumns):
     id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
     event_id = Column(Id, ForeignKey("event.id"), nullable=False, comment="The event that caused it (`event.id`).")
-    line_no = Column(Integer, nullable=False, comment="Number within the event; a later correction continues it.")
+    line_no = Column(Integer, nullable=False, comment="Number within the event; a later correction continues it, and -n takes back n.")
     sku = Column(String, ForeignKey("product.sku"), nullable=False, comment="A stocked SKU; never a kit.")
     location_id = Column(String, ForeignKey("location.location_id"), nullable=False, comment="Where.")
     state = Column(String, nullable=False, comment="sellable or unsellable.")

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Row
 
 from data_access.domain.ledger_state import Level
+from data_access.schema.audit import import_run
 from data_access.schema.orders import allocation, order_line
 from data_access.schema.purchasing import purchase_order_line
-from data_access.schema.stock import stock_count, stock_level, stock_movement
+from data_access.schema.stock import event, stock_count, stock_level, stock_movement
 from data_access.store.rebuilding import by_place, exploded, units
 
 Rebuilt = Callable[[], sa.Select[Any]]
@@ -57,9 +58,16 @@ def _tracked_from() -> sa.Select[Any]:
     return by_place(stock_count.c, sa.func.min(stock_count.c.occurred_at))
 
 
+def undone_events() -> sa.Select[Any]:
+    """Row ids of events whose import was taken back: their movements add up to nothing."""
+    runs = sa.select(import_run.c.id).where(import_run.c.status.in_(("undoing", "undone")))
+    return sa.select(event.c.id).where(event.c.import_run_id.in_(runs), event.c.status == "undone")
+
+
 def _last_at() -> sa.Select[Any]:
     m, c = stock_movement.c, stock_count.c
-    times = sa.union_all(sa.select(m.sku, m.location_id, m.occurred_at), sa.select(c.sku, c.location_id, c.occurred_at)).subquery()
+    moved = sa.select(m.sku, m.location_id, m.occurred_at).where(m.event_id.not_in(undone_events()))
+    times = sa.union_all(moved, sa.select(c.sku, c.location_id, c.occurred_at)).subquery()
     return by_place(times.c, sa.func.max(times.c.occurred_at))
 
 

@@ -15,7 +15,7 @@ from data_access.schema.stock import backorder_level, stock_count, stock_level, 
 from data_access.store.stock_levels import level_of
 from data_access.write.lookups import Lookups
 
-_DERIVED: Final = ("discrepancy", "count", "opening")
+DERIVED: Final = ("discrepancy", "count", "opening")
 _m, _c = stock_movement.c, stock_count.c
 
 _b = sa.bindparam
@@ -23,7 +23,7 @@ _KEY: Final = (_m.sku == _b("sku"), _m.location_id == _b("place"), _m.state == _
 _COUNT_KEY: Final = (_c.sku == _b("sku"), _c.location_id == _b("place"), _c.state == _b("state"), _c.occurred_at >= _b("since"))
 _LEVELS: Final = Prepared(sa.select(stock_level).where(in_list(stock_level.c.sku, "skus")))
 _BACKORDERS: Final = Prepared(sa.select(backorder_level).where(in_list(backorder_level.c.sku, "skus")))
-_MOVEMENTS: Final = Prepared(sa.select(_m.event_id, _m.kind, _m.quantity, _m.occurred_at).where(*_KEY))
+_MOVEMENTS: Final = Prepared(sa.select(_m.event_id, _m.line_no, _m.kind, _m.quantity, _m.occurred_at).where(*_KEY))
 _COUNTS: Final = Prepared(sa.select(_c.event_id, _c.quantity, _c.occurred_at, _c.tie).where(*_COUNT_KEY))
 _LAST_LINE: Final = Prepared(sa.select(sa.func.max(_m.line_no).label("last")).where(_m.event_id == _b("event")))
 _LINES: Final = Prepared(sa.select(order_line).where(in_list(order_line.c.order_id, "orders")))
@@ -92,12 +92,13 @@ class LedgerReader:
                 count.occurred_at, RANK_COUNT, count.tie, count.event_id, 0, target=count.quantity, kind="count"
             )
         for row in _MOVEMENTS.all(self._connection, **where):
-            if row.kind in _DERIVED:
+            if row.kind in DERIVED:
                 rank = RANK_OUT if row.kind == "discrepancy" else RANK_COUNT
             else:
-                rank = RANK_IN if row.quantity > 0 else RANK_OUT
+                # what takes a movement back stands where that movement does
+                rank = RANK_IN if (row.quantity > 0) == (row.line_no > 0) else RANK_OUT
             step = steps.setdefault((row.event_id, rank), Step(row.occurred_at, rank, "", row.event_id, 0))
-            if row.kind in _DERIVED:
+            if row.kind in DERIVED:
                 step.derived += row.quantity
                 step.kind = row.kind
             else:

@@ -44,6 +44,7 @@ _INSERT_ORDER: Final = (
     "purchase_order_line",
     "inbox_item",
     "ignored_row",
+    "import_change",
     "audit_entry",
 )
 _UPDATE_LINE: Final = Prepared(

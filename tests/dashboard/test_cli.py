@@ -1,5 +1,6 @@
 """The `onhand` command: what each does at a terminal, and the one sentence for what a person can cause."""
 
+import io
 import json
 import shutil
 import signal
@@ -82,7 +83,7 @@ def test_an_unknown_option_is_refused(onhand: Call) -> None:
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
     migrated = onhand("migrate", url=empty_url)
     assert migrated.code == 0
-    assert migrated.out.endswith("is at revision 0008.\n")
+    assert migrated.out.endswith("is at revision 0009.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0
@@ -400,3 +401,31 @@ def test_imports_are_listed_with_what_was_ignored(onhand: Call, store_url: str, 
     assert onhand("import", "ignored", second["import_run_id"], url=store_url).out == said
     assert onhand("import", "ignored", first["import_run_id"], url=store_url).out == "No row was ignored.\n"
     assert onhand("import", "runs", url=store_url).out.startswith(f"import run id {second['import_run_id']}, kind orders, file name 1.csv")
+
+
+def test_an_import_is_taken_back_after_it_was_shown(onhand: Call, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path / "orders.csv", HEADER, row("1", "a", "MUG", 2), row("1", "b", "CUP", status="Shipped"))
+    report = json.loads(onhand("import", "orders", file, "--mapping", mapping(tmp_path), "--json", url=store_url).out)
+    run = report["import_run_id"]
+    shown = json.loads(onhand("import", "undo", run, "--json", url=store_url).out)
+    assert {name: shown[name] for name in ("orders", "lines", "open_lines", "shipments", "overwritten", "stops")} == {
+        "orders": 1,
+        "lines": 2,
+        "open_lines": 1,
+        "shipments": 1,
+        "overwritten": 0,
+        "stops": [],
+    }
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    declined = onhand("import", "undo", run, url=store_url)
+    assert declined.out.startswith(
+        f"Import {run} of orders, orders.csv, complete. Taking it back\n  removes 1 orders, 2 lines, 1 shipments"
+    )
+    assert json.loads(onhand("import", "runs", "--json", url=store_url).out)[0]["status"] == "complete"
+    done = onhand("import", "undo", run, "--yes", url=store_url)
+    assert done.code == 0
+    assert done.out.endswith(f"Import {run} is taken back: 2 rows; 0 events that waited for it were applied.\n")
+    assert onhand("verify", url=store_url).out.startswith("0 differences")
+    assert "has been taken back already" in refused(onhand("import", "undo", run, "--yes", url=store_url))
+    again = json.loads(onhand("import", "orders", file, "--mapping", mapping(tmp_path), "--json", url=store_url).out)
+    assert (again["imported"], again["duplicates"]) == (2, 0)

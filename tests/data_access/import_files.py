@@ -79,6 +79,23 @@ def write(path: Path, header: str, *rows: str) -> Path:
     return path
 
 
+def long_file(path: Path) -> Path:
+    """Some thousand rows of all sorts."""
+    rows = []
+    for number in range(1_500):
+        when = f"2011-{1 + number // 125:02}-{1 + number % 28:02} 10:{number % 60:02}:00"
+        rows += [retail(str(number), f"SKU{number % 37}", 1 + number % 5, when), retail(str(number), f"SKU{number % 11}", 2, when)]
+        if number % 9 == 0:
+            rows.append(retail(f"C{number}", f"SKU{number % 37}", -2, when))
+        if number % 50 == 0:
+            rows += [
+                retail(str(number), "POST", 1, when, title="POSTAGE"),
+                retail(str(number), "SKU1", -3, when, price="0", customer="", title="wet"),
+            ]
+            rows.append(retail(str(number), "SKU1", -3, when))
+    return write(path, RETAIL_HEADER, *rows)
+
+
 def mapping(folder: Path, text: str = SHOP, name: str = "shop") -> str:
     """A mapping file."""
     path = folder / f"{name}.toml"

@@ -20,7 +20,19 @@ from data_access.errors import Conflict
 from data_access.imports.files.mapping import load_mapping
 from data_access.imports.files.reader import read_records
 from data_access.imports.order_import import import_orders
-from tests.data_access.import_files import HEADER, RETAIL_HEADER, SHOP, contents, figures, mapping, one, retail, row, sound, table, write
+from tests.data_access.import_files import (
+    HEADER,
+    SHOP,
+    contents,
+    figures,
+    long_file,
+    mapping,
+    one,
+    row,
+    sound,
+    table,
+    write,
+)
 
 CELLS = st.fixed_dictionaries(
     {
@@ -64,23 +76,6 @@ def test_every_row_is_accounted_for(
         assert one(engine, "select count(*) from inbox_item") == first.quarantined
     finally:
         engine.dispose()
-
-
-def long_file(path: Path) -> Path:
-    """Some thousand rows of all sorts."""
-    rows = []
-    for number in range(1_500):
-        when = f"2011-{1 + number // 125:02}-{1 + number % 28:02} 10:{number % 60:02}:00"
-        rows += [retail(str(number), f"SKU{number % 37}", 1 + number % 5, when), retail(str(number), f"SKU{number % 11}", 2, when)]
-        if number % 9 == 0:
-            rows.append(retail(f"C{number}", f"SKU{number % 37}", -2, when))
-        if number % 50 == 0:
-            rows += [
-                retail(str(number), "POST", 1, when, title="POSTAGE"),
-                retail(str(number), "SKU1", -3, when, price="0", customer="", title="wet"),
-            ]
-            rows.append(retail(str(number), "SKU1", -3, when))
-    return write(path, RETAIL_HEADER, *rows)
 
 
 CHILD = """
