@@ -95,7 +95,8 @@ def test_a_metric_is_an_entry_of_the_registry(copy: Path, demo_today_url: str) -
     cards = [card for card in json.loads(printed) if card["metric_id"] == "own-late-shipment-7d"]
     assert sorted(card["channel_id"] for card in cards) == ["retail", "shop"]  # those of the demo without a marketplace
     assert {card["name"] for card in cards} == {"Late shipment rate, 7 days"}
-    assert sum(card["denominator"] for card in cards) > 0
+    assert {card["channel_id"]: card["state"] == "no data" for card in cards} == {"retail": True, "shop": False}
+    assert next(card["denominator"] for card in cards if card["channel_id"] == "shop") > 0
 
 
 PAGE = """
