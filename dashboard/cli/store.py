@@ -86,4 +86,9 @@ def _report_lines(report: "VerifyReport", mirrored: "MirrorReport | None", diffe
     counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows, "day cells": mirrored.day_cells}
     for name in report.incomplete_imports:
         yield f"The import of {name} was stopped before its end: run it again to go on."
+    for row in report.contradicted:
+        fact = "" if row["units"] is None else f" (units: {row['units']}, event {row['event_id']} of {row['source']})"
+        yield f"{row['channel_id']} {row['order_ref']} line {row['line_ref']}, {row['sku']}{fact}: {row['cause']}"
+    if report.contradictions:
+        yield f"Contradictions, facts that cannot all be: {report.contradictions}. The figures are right by the others."
     yield f"{differences} differences; checked {', '.join(f'{count} {name}' for name, count in counts.items())}."
