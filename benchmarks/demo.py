@@ -15,7 +15,7 @@ from data_access.demo import catch_up
 from data_access.demo.history import make_history
 from data_access.demo.load import load_store
 from data_access.engine import open_engine
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 
 DAYS = 14
 

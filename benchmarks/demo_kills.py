@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from data_access.demo import build_demo
 from data_access.engine import open_engine, reading
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema.audit import inbox_item
 from data_access.schema.stock import event
 

@@ -22,7 +22,7 @@ from data_access.demo import build_demo
 from data_access.engine import now_us, open_engine
 from data_access.events.ingest import ingest
 from data_access.events.models import parse
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema.catalog import listing
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.orders import order_line

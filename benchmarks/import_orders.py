@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from data_access.engine import open_engine
 from data_access.imports.order_import import import_orders
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.store.lifecycle import create_store
 
 FILE = Path(__file__).resolve().parents[2] / "shared" / "data" / "uci-online-retail" / "online-retail.csv.gz"

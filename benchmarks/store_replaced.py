@@ -30,7 +30,7 @@ from data_access.errors import StoreReplaced
 from data_access.events.ingest import ingest
 from data_access.events.models import Receipt, SkuUnits
 from data_access.imports.table_import import import_table
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.store.replacing import restore
 
 HEADER = "sku,name\n"

@@ -63,7 +63,7 @@ import data_access
 from data_access.engine import open_engine, writing
 from data_access.events.ingest import ingest
 from data_access.events.registry import KINDS, parse
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema.catalog import location, product
 from data_access.schema.stock import stock_level
 from data_access.store.lifecycle import migrate

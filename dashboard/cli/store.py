@@ -14,7 +14,7 @@ from data_access.errors import InvalidInput
 
 if TYPE_CHECKING:
     from data_access.mirror.verify import MirrorReport
-    from data_access.queries.verify import VerifyReport
+    from data_access.queries.verification.verify import VerifyReport
 
 
 class DemoSize(StrEnum):
@@ -84,7 +84,7 @@ def verify(as_json: Json = False) -> None:
     """Rebuild every projection and the mirror from the facts and print the differences; the exit code is 1 if there are any."""
     from dashboard.settings import settings
     from data_access.mirror.verify import verify_mirror
-    from data_access.queries.verify import verify as rebuild
+    from data_access.queries.verification.verify import verify as rebuild
 
     with current_store() as engine, bar("Verifying") as progress:
         report = rebuild(engine)
@@ -101,4 +101,9 @@ def _report_lines(report: "VerifyReport", mirrored: "MirrorReport | None", diffe
     counts = report.checked if mirrored is None else {**report.checked, "mirrored rows": mirrored.rows, "day cells": mirrored.day_cells}
     for name in report.incomplete_imports:
         yield f"The import of {name} was stopped before its end: run it again to go on."
+    for row in report.contradicted:
+        fact = "" if row["units"] is None else f" (units: {row['units']}, event {row['event_id']} of {row['source']})"
+        yield f"{row['channel_id']} {row['order_ref']} line {row['line_ref']}, {row['sku']}{fact}: {row['cause']}"
+    if report.contradictions:
+        yield f"Contradictions, facts that cannot all be: {report.contradictions}. The figures are right by the others."
     yield f"{differences} differences; checked {', '.join(f'{count} {name}' for name, count in counts.items())}."

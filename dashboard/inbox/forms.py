@@ -26,6 +26,9 @@ _WAITS: Final = {
     "po": "the purchase order {}",
     "supplier": "the supplier {}",
     "import": "import {} to be taken back",
+    "shipped": "a shipment: more came back than left of {}",
+    "ordered": "a decision: more left than was ordered of {}",
+    "package": "a decision: two sources differ on a package of {}",
 }
 
 
@@ -151,7 +154,7 @@ def _mending(item: dict[str, Any], key: str) -> Decision | None:
 
 def parked(rows: pl.DataFrame, key: str, can_change: bool) -> Decision | None:
     """Draw `queries.inbox.PARKED` and what each event waits for; who `can_change` may dismiss them."""
-    st.caption("Each is applied by itself as soon as what it waits for comes in.")
+    st.caption("Each is applied by itself as soon as what it waits for comes in. What contradicts other data moves no stock until then.")
     shown = rows.select(
         pl.col("waits_for").map_elements(waits_for, return_dtype=pl.String),
         "kind",

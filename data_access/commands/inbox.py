@@ -19,6 +19,7 @@ from data_access.imports.files.records import MAX_RECORD_BYTES
 from data_access.imports.retry_quarantined import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
 from data_access.schema.audit import inbox_item
 from data_access.schema.catalog import listing
+from data_access.schema.orders import contradicted_fact
 from data_access.schema.stock import event
 from data_access.write import lookups
 from data_access.write.bulk import in_values
@@ -74,8 +75,8 @@ def map_listing(
         unit.flush()
         lookups.forget()
         waiting = _waiting_rows(unit, channel_id, external_sku)
-        rows, keys = retry_in(unit, waiting[:ITEMS_A_TRANSACTION])
-        events = release_keys(unit, [f"listing:{channel_id}:{external_sku}", *keys])
+        rows, brought = retry_in(unit, waiting[:ITEMS_A_TRANSACTION])
+        events = release_keys(unit, [f"listing:{channel_id}:{external_sku}", *brought.keys], brought.changed)
         return Mapped(rows, events), waiting
 
     mapped, waiting = _write(engine, actor, edit)
@@ -155,11 +156,11 @@ def _retry(part: Sequence[int], unit: UnitOfWork) -> Retried:
     events = [row for row in rows if row["kind"] == "event"]
     done = _retry_events(unit, events)
     unit.flush()
-    retried, keys = retry_in(unit, part)
+    retried, brought = retry_in(unit, part)
     for item_id in part:
         unit.audit("retry", ("inbox_item", item_id), {"status": "open"}, {"status": _status(unit, item_id)})
     unit.flush()
-    release_keys(unit, keys)
+    release_keys(unit, brought.keys, brought.changed)
     conflicts = sum(row["kind"] == "conflict" for row in rows)
     return retried + Retried(done, len(events) - done + conflicts)
 
@@ -227,6 +228,8 @@ def dismiss_parked(engine: Engine, event_ids: Sequence[int], why: str, actor: st
             before = {"status": "parked", "waits_for": row.waits_for}
             unit.audit("dismiss_parked", ("event", event_id), before, {"status": "dismissed"}, why)
             unit.touch("inbox", "event", event_id)
+        set_aside = in_values(unit.connection, contradicted_fact.c.event_id, list(event_ids))
+        unit.connection.execute(sa.delete(contradicted_fact).where(set_aside))
         where = in_values(unit.connection, event.c.id, list(event_ids))
         unit.connection.execute(sa.update(event).where(where).values(status="dismissed", waits_for=None))
 

@@ -260,6 +260,22 @@ class Ledger:
         self._trim(line, None)
         self._book(line)
 
+    def take_back_shipment(self, line: Line, units: int, location_id: str, event: int, occurred_at: int, moves_stock: bool = True) -> None:
+        """A shipment of these units does not count: they are open again, and back where they left from."""
+        line.shipped -= units
+        self._book(line)
+        for sku, per in line.components:
+            self._supplied[(sku, location_id)] = None
+            if moves_stock:
+                self.move(event, occurred_at, (sku, location_id, "sellable"), "shipment", units * per)
+
+    def take_back_cancellation(self, line: Line, units: int) -> None:
+        """A cancellation of these units does not count: what has not shipped of them is open again."""
+        line.cancelled -= units
+        self._book(line)
+        for sku, _ in line.components:
+            self._supplied[(sku, "")] = None
+
     def _trim(self, line: Line, first: str | None) -> None:
         """Release allocations beyond the open units."""
         excess = line.allocated - line.open

@@ -8,10 +8,11 @@ import sqlalchemy as sa
 
 from data_access.domain.ledger_state import Line
 from data_access.errors import OnHandError
+from data_access.events.known_facts import FACT_COLUMNS, KnownFact, KnownFacts, OrderKey, by_channel
 from data_access.events.needs import Needs
 from data_access.prepared import Prepared, in_list
 from data_access.schema.catalog import product
-from data_access.schema.orders import order_line, sales_order, shipment
+from data_access.schema.orders import contradicted_fact, order_line, sales_order
 from data_access.schema.purchasing import purchase_order, purchase_order_line
 from data_access.schema.returns import return_line
 from data_access.store.runs_undoing import events_of_runs, orders_of_runs, runs_undoing
@@ -22,18 +23,27 @@ _ORDERS: Final = Prepared(
         sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs")
     )
 )
-_SHIPMENTS: Final = Prepared(
-    sa.select(shipment, sales_order.c.order_ref, sales_order.c.id.label("order_id"))
-    .join(order_line, order_line.c.id == shipment.c.line_id)
-    .join(sales_order, sales_order.c.id == order_line.c.order_id)
-    .where(sales_order.c.channel_id == sa.bindparam("channel"), in_list(sales_order.c.order_ref, "refs"))
-)
 _RETURNS: Final = Prepared(
     # a kit that came back without its order line is taken for what the kit is made of now
-    sa.select(return_line, sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"))
+    sa.select(
+        return_line,
+        sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"),
+        order_line.c.channel_id.label("order_channel_id"),
+        sales_order.c.order_ref,
+    )
     .join(product, product.c.sku == return_line.c.sku)
     .join(order_line, order_line.c.id == return_line.c.line_id, isouter=True)
+    .join(sales_order, sales_order.c.id == order_line.c.order_id, isouter=True)
     .where(return_line.c.channel_id == sa.bindparam("channel"), in_list(return_line.c.return_ref, "refs"))
+)
+_RETURNS_SET_ASIDE: Final = Prepared(
+    sa.select(contradicted_fact.c.order_ref, order_line.c.sku, order_line.c.kit_version)
+    .join(order_line, order_line.c.id == contradicted_fact.c.line_id)
+    .where(
+        contradicted_fact.c.channel_id == sa.bindparam("channel"),
+        in_list(contradicted_fact.c.reference, "refs"),
+        contradicted_fact.c.kind == sa.literal_column("'return'"),
+    )
 )
 _PURCHASES: Final = Prepared(
     sa.select(purchase_order_line, purchase_order.c.po_ref)
@@ -50,6 +60,10 @@ class NotYet(Exception):
         self.key = key
 
 
+class Repeated(Exception):
+    """All that the event says is known by another event: it changes nothing."""
+
+
 class Contradiction(OnHandError):
     """The event contradicts what is known; the sentence says how."""
 
@@ -64,12 +78,16 @@ class KnownOrder:
 
 @dataclass(slots=True)
 class EventContext:
-    """What the events of one unit of work refer to. None: looked up, and not there."""
+    """What the events of one unit of work refer to. None: looked up, and not there.
+
+    `returns`: the rows of returns whose purchase is not known; those of an order are among its `facts`. `judged`: the order of each event
+    whose facts came to count, or ceased to.
+    """
 
     unit: UnitOfWork
-    orders: dict[tuple[str, str], KnownOrder | None] = field(default_factory=dict)
-    packages: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = field(default_factory=dict)
-    sent: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    orders: dict[OrderKey, KnownOrder | None] = field(default_factory=dict)
+    facts: KnownFacts = field(default_factory=KnownFacts)
+    judged: dict[int, OrderKey] = field(default_factory=dict)
     returns: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     purchases: dict[str, dict[str, dict[str, Any]] | None] = field(default_factory=dict)
     undoing: dict[tuple[str, str, str], int] = field(default_factory=dict)
@@ -78,37 +96,43 @@ class EventContext:
         """Look up, set-based, what is not known yet."""
         unit = self.unit
         unit.lookups.load(unit.connection, {sku for need in needs for sku in need.skus}, {pair for need in needs for pair in need.listings})
-        self._load_orders({need.order for need in needs if need.order is not None})
-        self._load_packages({need.packages for need in needs if need.packages is not None})
+        facts = {need.facts for need in needs if need.facts is not None}
+        self.load_orders({need.order for need in needs if need.order is not None} | facts)
+        self.facts.load_lines(unit.connection, facts)
+        self.facts.load_packages(unit.connection, {need.packages for need in needs if need.packages is not None})
         self._load_returns({need.returns for need in needs if need.returns is not None})
         self._load_purchases({need.purchase for need in needs if need.purchase is not None})
         self._load_stock(needs)
         self._load_undoing(needs)
 
-    def _load_orders(self, keys: set[tuple[str, str]]) -> None:
+    def load_orders(self, keys: Iterable[OrderKey]) -> None:
+        """Look up orders with their lines and the stock of these."""
         orders: dict[int, KnownOrder] = {}
-        for channel_id, refs in _by_channel(keys - self.orders.keys()):
+        for channel_id, refs in by_channel(set(keys) - self.orders.keys()):
             self.orders.update({(channel_id, ref): None for ref in refs})
             for row in _ORDERS.all(self.unit.connection, channel=channel_id, refs=refs):
                 self.orders[(channel_id, row.order_ref)] = orders[row.id] = KnownOrder(row.id)
         for line_ref, line in self.unit.load_lines(list(orders)):
             orders[line.order_id].lines[line_ref] = line
 
-    def _load_packages(self, keys: set[tuple[str, str]]) -> None:
-        for channel_id, refs in _by_channel(keys - self.packages.keys()):
-            self.packages.update({(channel_id, ref): {} for ref in refs})
-            for row in _SHIPMENTS.all(self.unit.connection, channel=channel_id, refs=refs):
-                self.packages[(channel_id, row.order_ref)].setdefault(row.shipment_ref, []).append(row._asdict())
-            for ref in refs:
-                for sent in self.sent.get((channel_id, ref), ()):
-                    self.packages[(channel_id, ref)].setdefault(sent["shipment_ref"], []).append(sent)
-
     def _load_returns(self, keys: set[tuple[str, str]]) -> None:
-        for channel_id, refs in _by_channel(keys - self.returns.keys()):
+        orders: dict[OrderKey, set[str]] = {}
+        for channel_id, refs in by_channel(keys - self.returns.keys()):
             self.returns.update({(channel_id, ref): [] for ref in refs})
             for row in _RETURNS.all(self.unit.connection, channel=channel_id, refs=refs):
                 components = self.unit.lookups.components(row.sku, row.kit_version)
-                self.returns[(channel_id, row.return_ref)].append({**row._asdict(), "components": components})
+                if row.order_ref is not None:
+                    orders.setdefault((row.order_channel_id, row.order_ref), set()).update(sku for sku, _ in components)
+                    continue
+                content = {name: getattr(row, name) for name in FACT_COLUMNS["return"]}
+                self.returns[(channel_id, row.return_ref)].append({**content, "components": components})
+            for row in _RETURNS_SET_ASIDE.all(self.unit.connection, channel=channel_id, refs=refs):
+                components = self.unit.lookups.components(row.sku, row.kit_version)
+                orders.setdefault((channel_id, row.order_ref), set()).update(sku for sku, _ in components)
+        # lock first: another writer may be judging these orders
+        self.unit.load_skus(set().union(*orders.values()))
+        self.load_orders(orders)
+        self.facts.load_lines(self.unit.connection, orders)
 
     def _load_purchases(self, refs: set[str]) -> None:
         missing = sorted(refs - self.purchases.keys())
@@ -136,21 +160,18 @@ class EventContext:
         if not (runs := runs_undoing(connection)):
             return
         by_id = {order.order_id: key for key, order in self.orders.items() if order is not None}
-        by_id |= {
-            row["order_id"]: (channel_id, ref)
-            for (channel_id, ref), sent in self.packages.items()
-            for rows in sent.values()
-            for row in rows
-        }
+        by_id |= {fact.order_id: need.packages for need in needs if need.packages for fact in self.facts.of_order(need.packages)}
         for order_id, run_id in orders_of_runs(connection, runs, list(by_id)):
             self.undoing[("order", *by_id[order_id])] = run_id
-        events = {row["event_id"]: key for key in {need.returns for need in needs if need.returns} for row in self.returns[key]}
+        returns = {need.returns for need in needs if need.returns}
+        events = {row["event_id"]: key for key in returns for row in self.returns[key]}
+        events |= {fact.row["event_id"]: key for key in returns for fact in self.facts.of_return(key)}
         for event_id, run_id in events_of_runs(connection, runs, list(events)):
             self.undoing[("return", *events[event_id])] = run_id
 
     def require_settled(self, needs: Needs) -> None:
         """Nothing that an event needs belongs to an import that is being taken back."""
-        for kind, key in (("order", needs.order), ("order", needs.packages), ("return", needs.returns)):
+        for kind, key in (("order", needs.order), ("order", needs.facts), ("order", needs.packages), ("return", needs.returns)):
             if key is not None and (run_id := self.undoing.get((kind, *key))) is not None:
                 raise NotYet(f"import:{run_id}")
 
@@ -163,6 +184,10 @@ class EventContext:
             if line_ref not in order.lines:
                 raise NotYet(f"line:{channel_id}:{order_ref}:{line_ref}")
         return order
+
+    def line_of(self, fact: KnownFact) -> Line:
+        """The order line of a fact whose order was looked up."""
+        return self.unit.ledger.lines[fact.row["line_id"]]
 
     def need_location(self, *location_ids: str | None) -> None:
         """All of these locations must be known."""
@@ -178,10 +203,3 @@ class EventContext:
                 raise NotYet(f"sku:{sku}")
             if version:
                 raise Contradiction(f"{sku} is a kit, and kits hold no stock: send the event for its components.")
-
-
-def _by_channel(keys: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    grouped: dict[str, list[str]] = {}
-    for channel_id, ref in sorted(keys):
-        grouped.setdefault(channel_id, []).append(ref)
-    return list(grouped.items())

@@ -16,7 +16,9 @@ from sqlalchemy.engine import Engine
 
 from data_access.domain.events import Event
 from data_access.engine import now_us
-from data_access.events.context import Contradiction, EventContext, NotYet
+from data_access.events.context import Contradiction, EventContext, NotYet, Repeated
+from data_access.events.judging import is_repeat, judge_again, waits_for
+from data_access.events.known_facts import OrderKey
 from data_access.events.registry import KINDS, needs_of, parents_of, parse
 from data_access.prepared import Prepared, in_list
 from data_access.schema.audit import inbox_item
@@ -58,6 +60,7 @@ class _Task:
     stored: bool = False
     waits_for: str | None = None
     refusal: str | None = None
+    is_repeat: bool = False
 
 
 @dataclass(slots=True)
@@ -112,13 +115,15 @@ def _quarantine(source: str, refused: Sequence[tuple[str, str, str]], unit: Unit
         add_to_inbox(unit, RefusedEvent("event", source, reference, reason, "invalid_event", text))
 
 
-def release(unit: UnitOfWork, keys: Iterable[str]) -> int:
+def release(unit: UnitOfWork, keys: Iterable[str], changed: Iterable[OrderKey] = ()) -> int:
     """Apply stored events that wait for any of these keys, as the unit brought what they wait for. Returns how many.
 
-    The unit holds all parents locked (`lock_parents(None)`); what is released may release more.
+    The unit holds all parents locked (`lock_parents(None)`); what is released may release more. What is set aside of the `changed`
+    orders is judged again.
     """
     batch = _Batch(EventContext(unit))
-    wanted = set(keys)
+    wanted = set(keys) | set(judge_again(batch.context, changed))
+    unit.settle()
     _drain(batch, [], wanted)
     _store(batch)
     return sum(task.waits_for is None for task in batch.done)
@@ -192,10 +197,15 @@ def take_in(unit: UnitOfWork, events: Sequence[Event]) -> list[Outcome]:
         outcome = outcomes.get(index)
         if outcome is None:
             task = results[(event.source, event.event_id)]
-            status: Status = "refused" if task.refusal else "parked" if task.waits_for else "applied"
-            outcome = Outcome(event.source, event.event_id, status, task.waits_for, task.refusal)
+            outcome = Outcome(event.source, event.event_id, _status(task), task.waits_for, task.refusal)
         in_order.append(outcome)
     return in_order
+
+
+def _status(task: _Task) -> Status:
+    if task.refusal:
+        return "refused"
+    return "parked" if task.waits_for else "duplicate" if task.is_repeat else "applied"
 
 
 def _new_ones(unit: UnitOfWork, events: Sequence[Event]) -> tuple[list[Event], dict[int, Outcome]]:
@@ -269,6 +279,9 @@ def _attempt(batch: _Batch, task: _Task, created: set[str]) -> None:
         task.waits_for = missing.key
         batch.waiting.setdefault(missing.key, []).append(task)
         return
+    except Repeated:
+        task.is_repeat = True
+        keys = []
     except Contradiction as refusal:
         task.waits_for, task.refusal = None, str(refusal)
         batch.done.append(task)
@@ -288,7 +301,21 @@ def _stored_waiting(batch: _Batch, keys: Sequence[str]) -> list[_Task]:
     return tasks
 
 
+def _judge_events(batch: _Batch) -> None:
+    """Events whose facts do not all count are parked; so are stored ones that a new fact contradicts, and others wait no more."""
+    context, tasks = batch.context, {task.row_id: task for task in batch.done}
+    for event_id, key in context.judged.items():
+        waiting = waits_for(context, event_id, key)
+        task = tasks.get(event_id)
+        if task is None:
+            context.unit.change(event_table, event_id, {"status": "parked" if waiting else "applied", "waits_for": waiting})
+            context.unit.touch("inbox", "event", event_id)
+        else:
+            task.waits_for, task.is_repeat = waiting, is_repeat(context, event_id, key)
+
+
 def _store(batch: _Batch) -> None:
+    _judge_events(batch)
     unit = batch.context.unit
     settled = []
     for task in batch.done:

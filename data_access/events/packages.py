@@ -7,8 +7,9 @@ from typing import Any
 from data_access.domain.events import Event, Text
 from data_access.domain.ledger_state import Line
 from data_access.events.context import EventContext, NotYet
+from data_access.events.judging import change_row, package_facts, take_fact
+from data_access.events.known_facts import KnownFact, OrderKey
 from data_access.events.needs import Needs
-from data_access.schema.orders import shipment
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Package:
 
 
 def send(context: EventContext, row_id: int, package: Package, line: Line, units: int) -> None:
-    """Units of a line leave in a package, by the event `row_id`."""
+    """Units of a line leave in a package, by the event `row_id`; `judging.settle_line` then says whether they can."""
     row = {
         "id": context.unit.ids.take(),
         "event_id": row_id,
@@ -42,13 +43,10 @@ def send(context: EventContext, row_id: int, package: Package, line: Line, units
         "moves_stock": True,
         "is_followed": False,
     }
-    context.unit.add(shipment, row)
-    sent = {**row, "order_id": line.order_id, "new": row}
-    key = (line.channel_id, package.order_ref)
-    context.sent.setdefault(key, []).append(sent)
-    if key in context.packages:
-        context.packages[key].setdefault(package.shipment_ref, []).append(sent)
-    context.unit.ledger.ship(line, units, package.location_id, row_id, package.shipped_at)
+    for other in context.facts.of_order((line.channel_id, package.order_ref)):
+        if other.kind == "shipment" and other.reference == package.shipment_ref:
+            row.update(package_facts(row, other.row))  # what is known of the package already
+    take_fact(context, "shipment", ((line.channel_id, package.order_ref), line.order_id), row)
 
 
 class PackageEvent(Event):
@@ -64,17 +62,22 @@ def package_needs(event: PackageEvent) -> Needs:
     return Needs(packages=(event.channel_id, event.order_ref))
 
 
-def change_package(context: EventContext, event: PackageEvent, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> list[str]:
-    """Change the rows of a package. The earliest event of a kind wins, so that the order of arrival does not matter."""
-    rows = context.packages[(event.channel_id, event.order_ref)].get(event.shipment_ref)
-    if not rows:
+def change_package(context: EventContext, event: PackageEvent, change: Callable[[Mapping[str, Any]], dict[str, Any]]) -> list[KnownFact]:
+    """Change the facts of a package, under whichever of its references. The earliest event of a kind wins, whatever comes first.
+
+    Returns what is known of the package.
+
+    Raises:
+        NotYet: no such package was told.
+
+    """
+    key: OrderKey = (event.channel_id, event.order_ref)
+    facts = [fact for fact in context.facts.of_order(key) if fact.kind == "shipment"]
+    named = [fact for fact in facts if fact.row["shipment_ref"] == event.shipment_ref]
+    if not named:
         raise NotYet(f"shipment:{event.channel_id}:{event.order_ref}:{event.shipment_ref}")
-    for row in rows:
-        values = {**change(row), "is_followed": True}
-        row.update(values)
-        if "new" in row:
-            row["new"].update(values)
-        else:
-            context.unit.change(shipment, row["id"], values)
-        context.unit.touch("orders", "order", row["order_id"])
-    return []
+    twins = {fact.twin_id for fact in named}
+    package = [fact for fact in facts if fact in named or fact.row["id"] in twins]
+    for fact in package:
+        change_row(context, fact, {**change(fact.row), "is_followed": True})
+    return package

@@ -95,12 +95,15 @@ def has_parked(connection: Connection) -> bool:
     return connection.execute(parked).first() is not None
 
 
-def release_keys(unit: UnitOfWork, keys: Sequence[str]) -> int:
-    """Apply parked events that wait for what a flushed unit, which holds all parents locked, has just written; flush it again."""
-    if not keys or not has_parked(unit.connection):
+def release_keys(unit: UnitOfWork, keys: Sequence[str], changed: Sequence[tuple[str, str]] = ()) -> int:
+    """Apply parked events that wait for what a flushed unit, which holds all parents locked, has just written; flush it again.
+
+    `changed`: orders (channel, reference) with other units than before: what was told of them is judged again.
+    """
+    if not (keys or changed) or not has_parked(unit.connection):
         return 0
     lookups.forget()  # what was brought is not in the copy that events are checked against
-    released = release(unit, keys)
+    released = release(unit, keys, changed)
     unit.flush()
     return released
 

@@ -26,7 +26,8 @@ _PACKAGE_FACTS: Final = ("carrier", "tracking_number", "tracking_uploaded_at", "
 class SingleRows:
     """Takes in rows one by one, in their order; the unit's flush writes what they change.
 
-    `events`: row ids of events to write first; `ignored`: what rows say that was not taken as a change.
+    `events`: row ids of events to write first; `changed`: orders whose known lines rows are about; `ignored`: what rows say that was
+    not taken as a change.
     """
 
     def __init__(self, unit: UnitOfWork, plan: OrderPlan) -> None:
@@ -35,6 +36,7 @@ class SingleRows:
         self.events: list[int] = []
         self.ignored: list[Ignored] = []
         self.keys: list[str] = []
+        self.changed: dict[str, None] = {}
         self._lines: dict[tuple[str, str], Line] = {}
         self._facts: dict[int, dict[str, Any]] = {}
         self._orders: dict[str, dict[str, Any]] = {}
@@ -118,6 +120,7 @@ class SingleRows:
             self._write_off(row)
         elif key in self._lines:
             outcome = self._change(row, self._lines[key])
+            self.changed[row["order_ref"]] = None
         else:
             self._lines[key] = self._place(row)
         if not isinstance(outcome, Bad):

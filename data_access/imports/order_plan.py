@@ -34,19 +34,30 @@ class Ignored:
 
 @dataclass(slots=True)
 class Chunk:
-    """What became of some rows. `taken`: row numbers that are dealt with, new or not; `keys`: what events may wait for."""
+    """What became of some rows. `taken`: row numbers that are dealt with, new or not; `keys`: what events may wait for.
+
+    `changed`: the orders (channel, reference) whose known lines the rows changed.
+    """
 
     tally: Tally = field(default_factory=Tally)
     bad: list[Bad] = field(default_factory=list)
     ignored: list[Ignored] = field(default_factory=list)
     taken: list[int] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    changed: list[tuple[str, str]] = field(default_factory=list)
 
     def __add__(self, other: "Chunk") -> "Chunk":
         tally = Tally()
         tally.add(self.tally)
         tally.add(other.tally)
-        return Chunk(tally, self.bad + other.bad, self.ignored + other.ignored, self.taken + other.taken, self.keys + other.keys)
+        return Chunk(
+            tally,
+            self.bad + other.bad,
+            self.ignored + other.ignored,
+            self.taken + other.taken,
+            self.keys + other.keys,
+            self.changed + other.changed,
+        )
 
 
 @dataclass(frozen=True, slots=True)

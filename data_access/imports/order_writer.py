@@ -66,6 +66,7 @@ class OrderWriter:
         self._block: Block | None = None
         self._block_size = 0
         self._keys: list[str] = []
+        self._changed: list[tuple[str, str]] = []
         last = rows.lazy().group_by("route").agg(pl.col("placed_at").max()).drop_nulls().sort("route").collect()
         self._last_at = {plans[route].channel_id: at for route, at in last.iter_rows()}
 
@@ -95,7 +96,7 @@ class OrderWriter:
         self._quarantine.keep(unit, chunk.bad, chunk.tally, plan.channel_id)
         self._quarantine.note(unit, chunk.ignored)
         self._quarantine.resolve(unit, chunk.taken)
-        self._keys = chunk.keys
+        self._keys, self._changed = chunk.keys, chunk.changed
         for channel_id, at in self._last_at.items() if end == self._rows.height else ():
             unit.saw_channel(channel_id, at, now_us())
         return chunk.tally
@@ -113,7 +114,7 @@ class OrderWriter:
 
     def flushed(self, unit: UnitOfWork) -> None:
         """In the chunk's transaction, after the flush: release what waited for its rows."""
-        if self._keys and release_keys(unit, self._keys):
+        if release_keys(unit, self._keys, self._changed):
             self._block = None
         if self._block is not None:
             self._block.versions = versions(unit.connection)
@@ -247,6 +248,7 @@ def _one_by_one(unit: UnitOfWork, plan: OrderPlan, chunk: Chunk, rows: pl.DataFr
     insert_frame(unit.connection, event, events(plan, applied).drop("position"))
     if is_heard:
         chunk.keys += singles.keys
+        chunk.changed += [(plan.channel_id, ref) for ref in singles.changed]
 
 
 def _name_keys(plan: OrderPlan, chunk: Chunk, block: Block, start: int, end: int) -> None:

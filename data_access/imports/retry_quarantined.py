@@ -89,20 +89,20 @@ def retry_rows(engine: Engine, item_ids: Sequence[int]) -> Retried:
 
 
 def _retry_and_release(item_ids: Sequence[int], unit: UnitOfWork) -> Retried:
-    retried, keys = retry_in(unit, item_ids)
-    release_keys(unit, keys)
+    retried, brought = retry_in(unit, item_ids)
+    release_keys(unit, brought.keys, brought.changed)
     return retried
 
 
-def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, list[str]]:
-    """Try rows again in a unit that holds all parents locked and has nothing else to write. Returns the keys for parked events too."""
+def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, Chunk]:
+    """Try rows again in a unit that holds all parents locked and has nothing else to write. Returns what became of them too."""
     connection = unit.connection
     refuse_while_undoing(connection)
     items = _open_rows(connection, item_ids)
     by_run: dict[int, list[Item]] = {}
     for item in items:
         by_run.setdefault(item["import_run_id"], []).append(item)
-    taken, keys = 0, []
+    taken, brought = 0, Chunk()
     for run_id, chosen in sorted(by_run.items()):
         run = dict(connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().one())
         together = _together(connection, run_id, chosen, is_kits=run["kind"] == "kits")
@@ -111,8 +111,8 @@ def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, list[s
         note_ignored(unit, run_id, chunk.ignored)
         taken += _close(unit, together, chunk)
         unit.flush()
-        keys += chunk.keys
-    return Retried(taken, len(items) - taken), keys
+        brought += chunk
+    return Retried(taken, len(items) - taken), brought
 
 
 def _open_rows(connection: Connection, item_ids: Sequence[int]) -> list[Item]:

@@ -2,11 +2,13 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns, false, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, Text, TypedColumns, false, text
 
+from data_access.domain.line_facts import CODES
 from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
 
 CANCELLED_BY: Final = ("buyer", "seller", "marketplace", "unknown")
+FACT_KINDS: Final = ("shipment", "cancellation", "return")
 
 
 class _SalesOrder(TypedColumns):
@@ -167,4 +169,30 @@ order_charge = Table(
     comment="Rows of an order that are not goods: postage, fees, manual corrections.",
 )
 
-__all__ = ["CANCELLED_BY", "allocation", "cancellation", "order_charge", "order_line", "sales_order", "shipment"]
+
+class _ContradictedFact(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="The row id that it has where it counts.")
+    event_id = Column(Id, ForeignKey("event.id"), nullable=False, comment="The event that says so (`event.id`).")
+    line_id = Column(Id, ForeignKey("order_line.id"), nullable=False, comment="The order line (`order_line.id`).")
+    channel_id = Column(String, ForeignKey("channel.channel_id"), nullable=False, comment="As on its order.")
+    order_ref = Column(String, nullable=False, comment="As on its order.")
+    kind = Column(String, nullable=False, comment="shipment, cancellation or return.")
+    reference = Column(String, nullable=True, comment="The package's or the return's own id.")
+    code = Column(String, nullable=False, comment="Why it does not count, as a short code.")
+    twin_id = Column(Id, nullable=True, comment="The row that says the same, where there is one.")
+    content = Column(Text, nullable=False, comment="Its row as JSON, by the columns of the table where it would count.")
+
+
+contradicted_fact = Table(
+    "contradicted_fact",
+    metadata,
+    _ContradictedFact,
+    Index(None, "channel_id", "order_ref"),
+    Index(None, "event_id"),
+    Index(None, "channel_id", "reference"),
+    CheckConstraint(one_of("kind", FACT_KINDS), name="kind"),
+    CheckConstraint(one_of("code", CODES), name="code"),
+    comment="Shipments, cancellations and returns that do not count: told before, or more than can be by all that is known.",
+)
+
+__all__ = ["CANCELLED_BY", "allocation", "cancellation", "contradicted_fact", "order_charge", "order_line", "sales_order", "shipment"]

@@ -39,6 +39,7 @@ _INSERT_ORDER: Final = (
     "cancellation",
     "shipment",
     "return_line",
+    "contradicted_fact",
     "order_charge",
     "purchase_order",
     "purchase_order_line",
@@ -112,6 +113,11 @@ def _update_of(table: str, columns: tuple[str, ...]) -> Prepared:
     return Prepared(sa.update(metadata.tables[table]).where(c.id == sa.bindparam("b_id")).values(values))
 
 
+@cache
+def _delete_of(table: str) -> Prepared:
+    return Prepared(sa.delete(metadata.tables[table]).where(metadata.tables[table].c.id == sa.bindparam("b_id")))
+
+
 def stripe(key: str) -> int:
     """The lock that guards a parent and its children: orders, purchase orders and returns by their key."""
     # not hash(): it differs between processes
@@ -136,6 +142,7 @@ class UnitOfWork:
         self._ledger: Ledger | None = None
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._changes: dict[str, dict[int, dict[str, Any]]] = {}
+        self._removals: dict[str, list[int]] = {}
         self._touched: dict[str, dict[tuple[str, str], None]] = {}
         self._new_lines: dict[int, dict[str, Any]] = {}
         self._channel_states: dict[str, tuple[int, int]] = {}
@@ -218,6 +225,15 @@ class UnitOfWork:
         """New values of a stored row."""
         self._changes.setdefault(table.name, {}).setdefault(row_id, {}).update(values)
 
+    def remove(self, table: sa.Table, row_id: int) -> None:
+        """Take a row away, stored or still to be inserted."""
+        kept = [row for row in self.added(table) if row["id"] != row_id]
+        if len(kept) < len(self.added(table)):
+            self._rows[table.name] = kept
+            return
+        self._changes.get(table.name, {}).pop(row_id, None)
+        self._removals.setdefault(table.name, []).append(row_id)
+
     def touch(self, topic: str, entity: str, entity_id: object) -> None:
         """Say in the change log that something changed."""
         self._touched.setdefault(topic, {})[(entity, str(entity_id))] = None
@@ -270,6 +286,8 @@ class UnitOfWork:
         """Write everything, then raise the versions of the topics and log what changed. The unit is as new afterwards."""
         if self._ledger is not None:
             self._fill_lines()
+        for name, row_ids in self._removals.items():
+            _delete_of(name).run(self.connection, [{"b_id": row_id} for row_id in row_ids])
         for name in _INSERT_ORDER:
             rows = self._rows.get(name)
             if rows:

@@ -16,7 +16,7 @@ from dashboard.settings import Settings
 from data_access.demo import days_missed
 from data_access.engine import now_us, open_engine, reading, writing
 from data_access.errors import InvalidInput, StoreOutOfDate, StoreReplaced
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema.audit import store_meta
 from data_access.store.lifecycle import check_store
 from data_access.store_file import store_of

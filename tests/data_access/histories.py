@@ -16,7 +16,21 @@ UNITS = st.integers(1, 6)
 @st.composite
 def histories(draw: st.DrawFn, hours: tuple[int, ...] = (0, 0, 1, 5), longest: int = 22) -> list[ev.Event]:
     """A history in order of time, each parent before its children; instants may coincide. `hours` may lie between two events."""
-    often = ("sale", "sale", "sale", "till", "shipment", "shipment", "cancellation", "tracking", "scan", "delivery", "return", "inspection")
+    often = (
+        "sale",
+        "sale",
+        "sale",
+        "till",
+        "shipment",
+        "shipment",
+        "cancellation",
+        "tracking",
+        "scan",
+        "delivery",
+        "return",
+        "inspection",
+        "retold",
+    )
     kinds = st.sampled_from((*often, "receipt", "purchase", "arrival", "transfer", "adjustment", "count", "opening", "write_off"))
     story = _Story(draw, hours)
     drawn = [story.next_event(kind) for kind in draw(st.lists(kinds, min_size=3, max_size=longest))]
@@ -33,6 +47,7 @@ class _Story:
         self._number = 0
         self._orders: list[tuple[str, str, list[tuple[str, int]]]] = []
         self._packages: list[tuple[str, str, str]] = []
+        self._sent: list[ev.Shipment] = []
         self._returns: list[tuple[str, str]] = []
         self._purchases: list[str] = []
 
@@ -45,6 +60,8 @@ class _Story:
             return self._of_an_order(kind, place) if self._orders else None
         if kind in ("tracking", "scan", "delivery"):
             return self._of_a_package(kind) if self._packages else None
+        if kind == "retold":
+            return self._retold() if self._sent else None
         if kind == "inspection":
             return self._inspection() if self._returns else None
         if kind == "arrival" and not self._purchases:
@@ -82,15 +99,25 @@ class _Story:
             return ev.Cancellation(**self._head(**base, lines=draw(st.sampled_from(((), (part,)))), cancelled_by="buyer"))
         if kind == "shipment":
             self._packages.append((channel, ref, f"p{len(self._packages)}"))
-            return ev.Shipment(**self._head(**base, shipment_ref=self._packages[-1][2], location_id=place, lines=(part,)))
+            self._sent.append(ev.Shipment(**self._head(**base, shipment_ref=self._packages[-1][2], location_id=place, lines=(part,))))
+            return self._sent[-1]
         self._returns.append((channel, f"r{self._number}"))
         return ev.ReturnReceived(**self._head(**base, return_ref=self._returns[-1][1], location_id=place, lines=(part,)))
+
+    def _retold(self) -> ev.Event:
+        """A package again, by another source: under its reference, or under one of that source's own."""
+        sent = self._draw(st.sampled_from(self._sent))
+        if self._draw(st.booleans()):
+            self._packages.append((sent.channel_id, sent.order_ref, f"p{len(self._packages)}"))
+            sent = sent.model_copy(update={"shipment_ref": self._packages[-1][2]})
+        self._sent.append(sent.model_copy(update={**self._head(), "source": "other"}))
+        return self._sent[-1]
 
     def _of_a_package(self, kind: str) -> ev.Event:
         channel, ref, package = self._draw(st.sampled_from(self._packages))
         base = {"channel_id": channel, "order_ref": ref, "shipment_ref": package}
         if kind == "tracking":
-            return ev.Tracking(**self._head(**base, tracking_number=f"t{self._number}"))
+            return ev.Tracking(**self._head(**base, tracking_number=self._draw(st.sampled_from(("t0", "t1")))))
         return (ev.Scan if kind == "scan" else ev.Delivery)(**self._head(**base))
 
     def _inspection(self) -> ev.Event:

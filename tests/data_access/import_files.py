@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from data_access.imports.order_import import ImportResult, import_orders
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 
 HEADER = "order,line,sku,title,qty,price,currency,status,placed,shipped,delivered,tracking,carrier,reason,by,customer,country"
 SHOP = """

@@ -10,7 +10,7 @@ from sqlalchemy import event as sa_event
 from data_access.engine import IdsUsedUp, RowIds, open_engine, reading, writing
 from data_access.errors import StoreUnavailable
 from data_access.events.ingest import ingest
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema.stock import event
 from tests.data_access.events.test_ingest import levels, receipt
 from tests.data_access.small_company import make_company

@@ -15,7 +15,7 @@ def run(context: JobContext) -> str:
 
     """
     from data_access.mirror.verify import verify_mirror
-    from data_access.queries.verify import verify
+    from data_access.queries.verification.verify import verify
 
     report = verify(context.engine)
     mirrored = verify_mirror(context.engine, context.settings.mirror_dir, lambda _done, _total: None)

@@ -9,16 +9,24 @@ from sqlalchemy.engine import Connection
 
 from data_access.domain.ledger_state import Key, Movement
 from data_access.errors import Conflict
-from data_access.imports.undo.rows import TABLES, Overwritten, RunRows
+from data_access.events.ingest import release
+from data_access.events.known_facts import OrderKey
+from data_access.imports.undo.rows import BROUGHT, TABLES, Overwritten, RunRows
 from data_access.schema.audit import import_change, import_run
-from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
+from data_access.schema.orders import cancellation, contradicted_fact, order_charge, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event, stock_count, stock_level, stock_movement
 from data_access.write.bulk import in_values
 from data_access.write.ledger_reader import DERIVED
 from data_access.write.unit_of_work import UnitOfWork
 
-_LINKED: Final = {"returns": return_line, "shipments": shipment, "cancellations": cancellation, "charges": order_charge}
+_LINKED: Final = {
+    "returns": return_line,
+    "shipments": shipment,
+    "cancellations": cancellation,
+    "set_aside": contradicted_fact,
+    "charges": order_charge,
+}
 """Tables whose rows go with the event that made them, by the name of their frame; before the lines that they are of."""
 
 
@@ -54,6 +62,8 @@ def _touch(unit: UnitOfWork, name: str, ids: list[int]) -> None:
 def take_back(unit: UnitOfWork, rows: RunRows, event_ids: Sequence[int]) -> None:
     """Take some events back, and release their ids. The unit holds all parents locked, and is flushed.
 
+    What was set aside because of them is judged again.
+
     Raises:
         Conflict: another process has taken one of them back.
 
@@ -75,6 +85,8 @@ def take_back(unit: UnitOfWork, rows: RunRows, event_ids: Sequence[int]) -> None
         unit.touch("orders", "charge", ref)
     unit.flush()
     _delete(connection, parts, event_ids)
+    release(unit, (), _orders(connection, sorted(shrunk)))
+    unit.flush()
     _tidy_levels(connection, sorted(skus))
 
 
@@ -95,8 +107,8 @@ def _release_ids(connection: Connection, run_id: int, event_ids: Sequence[int]) 
     e = event.c
     changed = connection.execute(
         sa.update(event)
-        .where(in_values(connection, e.id, event_ids), e.import_run_id == run_id, e.status == "applied")
-        .values(status="undone", event_id=sa.literal(f"undone:{run_id}:") + e.event_id)
+        .where(in_values(connection, e.id, event_ids), e.import_run_id == run_id, e.status.in_(BROUGHT))
+        .values(status="undone", waits_for=None, event_id=sa.literal(f"undone:{run_id}:") + e.event_id)
     )
     if changed.rowcount != len(event_ids):
         raise Conflict(f"Another process is taking import {run_id} back: let it finish.")
@@ -145,6 +157,15 @@ def _delete(connection: Connection, parts: dict[str, pl.DataFrame], event_ids: S
     o = sales_order.c
     empty = ~sa.select(order_line.c.id).where(order_line.c.order_id == o.id).exists()
     _delete_rows(connection, o.id, parts["lines"]["order_id"].unique().to_list(), empty)
+
+
+def _orders(connection: Connection, order_ids: Sequence[int]) -> list[OrderKey]:
+    """The keys of those that are still there."""
+    o = sales_order.c
+    return [
+        (row.channel_id, row.order_ref)
+        for row in connection.execute(sa.select(o.channel_id, o.order_ref).where(in_values(connection, o.id, order_ids)))
+    ]
 
 
 def _delete_rows(connection: Connection, column: sa.Column[Any], values: Sequence[int], *more: sa.ColumnElement[bool]) -> None:

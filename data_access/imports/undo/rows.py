@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.schema.audit import import_change
-from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
+from data_access.schema.orders import cancellation, contradicted_fact, order_charge, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event, stock_count
 from data_access.store.frames import read
@@ -23,8 +23,11 @@ _OF_LINE: Final = {"id": pl.Int64, "event_id": pl.Int64, "line_id": pl.Int64, "o
 SHIPMENTS: Final = pl.Schema({**_OF_LINE, "is_followed": pl.Boolean})
 CANCELLATIONS: Final = pl.Schema(_OF_LINE)
 RETURNS: Final = pl.Schema({**_OF_LINE, "return_ref": pl.String, "is_inspected": pl.Boolean})
+SET_ASIDE: Final = pl.Schema({"id": pl.Int64, "event_id": pl.Int64, "order_id": pl.Int64, "sku": pl.String})
 CHARGES: Final = pl.Schema({"id": pl.Int64, "event_id": pl.Int64, "order_ref": pl.String})
 COUNTS: Final = pl.Schema({"event_id": pl.Int64, "sku": pl.String, "location_id": pl.String, "occurred_at": pl.Int64})
+BROUGHT: Final = ("applied", "parked")
+"""The status of events that brought something; a parked one of a file is contradicted by others."""
 TABLES: Final = {table.name: table for table in (sales_order, order_line, shipment, cancellation, order_charge)}
 """Tables whose rows a later row of a file may overwrite."""
 
@@ -43,7 +46,7 @@ class Overwritten:
 class RunRows:
     """Rows that events of one import made, by the schemas of this module. `open_units` of a line: allocated and backordered.
 
-    `overwritten`: what it changed of rows that others made.
+    `set_aside`: its facts that count for nothing, as others contradict them; `overwritten`: what it changed of rows that others made.
     """
 
     run_id: int
@@ -52,6 +55,7 @@ class RunRows:
     shipments: pl.DataFrame
     cancellations: pl.DataFrame
     returns: pl.DataFrame
+    set_aside: pl.DataFrame
     charges: pl.DataFrame
     counts: pl.DataFrame
     overwritten: tuple[Overwritten, ...]
@@ -66,7 +70,7 @@ class RunRows:
 
         Events of one SKU come together, so that its stock is played again few times.
         """
-        frames = (self.lines, self.returns, self.shipments, self.cancellations, self.counts)
+        frames = (self.lines, self.returns, self.shipments, self.cancellations, self.set_aside, self.counts)
         skus = pl.concat([frame.select("event_id", "sku") for frame in frames]).group_by("event_id").agg(pl.col("sku").min())
         events = self.events.select("event_id").join(skus, on="event_id", how="left").sort("sku", "event_id")
         placed = pl.col("event_id").is_in(self.lines["event_id"].implode())
@@ -75,7 +79,7 @@ class RunRows:
 
 def events_of(run_id: int) -> sa.Select[Any]:
     """Row ids of the import's events that are not taken back yet."""
-    return sa.select(event.c.id).where(event.c.import_run_id == run_id, event.c.status == "applied")
+    return sa.select(event.c.id).where(event.c.import_run_id == run_id, event.c.status.in_(BROUGHT))
 
 
 def read_rows(connection: Connection, run_id: int) -> RunRows:
@@ -93,7 +97,13 @@ def read_rows(connection: Connection, run_id: int) -> RunRows:
     line, r, charge, count = order_line.c, return_line.c, order_charge.c, stock_count.c
     open_units = line.allocated_quantity + line.backordered_quantity
     is_inspected = sa.and_(r.inspected_at.is_not(None), r.is_disposition_assumed.is_(False))
-    events = sa.select(event.c.id, event.c.kind).where(event.c.import_run_id == run_id, event.c.status == "applied")
+    fact = contradicted_fact
+    set_aside = (
+        sa.select(fact.c.id, fact.c.event_id, order_line.c.order_id, order_line.c.sku)
+        .join_from(fact, order_line, order_line.c.id == fact.c.line_id)
+        .where(fact.c.event_id.in_(events_of(run_id)))
+    )
+    events = sa.select(event.c.id, event.c.kind).where(event.c.import_run_id == run_id, event.c.status.in_(BROUGHT))
     rows = RunRows(
         run_id=run_id,
         events=read(connection, events, EVENTS),
@@ -101,6 +111,7 @@ def read_rows(connection: Connection, run_id: int) -> RunRows:
         shipments=of_lines(shipment, SHIPMENTS, shipment.c.is_followed),
         cancellations=of_lines(cancellation, CANCELLATIONS),
         returns=of_lines(return_line, RETURNS, r.return_ref, is_inspected),
+        set_aside=read(connection, set_aside, SET_ASIDE),
         charges=plain(order_charge, CHARGES, charge.id, charge.event_id, charge.order_ref),
         counts=plain(stock_count, COUNTS, count.event_id, count.sku, count.location_id, count.occurred_at),
         overwritten=(),

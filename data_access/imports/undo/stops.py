@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from data_access.imports.undo.rows import TABLES, RunRows
 from data_access.schema.audit import import_change
-from data_access.schema.orders import cancellation, order_line, sales_order, shipment
+from data_access.schema.orders import cancellation, contradicted_fact, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import ROW_KIND, event, stock_count, stock_movement
 from data_access.store.frames import read
@@ -46,6 +46,7 @@ _ON_LINES: Final = {
     shipment: "shipments from another source are of its lines",
     cancellation: "cancellations from another source are of its lines",
     return_line: "returns from another source are of its lines",
+    contradicted_fact: "contradictions from another source are of its lines",
 }
 
 

@@ -16,7 +16,7 @@ from data_access.demo import build_demo
 from data_access.demo.truth import TRUTH
 from data_access.engine import now_us, open_engine, reading
 from data_access.errors import InvalidInput, StoreUnavailable
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema import metadata
 from data_access.schema.audit import TOPICS, change_log, id_block, store_version
 from data_access.schema.orders import order_line

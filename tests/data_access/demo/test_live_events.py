@@ -18,7 +18,7 @@ from data_access.engine import now_us, open_engine, reading
 from data_access.errors import InvalidInput
 from data_access.events.ingest import Outcome
 from data_access.events.models import Event
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema.audit import inbox_item
 from data_access.schema.channels import channel_state
 from data_access.schema.stock import event, stock_movement

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from data_access.engine import open_engine
 from data_access.events import models as ev
 from data_access.events.ingest import ingest, ingest_json
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.schema import metadata
 from data_access.schema.audit import change_log, inbox_item, store_version
 from data_access.schema.catalog import listing

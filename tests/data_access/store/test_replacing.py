@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from data_access.engine import reading
 from data_access.errors import InvalidInput, OnHandError, StoreOutOfDate, StoreUnavailable
 from data_access.events.ingest import ingest
-from data_access.queries.verify import verify
+from data_access.queries.verification.verify import verify
 from data_access.store import replacing
 from data_access.store.lifecycle import check_store
 from data_access.store.replacing import KEPT, restore

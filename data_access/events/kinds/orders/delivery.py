@@ -14,7 +14,8 @@ class Delivery(PackageEvent):
 
 
 def _handle(context: EventContext, event: Delivery, _row_id: int) -> list[str]:
-    return change_package(context, event, lambda row: {"delivered_at": min(event.occurred_at, row["delivered_at"] or event.occurred_at)})
+    change_package(context, event, lambda row: {"delivered_at": min(event.occurred_at, row["delivered_at"] or event.occurred_at)})
+    return []
 
 
 KIND = EventKind(model=Delivery, label="Delivery", rank=120, needs=package_needs, handle=_handle)

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
 from data_access.domain.ledger_state import Line
 from data_access.events.context import Contradiction, EventContext, KnownOrder, NotYet
+from data_access.events.judging import settle_line
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
 from data_access.events.packages import Package, send
@@ -170,6 +171,7 @@ def _place(context: EventContext, event: Sale, row_id: int, order: KnownOrder, s
     if event.is_till and event.location_id is not None:
         package = Package(event.order_ref, "till", event.location_id, event.occurred_at, is_handed_over=True)
         send(context, row_id, package, line, sale_line.quantity)
+        settle_line(context, (event.channel_id, event.order_ref), line)
     return line
 
 

@@ -14,7 +14,7 @@ class Scan(PackageEvent):
 
 
 def _handle(context: EventContext, event: Scan, _row_id: int) -> list[str]:
-    return change_package(
+    change_package(
         context,
         event,
         lambda row: {
@@ -22,6 +22,7 @@ def _handle(context: EventContext, event: Scan, _row_id: int) -> list[str]:
             "last_scan_at": max(event.occurred_at, row["last_scan_at"] or 0),
         },
     )
+    return []
 
 
 KIND = EventKind(model=Scan, label="Carrier scan", rank=110, needs=package_needs, handle=_handle)

@@ -1,11 +1,13 @@
 """A package that left a location."""
 
+from collections import Counter
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from data_access.domain.events import Event, OrderUnits, Text
 from data_access.events.context import EventContext
+from data_access.events.judging import settle_lines
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
 from data_access.events.packages import Package, send
@@ -27,13 +29,19 @@ def _handle(context: EventContext, event: Shipment, row_id: int) -> list[str]:
     order = context.order(event.channel_id, event.order_ref, (line.line_ref for line in event.lines))
     context.need_location(event.location_id)
     package = Package(event.order_ref, event.shipment_ref, event.location_id, event.occurred_at, event.carrier)
+    units = Counter[str]()
     for shipped in event.lines:
-        send(context, row_id, package, order.lines[shipped.line_ref], shipped.quantity)
-    return [f"shipment:{event.channel_id}:{event.order_ref}:{event.shipment_ref}"]
+        units[shipped.line_ref] += shipped.quantity
+    for line_ref, quantity in units.items():
+        send(context, row_id, package, order.lines[line_ref], quantity)
+    # what is told of the package is kept with it, whether it counts or not
+    key = (event.channel_id, event.order_ref)
+    keys = settle_lines(context, key, (order.lines[line_ref] for line_ref in units))
+    return [f"shipment:{event.channel_id}:{event.order_ref}:{event.shipment_ref}", *keys]
 
 
 def _needs(event: Shipment) -> Needs:
-    return Needs(order=(event.channel_id, event.order_ref))
+    return Needs(facts=(event.channel_id, event.order_ref))
 
 
 KIND = EventKind(model=Shipment, label="Shipment", rank=90, movement_kinds=("shipment",), needs=_needs, handle=_handle)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from data_access.domain.events import Text
 from data_access.events.context import EventContext
+from data_access.events.judging import is_told_twice, settle_known_lines
 from data_access.events.kind import EventKind
 from data_access.events.packages import PackageEvent, change_package, package_needs
 
@@ -28,7 +29,9 @@ def _handle(context: EventContext, event: Tracking, _row_id: int) -> list[str]:
             "carrier": event.carrier or row["carrier"],
         }
 
-    return change_package(context, event, change)
+    package = change_package(context, event, change)
+    key = (event.channel_id, event.order_ref)
+    return settle_known_lines(context, key, {fact.row["line_id"] for fact in package if is_told_twice(context, key, fact)})
 
 
 KIND = EventKind(model=Tracking, label="Tracking number", rank=100, needs=package_needs, handle=_handle)

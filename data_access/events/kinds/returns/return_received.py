@@ -1,15 +1,15 @@
 """Units that came back."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
-from data_access.domain.ledger_state import Key
-from data_access.events.context import Contradiction, EventContext
+from data_access.events.context import Contradiction, EventContext, Repeated
+from data_access.events.judging import settle_lines, take_fact
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
-from data_access.schema.returns import return_line
 
 
 class ReturnedUnits(EventPart):
@@ -35,12 +35,8 @@ class ReturnReceived(Event):
 def _handle(context: EventContext, event: ReturnReceived, row_id: int) -> list[str]:
     order = context.order(event.channel_id, event.order_ref, (line.line_ref for line in event.lines))
     context.need_location(event.location_id)
-    key = (event.channel_id, event.return_ref)
-    if context.returns[key]:
-        raise Contradiction(
-            f"Return {event.return_ref} on {event.channel_id} was received by another event: it stands; "
-            "send further units under a return id of their own."
-        )
+    key = (event.channel_id, event.order_ref)
+    _need_new(context, event, {order.lines[returned.line_ref].line_id: returned.quantity for returned in event.lines})
     unit = context.unit
     for returned in event.lines:
         line = order.lines[returned.line_ref]
@@ -64,19 +60,27 @@ def _handle(context: EventContext, event: ReturnReceived, row_id: int) -> list[s
             "currency": None,
             "moves_stock": True,
         }
-        unit.add(return_line, row)
-        context.returns[key].append({**row, "components": line.components, "new": row})
-        line.returned += returned.quantity
-        unit.ledger.dirty_lines[line.line_id] = line
-        for sku, per in line.components:
-            where: Key = (sku, event.location_id, "unsellable")
-            unit.ledger.move(row_id, event.occurred_at, where, "return_received", returned.quantity * per)
-        unit.touch("returns", "return", row["id"])
-    return [f"return:{event.channel_id}:{event.return_ref}"]
+        take_fact(context, "return", (key, line.order_id), row)
+    # an inspection is kept with the return, whether it counts or not
+    keys = settle_lines(context, key, (order.lines[returned.line_ref] for returned in event.lines))
+    return [f"return:{event.channel_id}:{event.return_ref}", *keys]
+
+
+def _need_new(context: EventContext, event: ReturnReceived, units: Mapping[int, int]) -> None:
+    """The return is not known; or, by another source, with these very units (by line)."""
+    key = (event.channel_id, event.return_ref)
+    known = context.facts.of_return(key)
+    if known and {fact.row["line_id"]: fact.row["quantity"] for fact in known} == units:
+        raise Repeated
+    if known or context.returns[key]:
+        raise Contradiction(
+            f"Return {event.return_ref} on {event.channel_id} was received by another event: it stands; "
+            "send further units under a return id of their own."
+        )
 
 
 def _needs(event: ReturnReceived) -> Needs:
-    return Needs(order=(event.channel_id, event.order_ref), returns=(event.channel_id, event.return_ref))
+    return Needs(facts=(event.channel_id, event.order_ref), returns=(event.channel_id, event.return_ref))
 
 
 KIND = EventKind(model=ReturnReceived, label="Return received", rank=130, movement_kinds=("return_received",), needs=_needs, handle=_handle)

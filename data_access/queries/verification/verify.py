@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
+from data_access.queries.verification.contradictions import contradictions
 from data_access.schema.audit import import_run
 from data_access.schema.orders import allocation, cancellation, order_line, shipment
 from data_access.schema.returns import return_line
@@ -21,13 +22,16 @@ MAX_ROWS: Final = 1_000
 class VerifyReport:
     """`differences` in all; `checked`: rows compared, by figure; `rows`: the first differences, each with its key and both values.
 
-    `incomplete_imports`: imports that were stopped before their end; running them again resumes them.
+    `incomplete_imports`: imports that were stopped before their end; running them again resumes them. `contradictions`: facts that
+    cannot all be, however right the projections are; `contradicted`: the first of them, by `CONTRADICTED`.
     """
 
     differences: int
     checked: dict[str, int]
     rows: list[dict[str, Any]]
     incomplete_imports: list[str]
+    contradictions: int
+    contradicted: list[dict[str, Any]]
 
 
 def verify(engine: Engine) -> VerifyReport:
@@ -48,8 +52,14 @@ def verify(engine: Engine) -> VerifyReport:
         open_lines, differing = _open_lines(connection)
         checked["open_units"] = _size(connection, sa.select(order_line.c.id))
         unfinished = sa.select(import_run.c.file_name).where(import_run.c.status == "running").order_by(import_run.c.id)
+        contradictory = contradictions(connection)
         return VerifyReport(
-            differences + open_lines, checked, (rows + differing)[:MAX_ROWS], list(connection.execute(unfinished).scalars())
+            differences + open_lines,
+            checked,
+            (rows + differing)[:MAX_ROWS],
+            list(connection.execute(unfinished).scalars()),
+            contradictory.height,
+            contradictory.head(MAX_ROWS).to_dicts(),
         )
 
 

@@ -1,0 +1,1 @@
+"""Verifying the store: its projections against its events, and facts that contradict each other."""
