@@ -73,8 +73,8 @@ def sound(engine: Engine) -> None:
 
 
 def test_a_package_told_by_two_sources_under_one_reference_ships_once(company: Engine) -> None:
-    told_again = package(4, "p1", 3, 5, source="poll")
-    assert outcomes(company, package(3, "p1", 3, 2), told_again) == [("applied", None), ("duplicate", None)]
+    again = package(4, "p1", 3, 5, source="poll")
+    assert outcomes(company, package(3, "p1", 3, 2), again) == [("applied", None), ("duplicate", None)]
     assert levels(company) == {"A@north": (7, 0, 0, 0)}
     assert (quantities(company), rows_of(company, shipment), codes(company)) == ((3, 0, 0), 1, [])
     sound(company)
@@ -92,8 +92,8 @@ def test_a_package_under_two_references_is_one_as_soon_as_its_tracking_number_is
 
 
 def test_a_package_told_with_other_units_waits_for_a_decision(company: Engine) -> None:
-    told = outcomes(company, package(3, "p1", 1, 2), package(4, "p1", 2, 3, source="poll"))
-    assert told == [("applied", None), ("parked", "package:web:o2")]
+    results = outcomes(company, package(3, "p1", 1, 2), package(4, "p1", 2, 3, source="poll"))
+    assert results == [("applied", None), ("parked", "package:web:o2")]
     assert (quantities(company), codes(company)) == ((1, 0, 0), [("e4", "other_units", 2)])
     sound(company)
 
@@ -134,8 +134,8 @@ def test_a_return_told_before_its_shipment_is_taken_when_that_comes(company: Eng
 
 def test_no_more_comes_back_than_left(company: Engine) -> None:
     ingest(company, [package(3, "p1", 2, 2)])
-    told = outcomes(company, came_back(4, 2, 5), came_back(5, 1, 6, "r2"))
-    assert told == [("applied", None), ("parked", "shipped:web:o2")]
+    results = outcomes(company, came_back(4, 2, 5), came_back(5, 1, 6, "r2"))
+    assert results == [("applied", None), ("parked", "shipped:web:o2")]
     assert levels(company) == {"A@north": (10, 2, 1, 0)}
     assert codes(company) == [("e5", "beyond_shipped", 1)]
     sound(company)
@@ -174,8 +174,8 @@ def test_other_lines_of_a_package_count_though_one_does_not(company: Engine) -> 
         ev.Shipment(**head(number, 3), channel_id="web", order_ref="o6", shipment_ref=ref, location_id="north", lines=of)
         for number, ref, of in ((7, "a", both[:1]), (8, "b", both))
     )
-    told = outcomes(company, sold, first, all_of_it)
-    assert told == [("applied", None), ("applied", None), ("parked", "ordered:web:o6")]
+    results = outcomes(company, sold, first, all_of_it)
+    assert results == [("applied", None), ("applied", None), ("parked", "ordered:web:o6")]
     assert codes(company) == [("e8", "beyond_ordered", 1)]
     assert levels(company) == {"A@north": (8, 0, 3, 0)}
     sound(company)
