@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
 from data_access.imports.create_master_data import prepare_catalogue, prepare_places
+from data_access.imports.files.date_order import with_decided_dates
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.order_cells import filled, incomplete_orders
@@ -68,11 +69,12 @@ def import_orders(
     mapping_read, source = loaded.mapping, f"import:{loaded.name}"
     file_part, columns, decimal = mapping_read.file, mapping_read.file_columns, mapping_read.formats.decimal
     contents = read_records(path, file_part, columns, mapping_read.optional_columns, mapping_read.never_empty, decimal=decimal)
+    mapping_read, dates = with_decided_dates(contents, mapping_read, path.name)
     with reading(engine) as connection:
         known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
     rows, texts = normalised(contents, mapping_read, known=known), contents.texts
     row_facts = _row_facts(rows, filled(contents, mapping_read), mapping_read)
-    job = _job(path, contents, loaded, opening_stock, chosen)
+    job = _job(path, contents, loaded, {"opening_stock": opening_stock, **dates}, chosen)
     del contents
     for own in mapping_read.routes:
         prepare_places(engine, own)
@@ -118,9 +120,9 @@ def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Row
     return look_up
 
 
-def _job(path: Path, contents: Contents, loaded: LoadedMapping, opening_stock: str | None, chosen: dict[str, Any]) -> ImportJob:
-    recipe = Recipe(loaded.text, contents.header_text, {"opening_stock": opening_stock, **chosen}, contents.read_as, contents.is_sheet)
-    said = f"opening_stock={opening_stock}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
+def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, Any], chosen: dict[str, Any]) -> ImportJob:
+    recipe = Recipe(loaded.text, contents.header_text, {**options, **chosen}, contents.read_as, contents.is_sheet)
+    said = f"opening_stock={options['opening_stock']}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 
 

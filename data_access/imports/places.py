@@ -50,6 +50,11 @@ def at_places(mapping: Mapping, chosen: dict[str, Any]) -> Mapping:
     return mapping.model_copy(update=update)
 
 
+def location_zones(connection: Connection) -> dict[str, str]:
+    """The IANA name of each location's time zone."""
+    return {row.location_id: row.time_zone for row in connection.execute(sa.select(location.c.location_id, location.c.time_zone))}
+
+
 def _channel(connection: Connection, channel_id: str) -> ChannelPart:
     row = connection.execute(sa.select(channel).where(channel.c.channel_id == channel_id)).one_or_none()
     if row is None:

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import now_us, reading
 from data_access.imports.create_master_data import create_codes, release_keys
+from data_access.imports.files.date_order import with_dates
 from data_access.imports.files.mapping import Mapping as OrderMapping
 from data_access.imports.files.mapping import parse_mapping
 from data_access.imports.files.order_cells import ROW_FACTS, incomplete_orders
@@ -22,7 +23,7 @@ from data_access.imports.files.tables import TABLES, parse_table, table_rows
 from data_access.imports.line_matching import known_orders
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
-from data_access.imports.places import at_places
+from data_access.imports.places import at_places, location_zones
 from data_access.imports.quarantine import note_ignored
 from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_rows import write_table
@@ -148,8 +149,10 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional, is_sheet=recipe.is_sheet)
-        return write_table(unit, table.kind, (source, run["id"]), table_rows(contents, table).filter(chosen))
-    mapping = at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options)
+        table = table.with_dates(recipe.options)
+        rows = table_rows(contents, table, location_zones(unit.connection))
+        return write_table(unit, table.kind, (source, run["id"]), rows.filter(chosen))
+    mapping = with_dates(at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options), recipe.options)
     columns, optional = mapping.file_columns, mapping.optional_columns
     contents = read_text(recipe.header, texts, mapping.file, columns, optional, is_sheet=recipe.is_sheet)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))

@@ -6,11 +6,13 @@ from typing import Final
 import polars as pl
 from sqlalchemy.engine import Engine
 
+from data_access.engine import reading
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.reader import read_records
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import Kind, load_table_mapping, table_rows
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
+from data_access.imports.places import location_zones
 from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
 from data_access.imports.table_rows import write_table
@@ -39,8 +41,10 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     require_current(engine)
     loaded, table = load_table_mapping(kind, mapping)
     contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
-    rows, texts = table_rows(contents, table), contents.texts
-    recipe = Recipe(loaded.text, contents.header_text, {}, contents.read_as, contents.is_sheet)
+    table, dates = table.with_decided_dates(contents, path.name)
+    with reading(engine) as connection:
+        rows, texts = table_rows(contents, table, location_zones(connection)), contents.texts
+    recipe = Recipe(loaded.text, contents.header_text, dates, contents.read_as, contents.is_sheet)
     run = Run(engine, ImportJob(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
     load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":

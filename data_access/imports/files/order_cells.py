@@ -21,6 +21,9 @@ that the first row of its order fills for it.
 PUT_ASIDE: Final = {"leave_out": "left_out", "wait": "waiting"}
 """What a rule's `then` makes of rows, as their role."""
 
+TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
+"""Columns that hold a time or a day."""
+
 _ITEM: Final = ("external_sku", "line", "title")
 
 

@@ -14,13 +14,12 @@ import polars as pl
 
 from data_access.imports.files import values
 from data_access.imports.files.mapping import Mapping
-from data_access.imports.files.order_cells import cells
+from data_access.imports.files.order_cells import TIMES, cells
 from data_access.imports.files.reader import Contents, of_sheet
 
 MAX_TEXT: Final = 200
 SLICE_ROWS: Final = 50_000  # understood at a time, for the sake of memory
 _DEADLINES: Final = ("ship_by", "deliver_by")
-_TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
 _TEXTS: Final = (
     "order",
     "external_sku",
@@ -178,8 +177,8 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     if mapping.columns.refunded_quantity is not None:
         refunded = values.units("raw_refunded_quantity", *numbers).abs()
     return raw.with_columns(
-        *(time(name).alias(f"{name}_at") for name in _TIMES if name in named and name != "placed"),
-        *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in _TIMES if name not in named),
+        *(time(name).alias(f"{name}_at") for name in TIMES if name in named and name != "placed"),
+        *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in TIMES if name not in named),
         placing.alias("row_placed_at"),
         pl.when(placing.is_not_null()).then("order_placed_at").alias("placed_at"),
         values.units("raw_quantity", *numbers).alias("units"),
@@ -248,12 +247,12 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
             if name == "placed":
                 missing = missing & pl.col("known_placed_at").is_null()
             checks.append((missing, f"missing_{name}", pl.lit(reason)))
-    typed = {name: (f"{name}_at" if name != "placed" else "row_placed_at") for name in _TIMES}
+    typed = {name: (f"{name}_at" if name != "placed" else "row_placed_at") for name in TIMES}
     typed |= {"quantity": "units", "price": "money", "refunded_quantity": "refunded"}
     for name, parsed in typed.items():
         if name in named:
             wrong = pl.col(f"raw_{name}").is_not_null() & pl.col(parsed).is_null()
-            if name in _TIMES:
+            if name in TIMES:
                 code, said = "bad_date", f"cannot be read: expected {' or '.join(mapping.formats.dates)}."
             else:
                 what = "a number" if name == "price" else "a whole number of units"
@@ -400,7 +399,7 @@ def _occurrences(frame: pl.DataFrame) -> pl.Series:
 def _identity_column(name: str) -> str:
     """The typed value where there is one, so that another way to write the same number is no other line."""
     return {"quantity": "quantity", "price": "unit_price", "placed": "row_placed_at", "external_sku": "external_sku"}.get(
-        name, f"{name}_at" if name in _TIMES else name
+        name, f"{name}_at" if name in TIMES else name
     )
 
 

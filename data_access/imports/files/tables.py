@@ -4,15 +4,17 @@ Each kind has its columns, under their own names unless a small TOML mapping say
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from data_access.errors import InvalidInput
 from data_access.imports.files import values
+from data_access.imports.files.date_order import OPTION, decided
 from data_access.imports.files.mapping import parse_toml, read_toml
 from data_access.imports.files.mapping_parts import FilePart, FormatsPart
 from data_access.imports.files.reader import Contents, of_sheet
@@ -146,6 +148,27 @@ class TableFile:
         """The decimal sign of numbers."""
         return (self.mapping.formats or FormatsPart()).decimal
 
+    def with_decided_dates(self, contents: Contents, file_name: str) -> tuple["TableFile", dict[str, Any]]:
+        """The mapping with the patterns that the file is written in, and what a retry of single rows needs to know of it.
+
+        Raises:
+            InvalidInput: its dates can be read two ways.
+
+        """
+        formats = self.mapping.formats
+        if formats is None or "dates" not in formats.model_fields_set:
+            return self, {}
+        names = [self.mapping.columns.get(column.name, column.name) for column in TABLES[self.kind] if column.type in ("day", "time")]
+        dates = decided(formats.dates, [contents.frame[name] for name in names if name in contents.frame.columns], file_name)
+        return (self, {}) if dates == formats.dates else (self.with_dates({OPTION: dates}), {OPTION: dates})
+
+    def with_dates(self, options: dict[str, Any]) -> "TableFile":
+        """The mapping with the patterns that were decided on, as `with_decided_dates` returned them."""
+        if OPTION not in options:
+            return self
+        formats = (self.mapping.formats or FormatsPart()).model_copy(update={"dates": options[OPTION]})
+        return replace(self, mapping=self.mapping.model_copy(update={"formats": formats}))
+
 
 @dataclass(frozen=True, slots=True)
 class LoadedTable:
@@ -188,10 +211,11 @@ def parse_table(kind: Kind, text: str, where: str) -> TableFile:
     return TableFile(kind, mapping)
 
 
-def table_rows(contents: Contents, table: TableFile) -> pl.DataFrame:
+def table_rows(contents: Contents, table: TableFile, zones: dict[str, str]) -> pl.DataFrame:
     """The rows of a file, one typed column for each of the kind's, with row_no, line_number, reference, code and reason.
 
-    Units and prices (in 1/10,000) are Int64, times microseconds since 1970 (UTC), days text `YYYY-MM-DD`.
+    `zones`: the time zone of each location, in which its times are that have neither an offset nor a zone by the mapping. Units and prices
+    (in 1/10,000) are Int64, times microseconds since 1970 (UTC), days text `YYYY-MM-DD`.
     """
     mapping = table.mapping
     if contents.is_sheet and mapping.formats is not None and "dates" in mapping.formats.model_fields_set:
@@ -204,7 +228,7 @@ def table_rows(contents: Contents, table: TableFile) -> pl.DataFrame:
         "line_number",
         *((pl.col(file) if file in there else pl.lit(None, pl.String)).alias(f"raw_{name}") for name, file in names.items()),
     )
-    frame = raw.with_columns(_typed(column, mapping).alias(column.name) for column in columns)
+    frame = raw.with_columns(_typed(column, mapping, zones).alias(column.name) for column in columns)
     checks = [check for column in columns for check in _checks(column, names[column.name], mapping)]
     code = pl.coalesce([pl.when(wrong).then(pl.lit(code)) for wrong, code, _ in checks])
     reason = pl.coalesce([pl.when(wrong).then(reason) for wrong, _, reason in checks])
@@ -219,7 +243,7 @@ def table_rows(contents: Contents, table: TableFile) -> pl.DataFrame:
     return rows.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
 
 
-def _typed(column: Column, mapping: TableMapping) -> pl.Expr:
+def _typed(column: Column, mapping: TableMapping, zones: dict[str, str]) -> pl.Expr:
     formats, name = mapping.formats or FormatsPart(), f"raw_{column.name}"
     match column.type:
         case "units":
@@ -229,7 +253,7 @@ def _typed(column: Column, mapping: TableMapping) -> pl.Expr:
         case "number":
             return values.number(pl.col(name), formats.decimal, formats.thousands)
         case "time":
-            return values.micros(name, _formats(column, mapping), formats.time_zone or "UTC")
+            return _in_zones(name, _formats(column, mapping), {} if formats.time_zone else zones, formats.time_zone or "UTC")
         case "day":
             micros = values.micros(name, _formats(column, mapping), "UTC")
             return micros.cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d")
@@ -240,6 +264,15 @@ def _typed(column: Column, mapping: TableMapping) -> pl.Expr:
         case _:
             word = pl.col(name).str.to_lowercase()
             return pl.when(word.is_in(list(column.words))).then(word) if column.words else pl.col(name)
+
+
+def _in_zones(name: str, patterns: Sequence[str], zones: dict[str, str], otherwise: str) -> pl.Expr:
+    """Times, each in the zone of its row's location."""
+    instant = values.micros(name, patterns, otherwise)
+    for zone in sorted(set(zones.values()) - {otherwise}):
+        there = [location_id for location_id, of in zones.items() if of == zone]
+        instant = pl.when(pl.col("raw_location_id").is_in(there)).then(values.micros(name, patterns, zone)).otherwise(instant)
+    return instant
 
 
 def _formats(column: Column, mapping: TableMapping) -> tuple[str, ...]:
