@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import now_us, reading
+from data_access.imports.channel_files.channel_import import understood_again
+from data_access.imports.channel_files.writer import write_channel_rows
 from data_access.imports.create_master_data import create_codes, release_keys
 from data_access.imports.files.mapping import Mapping as OrderMapping
 from data_access.imports.files.mapping import parse_mapping
@@ -145,6 +147,10 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> C
     texts = [(row_no, item["line_number"], item["mended"] or item["content"]) for row_no, item in enumerate(items)]
     chosen = pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["is_chosen"]])
     source = f"import:{run['mapping']}"
+    if "layout" in recipe.options:
+        facts = [json.loads(item["row_facts"] or "{}") for item in items]
+        file, rows = understood_again(unit.connection, recipe, texts, facts)
+        return write_channel_rows(unit, file, (source, run["id"]), rows.filter(chosen))
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional, is_sheet=recipe.is_sheet)
