@@ -10,12 +10,14 @@ import typer
 from dashboard.cli.terminal import Json, bar, current_store, emit, typist
 
 if TYPE_CHECKING:
+    from data_access.imports.channel_files.layouts import Kind
     from data_access.imports.import_run import ImportResult
     from data_access.imports.undo.preview import UndoPreview
 
 KINDS_IMPORTED: Final = ("products", "kits", "listings", "locations", "channels", "suppliers", "counts")
 HELPS: Final = {
-    "counts": "Stock counts: each becomes the adjustment that makes the ledger equal it.",
+    "products": "Products, of a table; or a channel's export of them, with their listings and counts.",
+    "counts": "Stock counts, of a table or a channel's export: each becomes the adjustment that makes the ledger equal it.",
     "suppliers": "Suppliers with lead times.",
 }
 
@@ -66,8 +68,42 @@ def _add_table_command(kind: str) -> None:
     app.command(kind, help=HELPS.get(kind, f"The {kind} of a table; see docs/importing.md for its columns."))(command)
 
 
+def _add_export_command(kind: "Kind") -> None:
+    def command(
+        file: File,
+        mapping: Annotated[
+            str | None,
+            typer.Option(help="For a channel's export: auto, or its name. For a table whose columns have other names: a TOML file."),
+        ] = None,
+        channel: Annotated[str | None, typer.Option(help="Of an export: the channel that wrote it; the store has it.")] = None,
+        location: Annotated[str | None, typer.Option(help="Of an export: where its units are, if it does not say.")] = None,
+        as_of: Annotated[str | None, typer.Option(help="Of an export: when its units were there, if not now.", metavar="TIME")] = None,
+        as_json: Json = False,
+    ) -> None:
+        from data_access.errors import InvalidInput
+        from data_access.imports.channel_files.channel_import import ChannelExport
+        from data_access.imports.places import ChosenPlaces
+        from data_access.imports.table_import import import_export
+
+        if mapping is None or mapping.endswith(".toml"):
+            if any(option is not None for option in (channel, location, as_of)):
+                raise InvalidInput("--channel, --location and --as-of are for exports of channels: add --mapping auto.")
+            _import_table(kind, file, mapping, as_json)
+            return
+        export = ChannelExport(path=file, kind=kind, mapping=mapping, places=ChosenPlaces(channel, location), as_of=as_of)
+        with current_store() as engine, bar(f"Importing {file.name}") as progress:
+            result = import_export(engine, export, progress)
+        emit(result.as_dict(), _result_lines(result), as_json)
+
+    app.command(kind, help=HELPS[kind])(command)
+
+
 for _kind in KINDS_IMPORTED:
-    _add_table_command(_kind)
+    match _kind:
+        case "products" | "counts":
+            _add_export_command(_kind)
+        case _:
+            _add_table_command(_kind)
 
 
 @app.command("runs")

@@ -1,10 +1,11 @@
 """Writing the rows of count files: each is an event `count`, which makes the ledger equal to what was counted."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from data_access.engine import now_us
-from data_access.events.ingest import take_in
+from data_access.events.ingest import Outcome, take_in
 from data_access.events.models import Count, CountedStateUnits
 from data_access.imports.files.orders import MAX_TEXT
 from data_access.imports.order_plan import Bad, Chunk
@@ -24,11 +25,7 @@ def write_counts(unit: UnitOfWork, chunk: Chunk, rows: list[Row], source: str, r
             chunk.bad.append(Bad(row["row_no"], row["line_number"], row["reference"], *problem))
         else:
             taken.append(row)
-    now = now_us()
-    outcomes = take_in(unit, [_event(row, source, now) for row in taken])
-    for stored in unit.added(event):
-        stored["import_run_id"] = run_id
-    for row, outcome in zip(taken, outcomes, strict=True):
+    for row, outcome in zip(taken, take_counts(unit, taken, source, run_id), strict=True):
         if outcome.status == "applied":
             chunk.tally.imported += 1
             chunk.taken.append(row["row_no"])
@@ -37,6 +34,15 @@ def write_counts(unit: UnitOfWork, chunk: Chunk, rows: list[Row], source: str, r
             chunk.taken.append(row["row_no"])
         else:
             chunk.tally.quarantined += 1  # a conflict: it is in the inbox as the event that it is
+
+
+def take_counts(unit: UnitOfWork, rows: Sequence[Row], source: str, run_id: int) -> list[Outcome]:
+    """Take in the counts of rows with sku, location_id, state, quantity and counted_at, as events of this import."""
+    now = now_us()
+    outcomes = take_in(unit, [_event(row, source, now) for row in rows])
+    for stored in unit.added(event):
+        stored["import_run_id"] = run_id
+    return outcomes
 
 
 def _problem(unit: UnitOfWork, row: Row) -> tuple[str, str] | None:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection, Engine
 from data_access.engine import reading
 from data_access.imports.create_master_data import prepare_catalogue, prepare_places
 from data_access.imports.files.date_order import with_decided_dates
+from data_access.imports.files.items import ITEM, itemised
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.order_cells import filled, incomplete_orders
@@ -23,7 +24,7 @@ from data_access.imports.line_matching import known_orders, with_known_lines
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
-from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts
+from data_access.imports.quarantine import ImportOrigin, ItemNumber, Quarantine, RowFacts, no_item
 from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_import import import_table
 from data_access.schema.orders import order_line, shipment
@@ -69,11 +70,12 @@ def import_orders(
     mapping_read, source = loaded.mapping, f"import:{loaded.name}"
     file_part, columns, decimal = mapping_read.file, mapping_read.file_columns, mapping_read.formats.decimal
     contents = read_records(path, file_part, columns, mapping_read.optional_columns, mapping_read.never_empty, decimal=decimal)
+    contents = itemised(contents, mapping_read)
     mapping_read, dates = with_decided_dates(contents, mapping_read, path.name)
     with reading(engine) as connection:
         known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
     rows, texts = normalised(contents, mapping_read, known=known), contents.texts
-    row_facts = _row_facts(rows, filled(contents, mapping_read), mapping_read)
+    row_facts, item = _row_facts(rows, filled(contents, mapping_read), mapping_read), _item_number(contents)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock, **dates}, chosen)
     del contents
     for own in mapping_read.routes:
@@ -86,7 +88,7 @@ def import_orders(
         with reading(engine) as connection:
             rows = pl.concat(with_known_lines(connection, part, own, source) for own, part in _by_route(rows, mapping_read))
     plans = [_plan(engine, part, own, source, run, cover) for own, part in _by_route(rows, mapping_read)]
-    origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts)
+    origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts, item=item)
     quarantine = Quarantine(engine, origin)
     quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
     history: dict[int, int] = {}
@@ -118,6 +120,14 @@ def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> Row
         return {row.pop("row_no"): {name: value for name, value in row.items() if value is not None} for row in facts.iter_rows(named=True)}
 
     return look_up
+
+
+def _item_number(contents: Contents) -> ItemNumber:
+    """The numbers of items within their records, of a file whose records hold several."""
+    if ITEM not in contents.frame.columns:
+        return no_item
+    numbers: dict[int, int | None] = dict(contents.frame.select("row_no", ITEM).iter_rows())
+    return numbers.get
 
 
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, Any], chosen: dict[str, Any]) -> ImportJob:

@@ -33,10 +33,10 @@ def placed(connection: Connection, loaded: LoadedMapping, places: ChosenPlaces) 
     chosen: dict[str, Any] = {}
     name = loaded.name
     if places.channel_id is not None:
-        chosen["channel"] = _channel(connection, places.channel_id).model_dump()
+        chosen["channel"] = chosen_channel(connection, places.channel_id).model_dump()
         name = f"{name}:{places.channel_id}"
     if places.location_id is not None:
-        chosen["location"] = _location(connection, places.location_id).model_dump()
+        chosen["location"] = chosen_location(connection, places.location_id).model_dump()
     return replace(loaded, name=name, mapping=at_places(loaded.mapping, chosen)), chosen
 
 
@@ -55,7 +55,13 @@ def location_zones(connection: Connection) -> dict[str, str]:
     return {row.location_id: row.time_zone for row in connection.execute(sa.select(location.c.location_id, location.c.time_zone))}
 
 
-def _channel(connection: Connection, channel_id: str) -> ChannelPart:
+def chosen_channel(connection: Connection, channel_id: str) -> ChannelPart:
+    """The channel of that id.
+
+    Raises:
+        InvalidInput: the store has none.
+
+    """
     row = connection.execute(sa.select(channel).where(channel.c.channel_id == channel_id)).one_or_none()
     if row is None:
         raise InvalidInput(f"There is no channel {channel_id!r}: import channels first, or give one that the store has.")
@@ -71,7 +77,13 @@ def _channel(connection: Connection, channel_id: str) -> ChannelPart:
     )
 
 
-def _location(connection: Connection, location_id: str) -> LocationPart:
+def chosen_location(connection: Connection, location_id: str) -> LocationPart:
+    """The location of that id.
+
+    Raises:
+        InvalidInput: the store has none.
+
+    """
     row = connection.execute(sa.select(location).where(location.c.location_id == location_id)).one_or_none()
     if row is None:
         raise InvalidInput(f"There is no location {location_id!r}: import locations first, or give one that the store has.")

@@ -27,6 +27,14 @@ def nothing(_: Sequence[int]) -> Mapping[int, Mapping[str, Any]]:
     return {}
 
 
+ItemNumber = Callable[[int], int | None]
+"""The number of the item that a row is of its record, by row number; None where a record is one row."""
+
+
+def no_item(_: int) -> None:
+    """The `ItemNumber` of files whose records are one row each."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOrigin:
     """The import that rows come from."""
@@ -35,6 +43,10 @@ class ImportOrigin:
     run_id: int
     text: Text
     row_facts: RowFacts = nothing
+    item: ItemNumber = no_item
+
+
+_Key = tuple[str, int | None]
 
 
 @dataclass(slots=True)
@@ -52,25 +64,26 @@ class Quarantine:
 
     def __init__(self, engine: Engine, origin: ImportOrigin) -> None:
         self._origin = origin
-        self._known: dict[str, list[_Known]] = {}
-        self._popped: list[tuple[str, _Known]] = []
+        self._known: dict[_Key, list[_Known]] = {}
+        self._popped: list[tuple[_Key, _Known]] = []
         self._position = -1
         i = inbox_item.c
         undone = sa.select(import_run.c.id).where(import_run.c.status == "undone")
-        query = sa.select(i.id, i.status, i.content).where(
+        query = sa.select(i.id, i.status, i.content, i.row_facts).where(
             i.source == origin.source,
             i.kind == "row",
             sa.or_(i.import_run_id.is_(None), sa.and_(i.import_run_id != origin.run_id, i.import_run_id.not_in(undone))),
         )
         with reading(engine) as connection:
             for row in connection.execute(query.order_by(i.id.desc())):
-                self._known.setdefault(row.content, []).append(_Known(row.id, row.status == "open"))
+                item = json.loads(row.row_facts).get("item") if row.row_facts else None
+                self._known.setdefault((row.content, item), []).append(_Known(row.id, row.status == "open"))
 
     def begin(self, position: int) -> None:
         """Before each chunk: if the same chunk is tried again, forget what the failed attempt did."""
         if position == self._position:
-            for content, known in reversed(self._popped):
-                self._known[content].append(known)
+            for key, known in reversed(self._popped):
+                self._known[key].append(known)
         self._position = position
         self._popped = []
 
@@ -80,12 +93,12 @@ class Quarantine:
             self._pop(row_no)
 
     def _pop(self, row_no: int) -> _Known | None:
-        content = self._origin.text(row_no)
-        known = self._known.get(content)
+        key = (self._origin.text(row_no), self._origin.item(row_no))
+        known = self._known.get(key)
         if not known:
             return None
         item = known.pop()
-        self._popped.append((content, item))
+        self._popped.append((key, item))
         return item
 
     def keep(self, unit: UnitOfWork, bad: Sequence[Bad], tally: Tally, channel_id: str | None = None) -> None:

@@ -11,8 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import now_us, reading
+from data_access.imports.channel_files.channel_import import understood_again
+from data_access.imports.channel_files.writer import write_channel_rows
 from data_access.imports.create_master_data import create_codes, release_keys
 from data_access.imports.files.date_order import with_dates
+from data_access.imports.files.items import split_items
 from data_access.imports.files.mapping import Mapping as OrderMapping
 from data_access.imports.files.mapping import parse_mapping
 from data_access.imports.files.order_cells import ROW_FACTS, incomplete_orders
@@ -107,8 +110,8 @@ def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, Chunk]
     for run_id, chosen in sorted(by_run.items()):
         run = dict(connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().one())
         together = _together(connection, run_id, chosen, is_kits=run["kind"] == "kits")
-        chunk = _write(unit, run, together)
-        _account(unit, run_id, chunk)
+        chunk, further = _write(unit, run, together)
+        _account(unit, run_id, chunk, further)
         note_ignored(unit, run_id, chunk.ignored)
         taken += _close(unit, together, chunk)
         unit.flush()
@@ -141,26 +144,33 @@ def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is
     return items
 
 
-def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> Chunk:
+def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> tuple[Chunk, int]:
+    """Take in the rows of some items; how many rows they are beyond one for each item: a mended record may hold several."""
     recipe = Recipe.from_json(run["recipe"])
     texts = [(row_no, item["line_number"], item["mended"] or item["content"]) for row_no, item in enumerate(items)]
     chosen = pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["is_chosen"]])
     source = f"import:{run['mapping']}"
+    if "layout" in recipe.options:
+        facts = [json.loads(item["row_facts"] or "{}") for item in items]
+        file, rows = understood_again(unit.connection, recipe, texts, facts)
+        return write_channel_rows(unit, file, (source, run["id"]), rows.filter(chosen)), 0
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
         contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional, is_sheet=recipe.is_sheet)
         table = table.with_dates(recipe.options)
         rows = table_rows(contents, table, location_zones(unit.connection))
-        return write_table(unit, table.kind, (source, run["id"]), rows.filter(chosen))
+        return write_table(unit, table.kind, (source, run["id"]), rows.filter(chosen)), 0
     mapping = with_dates(at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options), recipe.options)
     columns, optional = mapping.file_columns, mapping.optional_columns
     contents = read_text(recipe.header, texts, mapping.file, columns, optional, is_sheet=recipe.is_sheet)
+    row_facts = _row_facts(items)
+    contents = split_items(contents, mapping, row_facts)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
-    rows = normalised(contents, mapping, _row_facts(items), known).filter(chosen)
+    rows = normalised(contents, mapping, row_facts, known).filter(chosen)
     chunk = Chunk()
     for route, own in enumerate(mapping.routes):
         chunk += _write_route(unit, own, (source, run["id"]), rows.filter(route=route))
-    return chunk
+    return chunk, rows.height - rows["row_no"].n_unique()
 
 
 def _write_route(unit: UnitOfWork, mapping: OrderMapping, origin: tuple[str, int], rows: pl.DataFrame) -> Chunk:
@@ -188,24 +198,27 @@ def _row_facts(items: Sequence[Item]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=ROW_FACTS)
 
 
-def _account(unit: UnitOfWork, run_id: int, chunk: Chunk) -> None:
-    """Move rows that arrive now, in the figures of their import, from quarantined to what they are."""
+def _account(unit: UnitOfWork, run_id: int, chunk: Chunk, further: int) -> None:
+    """Move rows that arrive now, in the figures of their import, from quarantined to what they are; count `further` rows as read."""
     r, figures = import_run.c, {name: rows for name, rows in chunk.tally.figures.items() if name != "quarantined"}
     if arrived := sum(figures.values()):
-        values = {name: r[name] + rows for name, rows in figures.items()} | {"quarantined": r.quarantined - arrived}
+        further = min(further, arrived)
+        values = {name: r[name] + rows for name, rows in figures.items()}
+        values |= {"quarantined": r.quarantined - arrived + further, "rows_read": r.rows_read + further}
         unit.connection.execute(sa.update(import_run).where(r.id == run_id).values(values))
 
 
 def _close(unit: UnitOfWork, items: Sequence[Item], chunk: Chunk) -> int:
     """Resolve the items that were taken in; write down what is wrong with the others now."""
-    for row_no in chunk.taken:
+    taken = set(chunk.taken) - {bad.row_no for bad in chunk.bad}
+    for row_no in sorted(taken):
         _change(unit, items[row_no], {"status": "resolved", "closed_at": now_us()})
     for bad in chunk.bad:
         item = items[bad.row_no]
         problem = {"reason": bad.reason, "reason_code": bad.code, "external_sku": bad.external_sku}
         if any(item[name] != value for name, value in problem.items()):
             _change(unit, item, problem)
-    return len(chunk.taken)
+    return len(taken)
 
 
 def _change(unit: UnitOfWork, item: Item, values: Mapping[str, Any]) -> None:

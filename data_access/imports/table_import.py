@@ -7,6 +7,7 @@ import polars as pl
 from sqlalchemy.engine import Engine
 
 from data_access.engine import reading
+from data_access.imports.channel_files.channel_import import ChannelExport, import_channel_file
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.reader import read_records
 from data_access.imports.files.recipe import Recipe
@@ -20,6 +21,26 @@ from data_access.store.lifecycle import require_current
 from data_access.write.unit_of_work import UnitOfWork
 
 _IDS_PER_ROW: Final = 24
+
+
+def import_export(engine: Engine, export: ChannelExport, progress: Progress | None = None) -> ImportResult:
+    """Import what a channel exports of its products or stock. Rows in the inbox that waited for what it brings are tried again.
+
+    Args:
+        engine: the store.
+        export: the file, and what it is of.
+        progress: called after each chunk.
+
+    Raises:
+        InvalidInput: the file, its layout or a place cannot be used; nothing was written.
+        Conflict: another process imports the same file.
+        StoreOutOfDate, StoreUnavailable: see there; what was taken in stays.
+
+    """
+    require_current(engine)
+    result = import_channel_file(engine, export, progress)
+    retry_waiting(engine)
+    return result
 
 
 def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = None, progress: Progress | None = None) -> ImportResult:

@@ -36,14 +36,14 @@ class _TargetTable:
     needed: tuple[str, ...] = ()
 
 
-_PRODUCT: Final = _TargetTable(
+PRODUCT: Final = _TargetTable(
     product,
     ("sku",),
     {name: name for name in ("name", "category", "price", "currency", "launched_on", "ended_on")},
     {"category": "uncategorised"},
     ("name",),
 )
-_LISTING: Final = _TargetTable(listing, ("channel_id", "external_sku"), {name: name for name in ("sku", "title", "maximum")}, {}, ("sku",))
+LISTING: Final = _TargetTable(listing, ("channel_id", "external_sku"), {name: name for name in ("sku", "title", "maximum")}, {}, ("sku",))
 _LOCATION: Final = _TargetTable(
     location,
     ("location_id",),
@@ -73,7 +73,7 @@ _ITEM: Final = _TargetTable(
 )
 
 
-class _Upsert:
+class Upsert:
     """Rows of one table, loaded by key, changed in memory, written at the end."""
 
     def __init__(self, unit: UnitOfWork, into: _TargetTable, rows: Sequence[Row]) -> None:
@@ -88,10 +88,13 @@ class _Upsert:
         for row in unit.connection.execute(query).mappings():
             self._stored[tuple(row[key] for key in into.keys)] = dict(row)
 
+    def get(self, *key: Any) -> Row | None:
+        """The row of that key, in the store or among the new."""
+        return self._new.get(key) or self._stored.get(key)
+
     def knows(self, row: Row) -> bool:
         """Whether there is such a row already, in the store or among the new."""
-        key = tuple(row[name] for name in self._into.keys)
-        return key in self._stored or key in self._new
+        return self.get(*(row[name] for name in self._into.keys)) is not None
 
     def missing(self, row: Row) -> str | None:
         """The first column that a new row must have, and lacks."""
@@ -102,7 +105,7 @@ class _Upsert:
         into = self._into
         key = tuple(row[name] for name in into.keys)
         filled = {theirs: row[ours] for ours, theirs in into.taken.items() if row.get(ours) is not None}
-        known = self._new.get(key) or self._stored.get(key)
+        known = self.get(*key)
         if known is None:
             empty: Row = dict.fromkeys(into.taken.values())
             more = extra() if extra is not None else {}
@@ -155,7 +158,7 @@ def _refuse(chunk: Chunk, row: Row, code: str, reason: str) -> None:
     chunk.bad.append(Bad(row["row_no"], row["line_number"], row["reference"], code, reason))
 
 
-def _incomplete(chunk: Chunk, upsert: _Upsert, row: Row, what: str) -> bool:
+def _incomplete(chunk: Chunk, upsert: Upsert, row: Row, what: str) -> bool:
     missing = upsert.missing(row)
     if missing is not None:
         _refuse(chunk, row, f"missing_{missing}", f"The column {missing} is empty, and the {what} is new: give it.")
@@ -163,7 +166,7 @@ def _incomplete(chunk: Chunk, upsert: _Upsert, row: Row, what: str) -> bool:
 
 
 def _products(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
-    upsert = _Upsert(unit, _PRODUCT, rows)
+    upsert = Upsert(unit, PRODUCT, rows)
     for row in rows:
         if _incomplete(chunk, upsert, row, "product"):
             continue
@@ -177,7 +180,7 @@ def _products(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
 
 
 def _listings(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
-    upsert = _Upsert(unit, _LISTING, rows)
+    upsert = Upsert(unit, LISTING, rows)
     known = _known_skus(unit, (row["sku"] for row in rows))
     for row in rows:
         if not unit.lookups.has_channel(row["channel_id"]):
@@ -209,7 +212,7 @@ def _bad_zone(row: Row) -> Refusal | None:
 
 
 def _locations(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
-    upsert = _Upsert(unit, _LOCATION, rows)
+    upsert = Upsert(unit, _LOCATION, rows)
     for row in rows:
         if (refusal := _bad_zone(row)) is not None:
             _refuse(chunk, row, *refusal)
@@ -226,7 +229,7 @@ def _locations(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
 
 
 def _channels(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
-    upsert = _Upsert(unit, _CHANNEL, rows)
+    upsert = Upsert(unit, _CHANNEL, rows)
     last = unit.connection.execute(sa.select(sa.func.coalesce(sa.func.max(channel.c.position), 0))).scalar_one()
     serving: dict[str, list[str]] = {}
     for row in rows:
@@ -269,8 +272,8 @@ def _bad_places(unit: UnitOfWork, row: Row) -> Refusal | None:
 
 
 def _suppliers(unit: UnitOfWork, chunk: Chunk, rows: list[Row]) -> None:
-    suppliers = _Upsert(unit, _SUPPLIER, rows)
-    items = _Upsert(unit, _ITEM, rows)
+    suppliers = Upsert(unit, _SUPPLIER, rows)
+    items = Upsert(unit, _ITEM, rows)
     known = _known_skus(unit, (row["sku"] for row in rows))
     for row in rows:
         sku = row["sku"]

@@ -159,10 +159,10 @@ def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
     """
     i = inbox_item.c
     query = (
-        sa.select(import_run.c.recipe, sa.func.coalesce(i.mended, i.content))
+        sa.select(import_run.c.recipe, i.import_run_id, i.line_number, sa.func.coalesce(i.mended, i.content).label("text"))
         .join(import_run, import_run.c.id == i.import_run_id)
         .where(i.status == "open", i.kind == "row")
-        .order_by(i.import_run_id, i.line_number, i.id)
+        .order_by(i.import_run_id, i.line_number, i.mended.is_not(None), i.id)
     )
     if import_run_id is not None:
         query = query.where(i.import_run_id == import_run_id)
@@ -170,10 +170,12 @@ def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
         rows = connection.execute(query).all()
     if not rows:
         raise InvalidInput("No row of that import waits in the inbox." if import_run_id is not None else "No row waits in the inbox.")
-    headers = {Recipe.from_json(recipe).header for recipe in {row[0] for row in rows}}
+    headers = {Recipe.from_json(recipe).header for recipe in {row.recipe for row in rows}}
     if len(headers) > 1:
         raise InvalidInput("Rows with different headers wait in the inbox: export one import at a time.")
+    # Several items of one record wait with its text, each by itself: the record is written once, as mended if it was.
+    texts = {(row.import_run_id, row.line_number): row.text for row in rows}
     text = io.StringIO()
-    text.writelines(f"{line}\n" for line in (*headers, *(row[1] for row in rows)))
+    text.writelines(f"{line}\n" for line in (*headers, *texts.values()))
     path.write_text(text.getvalue(), encoding="utf-8")
-    return len(rows)
+    return len(texts)

@@ -20,6 +20,7 @@ from data_access.imports.files.mapping_parts import (
     ColumnsPart,
     FilePart,
     FormatsPart,
+    ItemsPart,
     LinesPart,
     LocationPart,
     MappingPart,
@@ -47,6 +48,7 @@ class Mapping(MappingPart):
     formats: FormatsPart = FormatsPart()
     lines: LinesPart = LinesPart()
     skus: SkusPart = SkusPart()
+    items: ItemsPart | None = None
     rows: list[RowsRule] = []
     status: dict[str, list[Meaning]] = {}
     fulfilled_by: dict[str, Literal["seller", "marketplace"]] = {}
@@ -75,7 +77,11 @@ class Mapping(MappingPart):
     def file_columns(self) -> list[str]:
         """All columns of the file that must be there, as the file calls them."""
         mapped = [column for source in self.columns.named.values() for column in source.columns if column not in source.optional]
-        return list(dict.fromkeys([*mapped, *(column for rule in self.rows for column in rule.where)]))
+        mapped += [column for rule in self.rows for column in rule.where]
+        if self.items is not None:
+            parts = [self.items.column] if self.items.total is None else [self.items.column, self.items.total]
+            mapped = [*(column for column in mapped if column not in self.items.names), *parts]
+        return list(dict.fromkeys(mapped))
 
     @cached_property
     def optional_columns(self) -> list[str]:
@@ -87,7 +93,8 @@ class Mapping(MappingPart):
     def never_empty(self) -> list[str]:
         """Those of them that no row of goods leaves empty."""
         needed = (self.columns.order, self.columns.external_sku, self.columns.quantity)
-        return [source.columns[0] for source in needed if len(source.columns) == 1 and not source.optional and source.otherwise is None]
+        single = [source.columns[0] for source in needed if len(source.columns) == 1 and not source.optional and source.otherwise is None]
+        return [column for column in single if column in self.file_columns]
 
     @cached_property
     def routes(self) -> list["Mapping"]:

@@ -231,6 +231,30 @@ class RowsRule(MappingPart):
         return self
 
 
+class ItemsPart(MappingPart):
+    """Several items in one cell. Each becomes a row, in which the named groups of the pattern are columns that `columns` may name.
+
+    `total`: a column with the units of all items together.
+    """
+
+    column: Name
+    separator: Annotated[str, Field(min_length=1, max_length=20)]
+    pattern: Pattern
+    total: Name | None = None
+
+    @model_validator(mode="after")
+    def _named_groups(self) -> "ItemsPart":
+        if not self.names:
+            raise ValueError("the pattern has no named group, such as (?P<Units>[0-9]+)")
+        return self
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The named groups of the pattern."""
+        groups = pl.Series([""], dtype=pl.String).str.extract_groups(self.pattern).struct.fields
+        return [name for name in groups if not name.isdecimal()]
+
+
 class ReturnsPart(MappingPart):
     """Which rows are returns: those whose order id matches, and with `negative_quantity` those of a line that give units back.
 

@@ -4,6 +4,7 @@ from typing import Final
 
 import polars as pl
 
+from data_access.imports.files.items import ITEM
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.mapping_parts import ORDER_COLUMNS, ColumnSource, RowsRule
 from data_access.imports.files.reader import Contents
@@ -12,10 +13,11 @@ ROW_FACTS: Final[dict[str, pl.DataType]] = {
     "row_no": pl.Int64(),
     "occurrence": pl.Int64(),
     "rule": pl.Int64(),
+    "item": pl.Int64(),
     **dict.fromkeys(ORDER_COLUMNS, pl.String()),
 }
-"""What a file says of a row beside its text: the number of its occurrence, the rule that its order fits (its place in `rows`), and cells
-that the first row of its order fills for it.
+"""What a file says of a row beside its text: the number of its occurrence, the rule that its order fits (its place in `rows`), the
+number of its item within the record, and cells that the first row of its order fills for it.
 """
 
 PUT_ASIDE: Final = {"leave_out": "left_out", "wait": "waiting"}
@@ -75,6 +77,8 @@ def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     gaps = [name for name in mapping.of_order if _has_gaps(raw, pl.col(f"raw_{name}"))]
     missing = [pl.when(pl.col(f"raw_{name}").is_null()).then(_of_order(pl.col(f"raw_{name}"))).alias(name) for name in gaps]
     facts = raw.select("row_no", *missing)
+    if ITEM in contents.frame.columns:
+        facts = facts.with_columns(item=contents.frame[ITEM])
     if any(rule.of_order for rule in mapping.rows):
         with_orders, alone = (_rule(contents.frame, raw, mapping.rows, with_orders=flag) for flag in (True, False))
         facts = facts.with_columns(rule=pl.when(with_orders.ne_missing(alone)).then(with_orders))

@@ -19,7 +19,7 @@ from data_access.write.bulk import in_values
 from data_access.write.ledger_reader import DERIVED
 
 KINDS: Final = ("orders", "counts")
-"""The kinds of files whose import can be taken back."""
+"""The kinds of files whose import can be taken back; of a channel's export of products, the counts that came with it can."""
 
 UNITS: Final = pl.Schema({"location_id": pl.String, "back": pl.Int64, "gone": pl.Int64})
 
@@ -98,14 +98,15 @@ def run_of(connection: Connection, run_id: int) -> dict[str, Any]:
     row = connection.execute(sa.select(import_run).where(import_run.c.id == run_id)).mappings().first()
     if row is None:
         raise InvalidInput(f"There is no import {run_id}: `onhand import runs` lists them.")
-    if row["kind"] not in KINDS:
+    has_events = connection.execute(events_of(run_id).limit(1)).first() is not None
+    if row["kind"] not in KINDS and not has_events and row["status"] not in ("undoing", "undone"):
         raise InvalidInput(
             f"Import {run_id} brought {row['kind']}, and only imports of orders and counts can be taken back: "
             "import a corrected file, which overwrites it."
         )
     if row["status"] == "undone":
         raise InvalidInput(f"Import {run_id} ({row['file_name']}) has been taken back already.")
-    if row["status"] != "undoing" and connection.execute(events_of(run_id).limit(1)).first() is None:
+    if row["status"] != "undoing" and not has_events:
         older = "" if not row["imported"] + row["updated"] else ", or it is older than the taking back of imports"
         raise InvalidInput(f"Import {run_id} ({row['file_name']}) brought nothing new{older}: there is nothing to take back.")
     return dict(row)

@@ -38,7 +38,15 @@ def test_every_key_and_column_is_explained() -> None:
 
 
 def test_shipped_mappings() -> None:
-    ready = ["amazon-all-orders", "amazon-in-sale-report", "ebay-orders", "online-retail", "shopify-orders", "woocommerce-orders"]
+    ready = [
+        "amazon-all-orders",
+        "amazon-in-sale-report",
+        "ebay-orders",
+        "online-retail",
+        "shopify-orders",
+        "woocommerce-analytics",
+        "woocommerce-orders",
+    ]
     assert mapping_names() == ready
     retail = load_mapping("online-retail").mapping
     assert retail.identity == ("external_sku", "quantity", "price", "placed")
