@@ -1,5 +1,6 @@
 """The cells of an order file under our own names: what rows take from their order, and where each row belongs by the mapping's rules."""
 
+from collections.abc import Collection
 from typing import Final
 
 import polars as pl
@@ -64,6 +65,12 @@ def incomplete_orders(contents: Contents, mapping: Mapping) -> list[str]:
         return []
     gaps = raw.group_by("raw_order", maintain_order=True).agg(pl.col(name).is_null().all() for name in wanted)
     return gaps.filter(pl.any_horizontal(wanted) & pl.col("raw_order").is_not_null())["raw_order"].to_list()
+
+
+def orders_of(contents: Contents, mapping: Mapping, row_nos: Collection[int]) -> list[str]:
+    """The orders that these rows name."""
+    raw = _raw(contents.frame, mapping, ["order"]).filter(pl.col("row_no").is_in(row_nos))
+    return raw["raw_order"].drop_nulls().unique().to_list()
 
 
 def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
