@@ -5,6 +5,7 @@ from typing import Final
 
 import polars as pl
 
+from data_access.domain.ids import proper_ids
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.mapping_parts import ORDER_COLUMNS, ColumnSource, RowsRule
 from data_access.imports.files.reader import Contents
@@ -22,6 +23,7 @@ that the first row of its order fills for it.
 PUT_ASIDE: Final = {"leave_out": "left_out", "wait": "waiting"}
 """What a rule's `then` makes of rows, as their role."""
 
+_IDS: Final = ("order", "external_sku", "line")
 _ITEM: Final = ("external_sku", "line", "title")
 
 
@@ -91,7 +93,8 @@ def _raw(frame: pl.DataFrame, mapping: Mapping, names: list[str] | None = None) 
     """The cells of our columns as they stand in the file."""
     chosen = {name: source for name, source in mapping.columns.named.items() if names is None or name in names}
     there = set(frame.columns)
-    return frame.select("row_no", "line_number", *(_cell(source, there).alias(f"raw_{name}") for name, source in chosen.items()))
+    raw = frame.select("row_no", "line_number", *(_cell(source, there).alias(f"raw_{name}") for name, source in chosen.items()))
+    return raw.with_columns(proper_ids(raw[f"raw_{name}"]) for name in _IDS if name in chosen)
 
 
 def _cell(source: ColumnSource, there: set[str]) -> pl.Expr:

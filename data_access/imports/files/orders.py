@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from data_access.domain.ids import unseen_in
 from data_access.imports.files import values
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.order_cells import cells
@@ -37,6 +38,7 @@ _TEXTS: Final = (
     "fulfilled_by",
     "customer",
 )
+_IDS: Final = ("order", "external_sku", "line")
 KNOWN_ORDERS: Final = pl.Schema({"channel_id": pl.String, "order_ref": pl.String, "known_placed_at": pl.Int64, "known_currency": pl.String})
 TAKEN: Final = pl.Schema({"content": pl.UInt64, "taken": pl.Int64})
 """Of lines without a line id, the hash that their references begin with, and the greatest occurrence number."""
@@ -268,7 +270,12 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
                 code, said = "bad_number", f"is not {what}: mend it, or set decimal and thousands in the mapping."
             pattern = _plain(f"in column {named[name]} {said}")
             checks.append((wrong, code, pl.format("'{}' " + pattern, pl.col(f"raw_{name}").str.slice(0, 100))))
-    for name in ("order", "external_sku", "line", "customer"):
+    for name in _IDS:
+        if name in named:
+            unseen = unseen_in(pl.col(f"raw_{name}"))
+            pattern = _plain(f"The id in column {named[name]} holds the character ") + "{}, which nobody sees: write it without."
+            checks.append((unseen.is_not_null(), "unseen_character", pl.format(pattern, unseen)))
+    for name in (*_IDS, "customer"):
         if name in named:
             reason = f"The text in column {named[name]} is longer than {MAX_TEXT} characters: shorten it."
             checks.append((pl.col(f"raw_{name}").str.len_chars() > MAX_TEXT, "too_long", pl.lit(reason)))

@@ -126,7 +126,7 @@ def test_repeats_keep_their_numbers_when_they_are_tried_again(store: Engine, tmp
 
 
 def test_exported_rows_come_in_again(store: Engine, tmp_path: Path) -> None:
-    rows = [row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", '"M,\nUG"', "x")]
+    rows = [row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", "CUP", "x", title='"M,\nUG"')]
     result = shop(store, tmp_path, *rows)
     path = tmp_path / "bad.csv"
     assert export_rows(store, result.import_run_id, path) == 2

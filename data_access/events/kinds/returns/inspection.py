@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from data_access.domain.events import Event, Text
+from data_access.domain.events import Event, Id
 from data_access.events.context import Contradiction, EventContext, NotYet
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -14,8 +14,8 @@ class Inspection(Event):
     """What became of a return: restock makes it sellable, refurbish leaves it unsellable, discard takes it out."""
 
     kind: Literal["inspection"] = "inspection"
-    channel_id: Text
-    return_ref: Text
+    channel_id: Id
+    return_ref: Id
     disposition: Literal["restock", "refurbish", "discard"]
 
 
