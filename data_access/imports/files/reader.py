@@ -17,6 +17,7 @@ import polars as pl
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.dialect import NAMES, delimiter_of, encoding_of
+from data_access.imports.files.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
 from data_access.imports.files.mapping_parts import FilePart, FormatsPart
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.records import (
@@ -39,7 +40,6 @@ from data_access.imports.files.sheets.workbook import SHEET_DATES, SHEET_FORM, S
 
 MAX_COLUMNS: Final = 1_000
 FOOTER_RECORDS: Final = 100  # compared at a time
-SLICE_RECORDS: Final = 50_000  # split at a time, for the sake of memory
 _BOM: Final = b"\xef\xbb\xbf"
 _ASCII_LIKE: Final = frozenset({"utf-8", "utf-8-sig", "ascii", "cp1252", "latin-1", "iso8859-1"})
 
@@ -131,7 +131,7 @@ def read_records(
     encoding = name if name in _ASCII_LIKE else "utf-8"
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
     preamble = _preamble(records, part.preamble_rows, encoding)
-    header_text = _header_line(records, path, name)
+    header_text = _header_line(records, path, name, preamble)
     form = form_of(part, header_text, needed)
     header = header_cells(header_text, form, str(path))
     wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
@@ -199,8 +199,8 @@ def _sheet_header(workbook: Workbook, part: FilePart, expected: Sequence[str]) -
 def _header_of(path: Path, part: FilePart, expected: Sequence[str]) -> tuple[str, ...]:
     name = part.encoding or encoding_of(unpacked(path))
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
-    _preamble(records, part.preamble_rows, "utf-8")
-    header_text = _header_line(records, path, name)
+    preamble = _preamble(records, part.preamble_rows, "utf-8")
+    header_text = _header_line(records, path, name, preamble)
     return header_cells(header_text, form_of(part, header_text, expected), str(path))
 
 
@@ -246,19 +246,26 @@ def _preamble(records: Records, rows: int, encoding: str) -> tuple[str, ...]:
     return tuple(readable(line.removeprefix(_BOM)[:KEPT_BYTES], encoding) for line in raw)
 
 
-def _header_line(records: Records, path: Path, encoding: str) -> str:
+def _header_line(records: Records, path: Path, encoding: str, preamble: Sequence[str]) -> str:
+    lone_cr = InvalidInput(f"The lines of {path} end with a carriage return (CR) alone: save it with line ends LF or CRLF.")
     line = records.next_line()
     while line is not None and not isinstance(line, LongLine) and not line.strip():
         line = records.next_line()
     if line is None:
-        raise InvalidInput(f"The file {path} is empty: it has no header line.")
+        raise lone_cr if any(has_lone_cr(text) for text in preamble) else InvalidInput(f"The file {path} is empty: it has no header line.")
     if isinstance(line, LongLine):
+        if b"\r" in line.raw:
+            raise lone_cr
         raise InvalidInput(f"The first line of {path} is longer than {MAX_RECORD_BYTES:,} bytes: it is not a header.")
     try:
         text = line.removeprefix(_BOM).decode(encoding if encoding in _ASCII_LIKE - {"utf-8-sig"} else "utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"The header of {path} is not {encoding} text: set file.encoding in the mapping.") from error
-    if "\x00" in text or "\ufffd" in text:
+    if has_lone_cr(text):
+        raise lone_cr
+    if "\x00" in text:
+        raise InvalidInput(f"The header of {path} holds zero bytes (NUL): set file.encoding if it is UTF-16, or fetch the file again.")
+    if "\ufffd" in text:
         raise InvalidInput(f"The header of {path} is not {encoding} text: set file.encoding in the mapping.")
     return text
 
@@ -336,7 +343,7 @@ def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord
     too_long = f"The row is longer than {MAX_RECORD_BYTES:,} bytes, and only its beginning is kept: import it again shortened."
     swallowing = "A quote that opens in this row closes in a later one, with rows between: close it, or set file.quoting in the mapping."
     problems = dict.fromkeys(records.long, ("too_long", too_long)) | dict.fromkeys(records.suspect, ("open_quote", swallowing))
-    _check_encoding(texts, form, problems)
+    check_encoding(texts, (form.encoding, form.name), form.path, problems)
     comma = form.form.delimiter.encode()
     blank = (comma, b" ", b"\t")  # what a row of empty cells begins with: it is no row
     plain = array("q")
@@ -351,7 +358,7 @@ def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord
         try:
             cells = fitted(raw.decode(encoding), form.form, form.width)
         except Unfit as unfit:
-            problems[index] = (unfit.code, str(unfit))
+            problems[index] = ("lone_cr", LONE_CR) if b"\r" in raw else (unfit.code, str(unfit))
         else:
             if any(cell.strip() for cell in cells):
                 careful.append((index, line_numbers[index], [cells[place] for place in wanted.values()]))
@@ -372,34 +379,6 @@ def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: boo
     del records.texts[end:], records.line_numbers[end:]
     records.long = [index for index in records.long if index < end]
     records.suspect = [index for index in records.suspect if index < end]
-
-
-def _check_encoding(texts: Sequence[bytes], form: ReadAs, problems: dict[int, tuple[str, str]]) -> None:
-    """Add to `problems` the rows that are not text in the file's encoding; most of them: the encoding is wrong."""
-    name, encoding = form.name, form.encoding
-    reason = f"The row holds bytes that are not {name} text: mend it, or set file.encoding in the mapping."
-    is_recoded = name not in _ASCII_LIKE
-    broken = 0
-    for start in range(0, len(texts), SLICE_RECORDS):
-        joined = b"\n".join(texts[start : start + SLICE_RECORDS])
-        try:
-            text = joined.decode(encoding)
-        except UnicodeDecodeError:
-            pass
-        else:
-            if "\x00" not in text and not (is_recoded and "\ufffd" in text):
-                continue
-        for index in range(start, min(start + SLICE_RECORDS, len(texts))):
-            try:
-                text = texts[index].decode(encoding)
-                is_bad = "\x00" in text or (is_recoded and "\ufffd" in text)
-            except UnicodeDecodeError:
-                is_bad = True
-            if is_bad:
-                broken += 1
-                problems.setdefault(index, ("undecodable", reason))
-    if broken * 2 > len(texts):
-        raise InvalidInput(f"Most rows of {form.path} are not {name} text: set file.encoding in the mapping.")
 
 
 def _fast(records: Records, plain: Sequence[int], form: ReadAs) -> pl.DataFrame:
