@@ -1,8 +1,8 @@
 """Frames as files for people: CSV and XLSX, with whatever a spreadsheet could take for a formula made harmless.
 
 In both, the first row holds the column names, times are ISO 8601 text in UTC, days YYYY-MM-DD, lists are joined by "; ", and numbers
-stay numbers. In CSV, a text that begins with = + - @, a tab or a line break gets an apostrophe before it, as OWASP advises; in XLSX,
-texts are written as strings, which are never formulas.
+stay numbers. In CSV, a text that could be a formula gets an apostrophe before it (`spreadsheets`); in XLSX, texts are written as
+strings, which are never formulas.
 """
 
 import io
@@ -12,18 +12,18 @@ import polars as pl
 import xlsxwriter
 
 from data_access.errors import InvalidInput
+from data_access.spreadsheets import harmless
 
 XLSX_ROWS: Final = 1_048_575  # without the header; the format holds no more
 XLSX_TEXT: Final = 32_767  # characters a cell holds
-_DANGEROUS: Final = r"^[=+\-@\t\r\n]"
 
 
 def to_csv(frame: pl.DataFrame) -> bytes:
     """The frame as CSV: UTF-8 with a byte order mark, so that spreadsheets read it right."""
     plain = _plain(frame)
     texts = [name for name, dtype in plain.schema.items() if dtype == pl.String]
-    safe = plain.with_columns(_harmless(pl.col(name)) for name in texts)
-    names = pl.Series(safe.columns, dtype=pl.String).to_frame("name").select(_harmless(pl.col("name"))).to_series()
+    safe = plain.with_columns(harmless(pl.col(name)) for name in texts)
+    names = pl.Series(safe.columns, dtype=pl.String).to_frame("name").select(harmless(pl.col("name"))).to_series()
     return safe.rename(dict(zip(safe.columns, names, strict=True))).write_csv(include_bom=True).encode()
 
 
@@ -54,10 +54,6 @@ def to_xlsx(frame: pl.DataFrame, sheet: str = "OnHand") -> bytes:
 
 def _fitting(value: Any) -> Any:
     return value[:XLSX_TEXT] if isinstance(value, str) else value
-
-
-def _harmless(text: pl.Expr) -> pl.Expr:
-    return pl.when(text.str.contains(_DANGEROUS)).then(pl.concat_str(pl.lit("'"), text)).otherwise(text).alias(text.meta.output_name())
 
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Final, NoReturn
 
 import typer
 
+from dashboard.cli.terminal import printable
 from data_access.errors import OnHandError
 
 BAD_INPUT: Final = 2
@@ -38,7 +39,7 @@ def one_sentence() -> Iterator[None]:
 
 
 def _fail(sentence: str) -> NoReturn:
-    typer.echo(sentence, err=True)
+    typer.echo(printable(sentence), err=True)
     sys.exit(BAD_INPUT)
 
 

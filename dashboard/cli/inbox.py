@@ -50,11 +50,11 @@ def _short(value: object) -> str:
 
 @app.command("export")
 def inbox_export(
-    file: Annotated[Path, typer.Argument(help="The CSV file to write.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="The file to write; .xlsx for rows of a workbook.", show_default=False)],
     run: Annotated[int | None, typer.Option("--import", help="Rows of this import alone; its id is in the import's report.")] = None,
 ) -> None:
     """Write rows that failed to import to a file, to be mended there and imported again."""
-    from data_access.queries.inbox import export_rows
+    from data_access.imports.inbox_files.export import export_rows
 
     with current_store() as engine:
         rows = export_rows(engine, run, file)

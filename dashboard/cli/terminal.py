@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from sqlalchemy.engine import Engine
 
+_OBEYED = frozenset("\r\v\f\x1c\x1d\x1e\x1f\x85\u2028\u2029")  # what `split` takes for space
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
 
 
@@ -53,9 +55,18 @@ def current_store() -> Iterator["Engine"]:
         engine.dispose()
 
 
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: escapes, controls and characters that change its direction are shown by their codes."""
+    if "".join(text.split()).isprintable() and not set(text) & _OBEYED:  # nearly all are, and need nothing that is slow to load
+        return text
+    from data_access.domain.ids import visible
+
+    return visible(text, kept="\n\t\u200c\u200d")
+
+
 def say(text: str) -> None:
     """A line for the person at the terminal, at once."""
-    typer.echo(text)
+    typer.echo(printable(text))
     sys.stdout.flush()
 
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
+from data_access.domain.ids import proper_id
 from data_access.engine import now_us
 from data_access.errors import Conflict, InvalidInput
 from data_access.events.ingest import take_in
@@ -64,6 +65,10 @@ def map_listing(
     actor = _actor(actor)
     if not external_sku.strip() or len(external_sku) > MAX_TEXT:
         raise InvalidInput(f"The listing's id is empty or longer than {MAX_TEXT} characters: give the channel's own id.")
+    try:
+        external_sku = proper_id(external_sku)
+    except ValueError as error:
+        raise InvalidInput(f"The listing's id {error}") from error
 
     def edit(unit: UnitOfWork) -> tuple[Mapped, list[int]]:
         if not unit.lookups.has_channel(channel_id):

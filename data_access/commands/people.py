@@ -1,10 +1,12 @@
 """What an admin does with people: add one, give another role, remove one."""
 
+import unicodedata
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from data_access.domain.ids import likeness
 from data_access.engine import now_us
 from data_access.errors import Conflict, InvalidInput
 from data_access.schema.users import ROLES, app_user
@@ -24,14 +26,17 @@ def add_user(engine: Engine, name: str, role: str, actor: str) -> None:
         Forbidden: the actor may not manage users.
 
     """
-    name = name.strip()
+    name = unicodedata.normalize("NFC", name).strip()
     if not name or len(name) > MAX_NAME or name.startswith(COMMAND_LINE) or not name.isprintable():
         raise InvalidInput(f"{name!r} cannot be a name: give 1 to {MAX_NAME} printable characters, not beginning with “{COMMAND_LINE}”.")
     _require_role(role)
 
     def edit(unit: UnitOfWork) -> None:
-        if unit.connection.execute(sa.select(app_user.c.name).where(app_user.c.name == name)).first() is not None:
+        names = unit.connection.execute(sa.select(app_user.c.name)).scalars().all()
+        if name in names:
             raise Conflict(f"There is a user {name!r} already: change the role with `onhand users role`.")
+        if (alike := next((other for other in names if likeness(other) == likeness(name)), None)) is not None:
+            raise Conflict(f"There is a user {alike!r}, and {name!r} could be taken for the same: choose a name that differs by more.")
         unit.connection.execute(sa.insert(app_user), {"name": name, "role": role, "created_at": now_us()})
         unit.audit("add_user", ("user", name), None, {"role": role})
 

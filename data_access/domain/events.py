@@ -10,7 +10,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from data_access.domain.ids import proper_id
 
 MAX_UNITS = 10_000_000  # above this a quantity is a mistake
 
@@ -25,9 +28,17 @@ def _micros(value: object) -> object:
     return value
 
 
+def _id(value: str) -> str:
+    try:
+        return proper_id(value)
+    except ValueError as error:
+        raise PydanticCustomError("unseen_character", "{sentence}", {"sentence": str(error)}) from error
+
+
 # 1970 to 2262, so that a date in milliseconds or seconds is noticed by its year, not stored
 Micros = Annotated[int, BeforeValidator(_micros), Field(strict=True, ge=0, lt=9_223_372_036_854_775)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_id)]
 Units = Annotated[int, Field(strict=True, gt=0, le=MAX_UNITS)]
 SignedUnits = Annotated[int, Field(strict=True, ge=-MAX_UNITS, le=MAX_UNITS)]
 CountedUnits = Annotated[int, Field(strict=True, ge=0, le=MAX_UNITS)]
@@ -64,21 +75,21 @@ class Event(EventPart):
 class OrderUnits(EventPart):
     """Units of an order line."""
 
-    line_ref: Text
+    line_ref: Id
     quantity: Units
 
 
 class SkuUnits(EventPart):
     """Units of a SKU."""
 
-    sku: Text
+    sku: Id
     quantity: Units
 
 
 class StateUnits(EventPart):
     """Units of a SKU in a state."""
 
-    sku: Text
+    sku: Id
     quantity: Units
     state: State = "sellable"
 
@@ -86,7 +97,7 @@ class StateUnits(EventPart):
 class SignedStateUnits(EventPart):
     """A signed change of the units of a SKU in a state."""
 
-    sku: Text
+    sku: Id
     quantity: SignedUnits
     state: State = "sellable"
 
@@ -94,6 +105,6 @@ class SignedStateUnits(EventPart):
 class CountedStateUnits(EventPart):
     """Units of a SKU in a state, as counted."""
 
-    sku: Text
+    sku: Id
     quantity: CountedUnits
     state: State = "sellable"

@@ -1,5 +1,6 @@
 """Looking up, for the rows of an order file, the lines of their orders that the store knows by other line ids."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import polars as pl
@@ -8,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from data_access.imports.files.known_lines import LINES, ROWS, matched
 from data_access.imports.files.mapping import Mapping
-from data_access.imports.files.orders import KNOWN_ORDERS
+from data_access.imports.files.orders import KNOWN_ORDERS, TAKEN
 from data_access.imports.return_matching import with_skus
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.stock import event
@@ -59,6 +60,22 @@ def known_orders(connection: Connection, mapping: Mapping, order_refs: list[str]
     )
     rows = [tuple(row) for row in connection.execute(query)] if order_refs else []
     return pl.DataFrame(rows, KNOWN_ORDERS, orient="row")
+
+
+def taken_lines(connection: Connection, mapping: Mapping, order_refs: Sequence[str], run_ids: Sequence[int]) -> pl.DataFrame:
+    """`files.orders.TAKEN`: lines of the orders that these imports have told."""
+    o, line, channels = sales_order.c, order_line.c, sorted({own.channel.id for own in mapping.routes})
+    query = (
+        sa.select(line.line_ref)
+        .join(sales_order, line.order_id == o.id)
+        .join(event, line.event_id == event.c.id)
+        .where(o.channel_id.in_(channels), in_values(connection, o.order_ref, order_refs), event.c.import_run_id.in_(run_ids))
+    )
+    refs = pl.DataFrame({"ref": list(connection.execute(query).scalars()) if order_refs else []}, {"ref": pl.String})
+    parts = refs.filter(pl.col("ref").str.contains(_CONTENT_MADE)).select(
+        pl.col("ref").str.split(".").list.to_struct(fields=["content", "taken"])
+    )
+    return parts.unnest("ref").cast(TAKEN).group_by("content").agg(pl.col("taken").max())
 
 
 def _stored(connection: Connection, channel_id: str, order_refs: list[str]) -> pl.DataFrame:

@@ -14,13 +14,13 @@ from data_access.imports.files.date_order import with_decided_dates
 from data_access.imports.files.items import ITEM, itemised
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
-from data_access.imports.files.order_cells import filled, incomplete_orders
+from data_access.imports.files.order_cells import filled, incomplete_orders, orders_of
 from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import Contents, read_records
-from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.recognise import recognised
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
-from data_access.imports.line_matching import known_orders, with_known_lines
+from data_access.imports.inbox_files.reentries import Reentries, reentries
+from data_access.imports.line_matching import known_orders, taken_lines, with_known_lines
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
@@ -70,11 +70,15 @@ def import_orders(
     mapping_read, source = loaded.mapping, f"import:{loaded.name}"
     file_part, columns, decimal = mapping_read.file, mapping_read.file_columns, mapping_read.formats.decimal
     contents = read_records(path, file_part, columns, mapping_read.optional_columns, mapping_read.never_empty, decimal=decimal)
-    contents = itemised(contents, mapping_read)
-    mapping_read, dates = with_decided_dates(contents, mapping_read, path.name)
     with reading(engine) as connection:
+        contents, back = reentries(connection, contents, "orders", source)
+        contents, row_nos = itemised(contents, mapping_read, back.row_facts)
+        back = back if row_nos is None else back.renumbered(row_nos)
+        mapping_read, dates = with_decided_dates(contents, mapping_read, path.name)
         known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
-    rows, texts = normalised(contents, mapping_read, known=known), contents.texts
+        taken = taken_lines(connection, mapping_read, orders_of(contents, mapping_read, back.row_nos), back.run_ids)
+    row_facts_before = back.row_facts if back.row_nos else None
+    rows, texts = normalised(contents, mapping_read, row_facts_before, known, taken), contents.texts
     row_facts, item = _row_facts(rows, filled(contents, mapping_read), mapping_read), _item_number(contents)
     job = _job(path, contents, loaded, {"opening_stock": opening_stock, **dates}, chosen)
     del contents
@@ -86,9 +90,9 @@ def import_orders(
             prepare_catalogue(engine, part.filter(IS_GOODS).select("external_sku", "sku", "title"), own)
     if not run.is_repeat:
         with reading(engine) as connection:
-            rows = pl.concat(with_known_lines(connection, part, own, source) for own, part in _by_route(rows, mapping_read))
+            rows = pl.concat(_with_known_lines(connection, part, own, source, back) for own, part in _by_route(rows, mapping_read))
     plans = [_plan(engine, part, own, source, run, cover) for own, part in _by_route(rows, mapping_read)]
-    origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts, item=item)
+    origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts, item=item, reentries=back.open)
     quarantine = Quarantine(engine, origin)
     quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
     history: dict[int, int] = {}
@@ -104,6 +108,15 @@ def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.Da
     if len(mapping.routes) == 1:
         return [(mapping, rows)]
     return [(own, rows.filter(route=route)) for route, own in enumerate(mapping.routes)]
+
+
+def _with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str, back: Reentries) -> pl.DataFrame:
+    """Rows as `with_known_lines` has them; without line ids, rows of the inbox are no lines that other rows of their file have told."""
+    if not back.row_nos or "line" in mapping.columns.named:
+        return with_known_lines(connection, rows, mapping, source)
+    others = rows.join(back.row_facts.select("row_no"), on="row_no", how="anti", maintain_order="left")
+    own = rows.join(back.row_facts.select("row_no"), on="row_no", how="semi", maintain_order="left")
+    return pl.concat([with_known_lines(connection, others, mapping, source), own]).sort("position")
 
 
 def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> RowFacts:
@@ -131,7 +144,7 @@ def _item_number(contents: Contents) -> ItemNumber:
 
 
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, Any], chosen: dict[str, Any]) -> ImportJob:
-    recipe = Recipe(loaded.text, contents.header_text, {**options, **chosen}, contents.read_as, contents.is_sheet)
+    recipe = contents.recipe(loaded.text, {**options, **chosen})
     said = f"opening_stock={options['opening_stock']}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.engine import now_us, reading
 from data_access.imports.import_run import Tally
+from data_access.imports.inbox_files.reentries import Reentry
 from data_access.imports.order_plan import Bad, Ignored
 from data_access.schema.audit import ignored_row, import_run, inbox_item
 from data_access.write.unit_of_work import UnitOfWork
@@ -37,13 +38,14 @@ def no_item(_: int) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOrigin:
-    """The import that rows come from."""
+    """The import that rows come from. `reentries`: rows of the inbox among them, by row number."""
 
     source: str
     run_id: int
     text: Text
     row_facts: RowFacts = nothing
     item: ItemNumber = no_item
+    reentries: Mapping[int, Reentry] = field(default_factory=dict)
 
 
 _Key = tuple[str, int | None]
@@ -59,7 +61,7 @@ class Quarantine:
     """The inbox of one import. Items that earlier imports of the same source left there are recognised by their texts.
 
     A row that is bad again, and waits already, is counted as quarantined, but its item stands there once; if a person has dealt with
-    the item, the row is a duplicate. A row that is good now resolves the item that waits with its text.
+    the item, the row is a duplicate. A row that is good now resolves the item that waits with its text, or that it was exported from.
     """
 
     def __init__(self, engine: Engine, origin: ImportOrigin) -> None:
@@ -105,6 +107,9 @@ class Quarantine:
         """Put bad rows, of this channel, into the inbox; those that a person has dealt with are counted as duplicates instead."""
         facts = self._origin.row_facts([row.row_no for row in bad])
         for row in bad:
+            reentry = self._origin.reentries.get(row.row_no)
+            if reentry is not None and _change(unit, reentry, _still_wrong(row, reentry)):
+                continue
             known = self._pop(row.row_no)
             if known is not None:
                 if not known.is_open:
@@ -138,15 +143,47 @@ class Quarantine:
         note_ignored(unit, self._origin.run_id, ignored)
 
     def resolve(self, unit: UnitOfWork, taken: Sequence[int]) -> None:
-        """Close the items that wait with the texts of rows that are in the store now."""
-        if not self._known:
-            return
-        for row_no in taken:
-            item = self._pop(row_no)
+        """Close the items of rows that are in the store now: those they were exported from, or that wait with their texts."""
+        self._close(unit, [row_no for row_no in taken if row_no in self._origin.reentries])
+        for row_no in taken if self._known else ():
+            item = self._pop(row_no) if row_no not in self._origin.reentries else None
             if item is not None and item.is_open:
                 changes = {"status": "resolved", "closed_at": now_us(), "version": inbox_item.c.version + 1}
                 unit.connection.execute(sa.update(inbox_item).where(inbox_item.c.id == item.item_id).values(changes))
                 unit.touch("inbox", "item", item.item_id)
+
+    def _close(self, unit: UnitOfWork, row_nos: Sequence[int]) -> None:
+        """Close items whose rows came in again; in the figures of their own imports they are known, by this one, and wait no more."""
+        facts = self._origin.row_facts(row_nos) if row_nos else {}
+        for row_no in row_nos:
+            reentry = self._origin.reentries[row_no]
+            values: dict[str, Any] = {"status": "resolved", "closed_at": now_us()}
+            if reentry.text is not None:
+                values["mended"] = reentry.text
+            if "occurrence" in facts.get(row_no, {}):
+                row_facts = {**reentry.row_facts, "occurrence": facts[row_no]["occurrence"]}
+                values["row_facts"] = json.dumps(row_facts, ensure_ascii=False, sort_keys=True)
+            if _change(unit, reentry, values):
+                r = import_run.c
+                moved = {"quarantined": r.quarantined - 1, "duplicates": r.duplicates + 1}
+                unit.connection.execute(sa.update(import_run).where(r.id == reentry.run_id).values(moved))
+
+
+def _still_wrong(row: Bad, reentry: Reentry) -> dict[str, Any]:
+    values = {"reason": row.reason, "reason_code": row.code, "external_sku": row.external_sku}
+    if row.reference:
+        values["reference"] = row.reference
+    return values if reentry.text is None else {**values, "mended": reentry.text}
+
+
+def _change(unit: UnitOfWork, reentry: Reentry, values: Mapping[str, Any]) -> bool:
+    """Change the item of a row that came in again; False if it was closed meanwhile."""
+    i = inbox_item.c
+    query = sa.update(inbox_item).where(i.id == reentry.item_id, i.status == "open").values(**values, version=i.version + 1)
+    is_changed = unit.connection.execute(query).rowcount == 1
+    if is_changed:
+        unit.touch("inbox", "item", reentry.item_id)
+    return is_changed
 
 
 def note_ignored(unit: UnitOfWork, run_id: int, ignored: Sequence[Ignored]) -> None:

@@ -10,9 +10,9 @@ from data_access.engine import reading
 from data_access.imports.channel_files.channel_import import ChannelExport, import_channel_file
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.reader import read_records
-from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import Kind, load_table_mapping, table_rows
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
+from data_access.imports.inbox_files.reentries import reentries
 from data_access.imports.places import location_zones
 from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
@@ -63,16 +63,17 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     loaded, table = load_table_mapping(kind, mapping)
     contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
     table, dates = table.with_decided_dates(contents, path.name)
+    source = f"import:{loaded.name}"
     with reading(engine) as connection:
+        contents, back = reentries(connection, contents, table.kind, source)
         rows, texts = table_rows(contents, table, location_zones(connection)), contents.texts
-    recipe = Recipe(loaded.text, contents.header_text, dates, contents.read_as, contents.is_sheet)
+    recipe = contents.recipe(loaded.text, dates)
     run = Run(engine, ImportJob(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
     load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":
         rows, ends = _by_kit(rows)
         load = Workload(_IDS_PER_ROW, ends)
-    source = f"import:{loaded.name}"
-    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, text=texts))
+    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, text=texts, reentries=back.open))
 
     run.go_through(rows.height, _TableWriter(table.kind, (source, run.id), rows, quarantine), progress, load)
     result = run.finish()

@@ -1,17 +1,12 @@
 """What waits for a person: rows and events that could not be taken in, parked events, listings without a SKU."""
 
-import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import reading
-from data_access.errors import InvalidInput
-from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.stock import event
@@ -145,37 +140,3 @@ def counts(bind: Engine | Connection) -> pl.DataFrame:
     waiting = sa.select(sa.literal("parked"), sa.func.count()).where(event.c.status == sa.literal_column("'parked'"))
     unmapped = sa.select(sa.literal("listing"), sa.func.count()).where(listing.c.sku.is_(None))
     return read(bind, sa.union_all(open_items, waiting, unmapped), COUNTS).filter(pl.col("waiting") > 0).sort("what")
-
-
-def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
-    """Write the open rows of an import, or of all, to a file under their original header, as they are or as mended.
-
-    The file is for mending and importing again: its cells are the channel's own and are not made safe for spreadsheets. Returns how
-    many rows were written.
-
-    Raises:
-        InvalidInput: there are none, or they have different headers.
-
-    """
-    i = inbox_item.c
-    query = (
-        sa.select(import_run.c.recipe, i.import_run_id, i.line_number, sa.func.coalesce(i.mended, i.content).label("text"))
-        .join(import_run, import_run.c.id == i.import_run_id)
-        .where(i.status == "open", i.kind == "row")
-        .order_by(i.import_run_id, i.line_number, i.mended.is_not(None), i.id)
-    )
-    if import_run_id is not None:
-        query = query.where(i.import_run_id == import_run_id)
-    with reading(engine) as connection:
-        rows = connection.execute(query).all()
-    if not rows:
-        raise InvalidInput("No row of that import waits in the inbox." if import_run_id is not None else "No row waits in the inbox.")
-    headers = {Recipe.from_json(recipe).header for recipe in {row.recipe for row in rows}}
-    if len(headers) > 1:
-        raise InvalidInput("Rows with different headers wait in the inbox: export one import at a time.")
-    # Several items of one record wait with its text, each by itself: the record is written once, as mended if it was.
-    texts = {(row.import_run_id, row.line_number): row.text for row in rows}
-    text = io.StringIO()
-    text.writelines(f"{line}\n" for line in (*headers, *texts.values()))
-    path.write_text(text.getvalue(), encoding="utf-8")
-    return len(texts)

@@ -17,6 +17,7 @@ import pytest
 import sqlalchemy as sa
 
 from dashboard import cli
+from dashboard.cli.terminal import printable
 from dashboard.cli.users import Role
 from dashboard.settings import settings
 from data_access.engine import open_engine
@@ -285,9 +286,10 @@ def test_a_row_put_aside_is_mended_and_retried(onhand: Call, store_url: str, tmp
 
     out = tmp_path / "aside.csv"
     assert onhand("inbox", "export", out, url=store_url).out == f"Wrote 2 rows to {out}.\n"
-    assert out.read_text().splitlines() == ["channel_id,external_sku,sku", "shop,X-2,A-l", "shop,X-3,A-9"]
-
     first, second = json.loads(onhand("inbox", "list", "--json", url=store_url).out)["items"]
+    header, *rows = out.read_text().splitlines()
+    assert header == "onhand_row,channel_id,external_sku,sku"
+    assert rows == [f"{first['id']},shop,X-2,A-l", f"{second['id']},shop,X-3,A-9"]
     mended = onhand("inbox", "mend", first["id"], "--text", "shop,X-2,A-1", "--version", first["version"], url=store_url)
     assert (mended.code, mended.out) == (0, f"Mended {first['id']}.\n")
     stale = onhand("inbox", "mend", first["id"], "--text", "shop,X-2,A-2", "--version", first["version"], url=store_url)
@@ -429,3 +431,8 @@ def test_an_import_is_taken_back_after_it_was_shown(onhand: Call, store_url: str
     assert "has been taken back already" in refused(onhand("import", "undo", run, "--yes", url=store_url))
     again = json.loads(onhand("import", "orders", file, "--mapping", mapping(tmp_path), "--json", url=store_url).out)
     assert (again["imported"], again["duplicates"]) == (2, 0)
+
+
+def test_what_is_printed_carries_nothing_that_a_terminal_obeys() -> None:
+    assert printable("a\x1b[31mb\x07\u202ec\r\x9b2J") == r"a\x1b[31mb\x07\u202ec\x0d\x9b2J"
+    assert printable("one\n\ttwo \u00dc \u6f22 \U0001f98a") == "one\n\ttwo \u00dc \u6f22 \U0001f98a"

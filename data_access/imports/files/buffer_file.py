@@ -16,6 +16,7 @@ import polars as pl
 
 from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, problems
 from data_access.errors import InvalidInput
+from data_access.spreadsheets import distinct, restored
 
 COLUMNS: Final = ("channel", "sku", "category", "location", "in", "amount", "reason", "last_day")
 MAX_ROWS: Final = 5_000
@@ -74,7 +75,6 @@ _SEPARATED: Final = r"^-?[0-9][0-9.,' \x{a0}\x{2019}\x{202f}]*$"
 _THOUSANDS: Final = r"^-?[0-9]{1,3}(\.[0-9]{3})+$"  # 1.000 is a thousand to some, and one to others
 _IS_DAY: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TOO_LATE: Final = "2100"  # such a year stands for no end
-_NEUTRALISED: Final = r"^'+[=+\-@\t\r\n]"  # as exports write a text that a spreadsheet would take for a formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +127,7 @@ def drafts(rows: pl.DataFrame) -> list[tuple[RuleDraft, int | None, int | None]]
 def write_rules(rules: pl.DataFrame) -> pl.DataFrame:
     """`domain.buffers.RULES` in the `COLUMNS` of a file, with the ids of channels and locations."""
     day = (pl.col("ends_at") - 1).cast(pl.Datetime("us")).dt.strftime("%Y-%m-%d")
-    reason = pl.col("reason")
-    # An apostrophe that is the reason's own would be taken for one that neutralises, and be lost.
-    kept = pl.when(reason.str.contains(_NEUTRALISED)).then(pl.concat_str(pl.lit("'"), reason)).otherwise(reason)
-    writable = rules.with_columns(ends_at=day, reason=kept)
+    writable = rules.with_columns(ends_at=day, reason=distinct(pl.col("reason")))
     return writable.select(pl.col(field).alias(name) for field, name in _FIELDS.items())
 
 
@@ -298,7 +295,7 @@ def _is_formula(name: str) -> pl.Expr:
 def _cell(name: str) -> pl.Expr:
     cell = pl.col(name).str.strip_chars()
     if name == "reason":
-        cell = pl.when(cell.str.contains(_NEUTRALISED)).then(cell.str.slice(1)).otherwise(cell)
+        cell = restored(cell)
     return pl.when(cell != "").then(cell)
 
 

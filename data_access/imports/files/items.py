@@ -17,21 +17,25 @@ _WANTED: Final = "\x00wanted"
 _KEYS: Final = ("row_no", "line_number")
 
 
-def itemised(contents: Contents, mapping: Mapping) -> Contents:
-    """The file with a row for each item, numbered in the order of the file; as it is if the mapping has no items."""
+def itemised(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame) -> tuple[Contents, dict[int, int] | None]:
+    """The file with a row for each item, numbered in the order of the file, and of each record the number of its first row then.
+
+    As it is, and None, if the mapping has no items. `row_facts`: as of `split_items`.
+    """
     if mapping.items is None:
-        return contents
-    whole = split_items(contents, mapping)
+        return contents, None
+    whole = split_items(contents, mapping, row_facts)
     of_bad = pl.DataFrame({"row_no": [record.row_no for record in whole.bad]}, schema={"row_no": pl.Int64})
     ranks = pl.concat([whole.frame.select("row_no"), of_bad]).select("row_no", new=pl.col("row_no").rank("ordinal").cast(pl.Int64) - 1)
     frame, bad = ranks.head(whole.frame.height), ranks.tail(len(whole.bad))
     raw = [contents.texts.raw[row_no] for row_no in ranks.sort("new")["row_no"]]
-    return replace(
+    numbered = replace(
         whole,
         frame=whole.frame.with_columns(row_no=frame["new"]),
         bad=tuple(replace(record, row_no=row_no) for record, row_no in zip(whole.bad, bad["new"], strict=True)),
         texts=Texts(tuple(raw), contents.texts.encoding),
     )
+    return numbered, dict(ranks.group_by("row_no").agg(pl.col("new").min()).iter_rows())
 
 
 def split_items(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None = None) -> Contents:

@@ -8,6 +8,8 @@ from zoneinfo import available_timezones
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from data_access.domain.ids import proper_id
+
 Meaning = Literal["placed", "shipped", "delivered", "cancelled", "returned"]
 IdentityColumn = Literal["external_sku", "title", "quantity", "price", "currency", "placed", "ship_by", "deliver_by", "customer"]
 OrderColumn = Literal[
@@ -54,6 +56,7 @@ def _zone(value: str) -> str:
 
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Id = Annotated[Name, AfterValidator(proper_id)]
 Pattern = Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(_pattern)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
@@ -69,7 +72,7 @@ class MappingPart(BaseModel):
 class ChannelPart(MappingPart):
     """The channel that the file comes from; made with these facts if the store does not have it."""
 
-    id: Name
+    id: Id
     name: Name
     kind: Literal["marketplace", "webstore", "social", "retail"]
     currency: Currency
@@ -82,7 +85,7 @@ class ChannelPart(MappingPart):
 class LocationPart(MappingPart):
     """Where the goods leave from; made with these facts, serving the channel, if the store does not have it."""
 
-    id: Name
+    id: Id
     name: Name | None = None
     kind: Literal["warehouse", "shop", "3pl", "fulfilment_centre"] = "warehouse"
     country: Country | None = None

@@ -1,9 +1,11 @@
 """The cells of an order file under our own names: what rows take from their order, and where each row belongs by the mapping's rules."""
 
+from collections.abc import Collection
 from typing import Final
 
 import polars as pl
 
+from data_access.domain.ids import proper_ids
 from data_access.imports.files.items import ITEM
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.mapping_parts import ORDER_COLUMNS, ColumnSource, RowsRule
@@ -26,6 +28,7 @@ PUT_ASIDE: Final = {"leave_out": "left_out", "wait": "waiting"}
 TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
 """Columns that hold a time or a day."""
 
+_IDS: Final = ("order", "external_sku", "line")
 _ITEM: Final = ("external_sku", "line", "title")
 
 
@@ -71,6 +74,12 @@ def incomplete_orders(contents: Contents, mapping: Mapping) -> list[str]:
     return gaps.filter(pl.any_horizontal(wanted) & pl.col("raw_order").is_not_null())["raw_order"].to_list()
 
 
+def orders_of(contents: Contents, mapping: Mapping, row_nos: Collection[int]) -> list[str]:
+    """The orders that these rows name."""
+    raw = _raw(contents.frame, mapping, ["order"]).filter(pl.col("row_no").is_in(row_nos))
+    return raw["raw_order"].drop_nulls().unique().to_list()
+
+
 def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     """`ROW_FACTS` without occurrences: what rows take from their order's first row, for rows that take anything."""
     raw = _raw(contents.frame, mapping)
@@ -91,7 +100,8 @@ def _raw(frame: pl.DataFrame, mapping: Mapping, names: list[str] | None = None) 
     """The cells of our columns as they stand in the file."""
     chosen = {name: source for name, source in mapping.columns.named.items() if names is None or name in names}
     there = set(frame.columns)
-    return frame.select("row_no", "line_number", *(_cell(source, there).alias(f"raw_{name}") for name, source in chosen.items()))
+    raw = frame.select("row_no", "line_number", *(_cell(source, there).alias(f"raw_{name}") for name, source in chosen.items()))
+    return raw.with_columns(proper_ids(raw[f"raw_{name}"]) for name in _IDS if name in chosen)
 
 
 def _cell(source: ColumnSource, there: set[str]) -> pl.Expr:

@@ -12,6 +12,7 @@ from typing import Final
 
 import polars as pl
 
+from data_access.domain.ids import unseen_in
 from data_access.imports.files import values
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.order_cells import TIMES, cells
@@ -36,7 +37,10 @@ _TEXTS: Final = (
     "fulfilled_by",
     "customer",
 )
+_IDS: Final = ("order", "external_sku", "line")
 KNOWN_ORDERS: Final = pl.Schema({"channel_id": pl.String, "order_ref": pl.String, "known_placed_at": pl.Int64, "known_currency": pl.String})
+TAKEN: Final = pl.Schema({"content": pl.UInt64, "taken": pl.Int64})
+"""Of lines without a line id, the hash that their references begin with, and the greatest occurrence number."""
 
 ROWS: Final[dict[str, pl.DataType]] = {
     "position": pl.Int64(),
@@ -88,12 +92,17 @@ IS_ASIDE: Final = pl.col("role").is_in(["left_out", "waiting"])
 
 
 def normalised(
-    contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None = None, known: pl.DataFrame | None = None
+    contents: Contents,
+    mapping: Mapping,
+    row_facts: pl.DataFrame | None = None,
+    known: pl.DataFrame | None = None,
+    taken: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The rows of a file by the schema `ROWS`; bad records of the file included.
 
     `row_facts`, by the schema `ROW_FACTS`: what the file that rows were taken from said of them beside their own text. `known`, by the
-    schema `KNOWN_ORDERS`: what the store knows of orders whose own facts the file leaves out.
+    schema `KNOWN_ORDERS`: what the store knows of orders whose own facts the file leaves out. `taken`, by the schema `TAKEN`: lines that
+    that file has told already, so that a mended row of the same content is a further one.
     """
     raw, parts = cells(contents, mapping, row_facts), []
     for route, routed in enumerate(mapping.routes):
@@ -101,7 +110,8 @@ def normalised(
         orders = KNOWN_ORDERS.to_frame() if known is None else known.filter(pl.col("channel_id") == own.channel.id).drop("channel_id")
         part = _with_placing(raw.filter(route=route) if len(mapping.routes) > 1 else raw, own, orders)
         part = pl.concat([_understood(some, own) for some in part.iter_slices(SLICE_ROWS)]) if part.height else _understood(part, own)
-        parts.append(_identified(part, own, row_facts, "" if own.channel == mapping.channel else f"{own.channel.id}|"))
+        part = _numbered(part, own, row_facts, taken)
+        parts.append(_identified(part, "" if own.channel == mapping.channel else f"{own.channel.id}|"))
     frame = pl.concat(parts)
     del raw, parts
     bad = pl.DataFrame(
@@ -259,7 +269,12 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
                 code, said = "bad_number", f"is not {what}: mend it, or set decimal and thousands in the mapping."
             pattern = _plain(f"in column {named[name]} {said}")
             checks.append((wrong, code, pl.format("'{}' " + pattern, pl.col(f"raw_{name}").str.slice(0, 100))))
-    for name in ("order", "external_sku", "line", "customer"):
+    for name in _IDS:
+        if name in named:
+            unseen = unseen_in(pl.col(f"raw_{name}"))
+            pattern = _plain(f"The id in column {named[name]} holds the character ") + "{}, which nobody sees: write it without."
+            checks.append((unseen.is_not_null(), "unseen_character", pl.format(pattern, unseen)))
+    for name in (*_IDS, "customer"):
         if name in named:
             reason = f"The text in column {named[name]} is longer than {MAX_TEXT} characters: shorten it."
             checks.append((pl.col(f"raw_{name}").str.len_chars() > MAX_TEXT, "too_long", pl.lit(reason)))
@@ -367,19 +382,28 @@ def _word(column: str, words: TMapping[str, str], default: str, *, only_if_fille
     return pl.when(pl.col(column).is_not_null()).then(word) if only_if_filled else word
 
 
-def _identified(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None, prefix: str) -> pl.DataFrame:
-    """Line reference and event id of each row; `prefix` tells event ids of a further channel from those of the mapping's own.
-
-    Without a line id, the line reference is a hash of the identity columns and the occurrence number of that content within the
-    order. The event id of lines and charges, which may change, ends with a hash of all mapped cells, so that the same content again
-    is the same event.
+def _numbered(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | None, taken: pl.DataFrame | None) -> pl.DataFrame:
+    """Line reference of each row: without a line id, a hash of the identity columns and the occurrence number of that content within the
+    order.
     """
-    if "line" not in mapping.columns.named:
-        frame = frame.with_columns(number=_occurrences(frame).cast(pl.Int64))
-        if row_facts is not None:
-            frame = frame.join(row_facts.select("row_no", "occurrence"), on="row_no", how="left", maintain_order="left")
-            frame = frame.with_columns(number=pl.coalesce("occurrence", "number")).drop("occurrence")
-        frame = frame.with_columns(line_ref=pl.format("{}.{}", "content", "number")).drop("number")
+    if "line" in mapping.columns.named:
+        return frame
+    frame = frame.with_columns(number=_occurrences(frame).cast(pl.Int64))
+    if row_facts is not None:
+        kept = row_facts.select("row_no", "occurrence", is_kept=pl.lit(value=True))
+        frame = frame.join(kept, on="row_no", how="left", maintain_order="left")
+        frame = frame.join(TAKEN.to_frame() if taken is None else taken, on="content", how="left", maintain_order="left")
+        further = pl.col("number") + pl.when("is_kept").then("taken").fill_null(0)
+        frame = frame.with_columns(number=pl.coalesce("occurrence", further)).drop("occurrence", "is_kept", "taken")
+    return frame.with_columns(line_ref=pl.format("{}.{}", "content", "number")).drop("number")
+
+
+def _identified(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
+    """Event id of each row; `prefix` tells event ids of a further channel from those of the mapping's own.
+
+    The event id of lines and charges, which may change, ends with a hash of all mapped cells, so that the same content again is the same
+    event.
+    """
     identity = pl.format("{}|{}", "order_ref", "line_ref")
     content = pl.format("{}|{}", identity, pl.col("payload_hash").str.slice(0, 16))
     back = pl.format("{}|back|{}|{}", identity, pl.col("placed_at").fill_null(0), pl.col("quantity").fill_null(0))

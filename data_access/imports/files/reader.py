@@ -7,18 +7,21 @@ over several lines, by the `csv` module in strict mode.
 
 import csv
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.dialect import NAMES, delimiter_of, encoding_of
+from data_access.imports.files.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
 from data_access.imports.files.mapping_parts import FilePart, FormatsPart
+from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.records import (
+    KEPT_BYTES,
     MAX_RECORD_BYTES,
     QUOTE,
     Form,
@@ -32,11 +35,11 @@ from data_access.imports.files.records import (
     recoded,
     unpacked,
 )
+from data_access.imports.files.row_ids import has_row_ids, header_without_ids, take_off
 from data_access.imports.files.sheets.workbook import SHEET_DATES, SHEET_FORM, SHEET_PART, Workbook, is_workbook, opened
 
 MAX_COLUMNS: Final = 1_000
 FOOTER_RECORDS: Final = 100  # compared at a time
-SLICE_RECORDS: Final = 50_000  # split at a time, for the sake of memory
 _BOM: Final = b"\xef\xbb\xbf"
 _ASCII_LIKE: Final = frozenset({"utf-8", "utf-8-sig", "ascii", "cp1252", "latin-1", "iso8859-1"})
 
@@ -68,7 +71,9 @@ class Texts:
 class Contents:
     """A whole file, read. `frame`: row_no, line_number and one text column for each header (stripped; empty cells are null).
 
-    `read_as`: its encoding and delimiter, or its sheet, in words. `is_sheet`: it is a workbook, and its texts are CSV.
+    `read_as`: its encoding and delimiter, or its sheet, in words. `is_sheet`: it is a workbook, and its texts are CSV. `form`: of the
+    texts. `encoding`: of the file. `preamble`: its lines before the header. `row_ids`: of a file that the inbox has exported, what each
+    row says it is, by its row number.
     """
 
     file_hash: str
@@ -78,6 +83,14 @@ class Contents:
     texts: Texts
     read_as: str
     is_sheet: bool = False
+    form: Form = SHEET_FORM
+    encoding: str = "utf-8"
+    preamble: tuple[str, ...] = ()
+    row_ids: Mapping[int, str] = field(default_factory=dict)
+
+    def recipe(self, mapping: str, options: Mapping[str, Any]) -> Recipe:
+        """What is kept of the import by this text of a mapping."""
+        return Recipe(mapping, self.header_text, dict(options), self.read_as, self.is_sheet, self.encoding, self.preamble)
 
 
 def readable(raw: bytes, encoding: str) -> str:
@@ -117,31 +130,44 @@ def read_records(
     name = part.encoding or encoding_of(unpacked(path))
     encoding = name if name in _ASCII_LIKE else "utf-8"
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
-    header_text = _header_line(records, path, part.preamble_rows, name)
-    form = _form(part, header_text, needed)
-    header = _header_cells(header_text, form, str(path))
+    preamble = _preamble(records, part.preamble_rows, encoding)
+    header_text = _header_line(records, path, name, preamble)
+    form = form_of(part, header_text, needed)
+    header = header_cells(header_text, form, str(path))
     wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
     records.read(form, len(header), [wanted[name] for name in always])
-    read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
     if part.footer is not None:
         _drop_footer(records, part.footer, encoding)
+    row_ids: dict[int, str] = {}
+    if has_row_ids(header, str(path)):
+        row_ids = take_off(records, form, len(header), encoding)
+        header_text, header = _without_ids(header_text, form, len(header), str(path))
+        wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
+    read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
     frame, bad = _split(records, read_as)
-    return Contents(digest, header_text, frame, tuple(bad), Texts(tuple(records.texts), encoding), read_as.in_words)
+    texts = Texts(tuple(records.texts), encoding)
+    contents = Contents(digest, header_text, frame, tuple(bad), texts, read_as.in_words)
+    return replace(contents, form=form, encoding=name, preamble=preamble, row_ids=row_ids)
 
 
 def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Sequence[str], optional: Iterable[str]) -> Contents:
     sheet = workbook.sheet_with(part, needed)
     where = f"The sheet {sheet.name!r} of {workbook.path}"
-    header = _header_cells(sheet.header_text, SHEET_FORM, where)
-    wanted = _positions(header, [*needed, *_present(header, optional)], where)
+    header_text = sheet.header_text
+    header = header_cells(header_text, SHEET_FORM, where)
     records = Records(iter(()))
     sheet.fill(records)
+    row_ids: dict[int, str] = {}
+    if has_row_ids(header, where):
+        row_ids = take_off(records, SHEET_FORM, len(header), "utf-8")
+        header_text, header = _without_ids(header_text, SHEET_FORM, len(header), where)
+    wanted = _positions(header, [*needed, *_present(header, optional)], where)
     read_as = ReadAs(form=SHEET_FORM, encoding="utf-8", name="utf-8", width=len(header), wanted=wanted, path=workbook.path)
     if part.footer is not None:
         _drop_footer(records, part.footer, "utf-8", is_sheet=True)
     frame, bad = _split(records, read_as)
     texts = Texts(tuple(records.texts), "utf-8")
-    return Contents(digest, sheet.header_text, frame, tuple(bad), texts, f"sheet {sheet.name}", is_sheet=True)
+    return Contents(digest, header_text, frame, tuple(bad), texts, f"sheet {sheet.name}", is_sheet=True, row_ids=row_ids)
 
 
 def headers_of(path: Path, parts: Sequence[tuple[FilePart, Sequence[str]]]) -> list[tuple[str, ...] | InvalidInput]:
@@ -173,8 +199,9 @@ def _sheet_header(workbook: Workbook, part: FilePart, expected: Sequence[str]) -
 def _header_of(path: Path, part: FilePart, expected: Sequence[str]) -> tuple[str, ...]:
     name = part.encoding or encoding_of(unpacked(path))
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
-    header_text = _header_line(records, path, part.preamble_rows, name)
-    return _header_cells(header_text, _form(part, header_text, expected), str(path))
+    preamble = _preamble(records, part.preamble_rows, "utf-8")
+    header_text = _header_line(records, path, name, preamble)
+    return header_cells(header_text, form_of(part, header_text, expected), str(path))
 
 
 def read_text(
@@ -193,8 +220,8 @@ def read_text(
 
     """
     needed = list(needed)
-    form = _form(SHEET_PART if is_sheet else part, header_text, needed)
-    header = _header_cells(header_text, form, "the file")
+    form = form_of(SHEET_PART if is_sheet else part, header_text, needed)
+    header = header_cells(header_text, form, "the file")
     wanted = _positions(header, [*needed, *_present(header, optional)], "The file")
     rows, bad, raw = [], [], {}
     for row_no, line_number, text in texts:
@@ -212,30 +239,49 @@ def read_text(
 # ---- the header --------------------------------------------------------------------------------------------------------
 
 
-def _header_line(records: Records, path: Path, preamble_rows: int, encoding: str) -> str:
-    for _ in range(preamble_rows):
-        records.next_line()
+def _preamble(records: Records, rows: int, encoding: str) -> tuple[str, ...]:
+    """The lines before the header, read away."""
+    lines = [records.next_line() for _ in range(rows)]
+    raw = [line.raw if isinstance(line, LongLine) else line for line in lines if line is not None]
+    return tuple(readable(line.removeprefix(_BOM)[:KEPT_BYTES], encoding) for line in raw)
+
+
+def _header_line(records: Records, path: Path, encoding: str, preamble: Sequence[str]) -> str:
+    lone_cr = InvalidInput(f"The lines of {path} end with a carriage return (CR) alone: save it with line ends LF or CRLF.")
     line = records.next_line()
     while line is not None and not isinstance(line, LongLine) and not line.strip():
         line = records.next_line()
     if line is None:
-        raise InvalidInput(f"The file {path} is empty: it has no header line.")
+        raise lone_cr if any(has_lone_cr(text) for text in preamble) else InvalidInput(f"The file {path} is empty: it has no header line.")
     if isinstance(line, LongLine):
+        if b"\r" in line.raw:
+            raise lone_cr
         raise InvalidInput(f"The first line of {path} is longer than {MAX_RECORD_BYTES:,} bytes: it is not a header.")
     try:
         text = line.removeprefix(_BOM).decode(encoding if encoding in _ASCII_LIKE - {"utf-8-sig"} else "utf-8")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"The header of {path} is not {encoding} text: set file.encoding in the mapping.") from error
-    if "\x00" in text or "\ufffd" in text:
+    if has_lone_cr(text):
+        raise lone_cr
+    if "\x00" in text:
+        raise InvalidInput(f"The header of {path} holds zero bytes (NUL): set file.encoding if it is UTF-16, or fetch the file again.")
+    if "\ufffd" in text:
         raise InvalidInput(f"The header of {path} is not {encoding} text: set file.encoding in the mapping.")
     return text
 
 
-def _form(part: FilePart, header_text: str, needed: Sequence[str]) -> Form:
+def form_of(part: FilePart, header_text: str, needed: Sequence[str]) -> Form:
+    """How the records of a file with this header are written."""
     return Form(part.delimiter or delimiter_of(header_text, needed), part.quoting)
 
 
-def _header_cells(text: str, form: Form, where: str) -> tuple[str, ...]:
+def header_cells(text: str, form: Form, where: str) -> tuple[str, ...]:
+    """The names of the columns.
+
+    Raises:
+        InvalidInput: there are too many, or their quotes do not match.
+
+    """
     try:
         cells = text.split(form.delimiter) if form.quoting == "none" else cells_of(text, form.delimiter)
     except csv.Error as error:
@@ -244,6 +290,12 @@ def _header_cells(text: str, form: Form, where: str) -> tuple[str, ...]:
     if named > MAX_COLUMNS:
         raise InvalidInput(f"{where} has a header of {named:,} columns, more than {MAX_COLUMNS:,}: leave out those that are not needed.")
     return tuple(cell.strip() for cell in cells)
+
+
+def _without_ids(text: str, form: Form, width: int, where: str) -> tuple[str, tuple[str, ...]]:
+    """The header of the file that rows of the inbox came from: as it stands, and its columns."""
+    rest = header_without_ids(text, form, width)
+    return rest, header_cells(rest, form, where)
 
 
 def _present(header: Sequence[str], optional: Iterable[str]) -> list[str]:
@@ -291,7 +343,7 @@ def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord
     too_long = f"The row is longer than {MAX_RECORD_BYTES:,} bytes, and only its beginning is kept: import it again shortened."
     swallowing = "A quote that opens in this row closes in a later one, with rows between: close it, or set file.quoting in the mapping."
     problems = dict.fromkeys(records.long, ("too_long", too_long)) | dict.fromkeys(records.suspect, ("open_quote", swallowing))
-    _check_encoding(texts, form, problems)
+    check_encoding(texts, (form.encoding, form.name), form.path, problems)
     comma = form.form.delimiter.encode()
     blank = (comma, b" ", b"\t")  # what a row of empty cells begins with: it is no row
     plain = array("q")
@@ -306,7 +358,7 @@ def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord
         try:
             cells = fitted(raw.decode(encoding), form.form, form.width)
         except Unfit as unfit:
-            problems[index] = (unfit.code, str(unfit))
+            problems[index] = ("lone_cr", LONE_CR) if b"\r" in raw else (unfit.code, str(unfit))
         else:
             if any(cell.strip() for cell in cells):
                 careful.append((index, line_numbers[index], [cells[place] for place in wanted.values()]))
@@ -327,34 +379,6 @@ def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: boo
     del records.texts[end:], records.line_numbers[end:]
     records.long = [index for index in records.long if index < end]
     records.suspect = [index for index in records.suspect if index < end]
-
-
-def _check_encoding(texts: Sequence[bytes], form: ReadAs, problems: dict[int, tuple[str, str]]) -> None:
-    """Add to `problems` the rows that are not text in the file's encoding; most of them: the encoding is wrong."""
-    name, encoding = form.name, form.encoding
-    reason = f"The row holds bytes that are not {name} text: mend it, or set file.encoding in the mapping."
-    is_recoded = name not in _ASCII_LIKE
-    broken = 0
-    for start in range(0, len(texts), SLICE_RECORDS):
-        joined = b"\n".join(texts[start : start + SLICE_RECORDS])
-        try:
-            text = joined.decode(encoding)
-        except UnicodeDecodeError:
-            pass
-        else:
-            if "\x00" not in text and not (is_recoded and "\ufffd" in text):
-                continue
-        for index in range(start, min(start + SLICE_RECORDS, len(texts))):
-            try:
-                text = texts[index].decode(encoding)
-                is_bad = "\x00" in text or (is_recoded and "\ufffd" in text)
-            except UnicodeDecodeError:
-                is_bad = True
-            if is_bad:
-                broken += 1
-                problems.setdefault(index, ("undecodable", reason))
-    if broken * 2 > len(texts):
-        raise InvalidInput(f"Most rows of {form.path} are not {name} text: set file.encoding in the mapping.")
 
 
 def _fast(records: Records, plain: Sequence[int], form: ReadAs) -> pl.DataFrame:

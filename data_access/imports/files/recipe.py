@@ -1,6 +1,7 @@
 """What the store keeps of an import so that single rows of it can be tried again."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ from typing import Any
 class Recipe:
     """What a retry of single rows needs of their import; and as what encoding and delimiter the file was read.
 
-    `is_sheet`: the rows are of a workbook.
+    `is_sheet`: the rows are of a workbook. `encoding` and `preamble`: of the file, so that its rows can be written as it is; empty for
+    imports that did not keep them.
     """
 
     mapping: str
@@ -17,6 +19,8 @@ class Recipe:
     options: dict[str, Any]
     read_as: str = ""
     is_sheet: bool = False
+    encoding: str = ""
+    preamble: Sequence[str] = ()
 
     def to_json(self) -> str:
         """As it is kept in `import_run.recipe`."""
@@ -26,4 +30,5 @@ class Recipe:
     def from_json(cls, text: str) -> "Recipe":
         """From `import_run.recipe`."""
         raw = json.loads(text)
-        return cls(raw["mapping"], raw["header"], raw["options"], raw.get("read_as", ""), raw.get("is_sheet", False))
+        kept = {name: raw[name] for name in ("read_as", "is_sheet", "encoding", "preamble") if name in raw}
+        return cls(raw["mapping"], raw["header"], raw["options"], **kept)

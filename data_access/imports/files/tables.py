@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
+from data_access.domain.ids import proper_ids, unseen_in
 from data_access.errors import InvalidInput
 from data_access.imports.files import values
 from data_access.imports.files.date_order import OPTION, decided
@@ -111,6 +112,7 @@ REFERENCE: Final[dict[Kind, tuple[str, ...]]] = {
 
 _DAYS: Final = ("%Y-%m-%d",)
 _TIMES: Final = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d")
+_IDS: Final = frozenset({"sku", "kit_sku", "component_sku", "external_sku", "channel_id", "location_id", "supplier_id", "locations"})
 _MAX_CHARS: Final = {"text": 200, "long": 1_000}
 
 
@@ -228,6 +230,7 @@ def table_rows(contents: Contents, table: TableFile, zones: dict[str, str]) -> p
         "line_number",
         *((pl.col(file) if file in there else pl.lit(None, pl.String)).alias(f"raw_{name}") for name, file in names.items()),
     )
+    raw = raw.with_columns(proper_ids(raw[f"raw_{column.name}"]) for column in columns if column.name in _IDS)
     frame = raw.with_columns(_typed(column, mapping, zones).alias(column.name) for column in columns)
     checks = [check for column in columns for check in _checks(column, names[column.name], mapping)]
     code = pl.coalesce([pl.when(wrong).then(pl.lit(code)) for wrong, code, _ in checks])
@@ -299,6 +302,9 @@ def _checks(column: Column, file_name: str, mapping: TableMapping) -> list[tuple
     code = {"day": "bad_date", "time": "bad_date", "text": "unknown_word", "long": "unknown_word"}.get(column.type, "bad_number")
     pattern = f"'{{}}' in column {shown} is not {expected}: mend it."
     checks.append((raw.is_not_null() & value.is_null(), code, pl.format(pattern, raw.str.slice(0, 100))))
+    if column.name in _IDS:
+        pattern = f"The id in column {shown} holds the character {{}}, which nobody sees: write it without."
+        checks.append((unseen_in(raw).is_not_null(), "unseen_character", pl.format(pattern, unseen_in(raw))))
     if column.least is not None:
         low = f"'{{}}' in column {shown} is less than {column.least}: mend it."
         checks.append(((value < column.least).fill_null(value=False), "bad_number", pl.format(low, raw.str.slice(0, 100))))

@@ -13,6 +13,7 @@ from data_access.commands.people import add_user
 from data_access.errors import Conflict, Forbidden, InvalidInput, OnHandError
 from data_access.events.ingest import ingest, ingest_json
 from data_access.events.models import Sale, SaleLine
+from data_access.imports.inbox_files.export import export_rows
 from data_access.imports.order_import import import_orders, import_table
 from data_access.queries import inbox
 from data_access.write.permissions import COMMAND_LINE
@@ -125,15 +126,17 @@ def test_repeats_keep_their_numbers_when_they_are_tried_again(store: Engine, tmp
 
 
 def test_exported_rows_come_in_again(store: Engine, tmp_path: Path) -> None:
-    rows = [row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", '"M,\nUG"', "x")]
+    rows = [row("1", "a", "MUG"), row("2", "a", "MUG", "two"), row("3", "a", "CUP", "x", title='"M,\nUG"')]
     result = shop(store, tmp_path, *rows)
     path = tmp_path / "bad.csv"
-    assert inbox.export_rows(store, result.import_run_id, path) == 2
-    assert path.read_text() == "\n".join([HEADER, rows[1], rows[2], ""])
+    assert export_rows(store, result.import_run_id, path) == 2
+    ids = inbox.items(store)["id"]
+    assert path.read_text() == "\n".join([f"onhand_row,{HEADER}", f"{ids[0]},{rows[1]}", f"{ids[1]},{rows[2]}", ""])
     path.write_text(path.read_text().replace(",two,", ",2,").replace(",x,", ",3,"))
     assert figures(import_orders(store, path, mapping(tmp_path))) == (2, 2, 0, 0, 0)
+    assert inbox.items(store).is_empty()
     with pytest.raises(InvalidInput, match="No row of that import"):
-        inbox.export_rows(store, 10**9, path)
+        export_rows(store, 10**9, path)
 
 
 def test_versions_protect_the_second_of_two_people(store: Engine, tmp_path: Path) -> None:

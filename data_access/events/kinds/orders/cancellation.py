@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from data_access.domain.events import Event, EventPart, Text, Units
+from data_access.domain.events import Event, EventPart, Id, Text, Units
 from data_access.events.context import EventContext
 from data_access.events.judging import settle_lines, take_fact
 from data_access.events.kind import EventKind
@@ -12,7 +12,7 @@ from data_access.events.needs import Needs
 class CancelledLine(EventPart):
     """`quantity` empty: all that has not shipped."""
 
-    line_ref: Text
+    line_ref: Id
     quantity: Units | None = None
 
 
@@ -20,8 +20,8 @@ class Cancellation(Event):
     """Units of an order that are not wanted or cannot be had. Without `lines`: the whole order."""
 
     kind: Literal["cancellation"] = "cancellation"
-    channel_id: Text
-    order_ref: Text
+    channel_id: Id
+    order_ref: Id
     lines: tuple[CancelledLine, ...] = ()
     reason: Text | None = None
     cancelled_by: Literal["buyer", "seller", "marketplace", "unknown"] = "unknown"

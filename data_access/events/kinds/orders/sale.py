@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
+from data_access.domain.events import Event, EventPart, Id, Micros, Price, Text, Units
 from data_access.domain.ledger_state import Line
 from data_access.events.context import Contradiction, EventContext, KnownOrder, NotYet
 from data_access.events.judging import settle_line
@@ -18,9 +18,9 @@ from data_access.schema.orders import sales_order
 class SaleLine(EventPart):
     """`sku` may be given where the source knows it; else the listing of `external_sku` tells."""
 
-    line_ref: Text
-    external_sku: Text | None = None
-    sku: Text | None = None
+    line_ref: Id
+    external_sku: Id | None = None
+    sku: Id | None = None
     quantity: Units
     unit_price: Price | None = None
 
@@ -35,11 +35,11 @@ class Sale(Event):
     """An order placed. With `is_till`, it leaves `location_id` at once."""
 
     kind: Literal["sale"] = "sale"
-    channel_id: Text
-    order_ref: Text
+    channel_id: Id
+    order_ref: Id
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")]
     lines: Annotated[tuple[SaleLine, ...], Field(min_length=1)]
-    location_id: Text | None = None
+    location_id: Id | None = None
     is_till: bool = False
     ship_by_at: Micros | None = None
     deliver_by_at: Micros | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_access.domain.events import Event, OrderUnits, Text
+from data_access.domain.events import Event, Id, OrderUnits, Text
 from data_access.events.context import EventContext
 from data_access.events.judging import settle_lines
 from data_access.events.kind import EventKind
@@ -17,10 +17,10 @@ class Shipment(Event):
     """A package confirmed as shipped from the location that it really left."""
 
     kind: Literal["shipment"] = "shipment"
-    channel_id: Text
-    order_ref: Text
-    shipment_ref: Text
-    location_id: Text
+    channel_id: Id
+    order_ref: Id
+    shipment_ref: Id
+    location_id: Id
     lines: Annotated[tuple[OrderUnits, ...], Field(min_length=1)]
     carrier: Text | None = None
 

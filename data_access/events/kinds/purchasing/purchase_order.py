@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
+from data_access.domain.events import Event, EventPart, Id, Micros, Price, Units
 from data_access.events.context import Contradiction, EventContext, NotYet
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -12,7 +12,7 @@ from data_access.schema.purchasing import purchase_order, purchase_order_line
 
 
 class PurchaseOrderLine(EventPart):
-    sku: Text
+    sku: Id
     quantity: Units
     unit_cost: Price | None = None
 
@@ -21,9 +21,9 @@ class PurchaseOrder(Event):
     """An order placed with a supplier. One line a SKU."""
 
     kind: Literal["purchase_order"] = "purchase_order"
-    po_ref: Text
-    supplier_id: Text
-    location_id: Text
+    po_ref: Id
+    supplier_id: Id
+    location_id: Id
     expected_at: Micros | None = None
     lines: Annotated[tuple[PurchaseOrderLine, ...], Field(min_length=1)]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_access.domain.events import Event, SkuUnits, Text
+from data_access.domain.events import Event, Id, SkuUnits
 from data_access.events.context import EventContext, NotYet
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -15,8 +15,8 @@ class Receipt(Event):
     """Goods came in; with `po_ref`, against that purchase order."""
 
     kind: Literal["receipt"] = "receipt"
-    location_id: Text
-    po_ref: Text | None = None
+    location_id: Id
+    po_ref: Id | None = None
     lines: Annotated[tuple[SkuUnits, ...], Field(min_length=1)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from data_access.domain.events import Event, Text
+from data_access.domain.events import Event, Id
 from data_access.events.context import Contradiction, EventContext, NotYet
 from data_access.events.judging import change_row
 from data_access.events.kind import EventKind
@@ -16,8 +16,8 @@ class Inspection(Event):
     """What became of a return: restock makes it sellable, refurbish leaves it unsellable, discard takes it out."""
 
     kind: Literal["inspection"] = "inspection"
-    channel_id: Text
-    return_ref: Text
+    channel_id: Id
+    return_ref: Id
     disposition: Literal["restock", "refurbish", "discard"]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_access.domain.events import Event, EventPart, Micros, Price, Text, Units
+from data_access.domain.events import Event, EventPart, Id, Micros, Price, Text, Units
 from data_access.events.context import Contradiction, EventContext, Repeated
 from data_access.events.judging import settle_lines, take_fact
 from data_access.events.kind import EventKind
@@ -13,7 +13,7 @@ from data_access.events.needs import Needs
 
 
 class ReturnedUnits(EventPart):
-    line_ref: Text
+    line_ref: Id
     quantity: Units
     reason_code: Text | None = None
     return_reason: Text | None = None
@@ -24,10 +24,10 @@ class ReturnReceived(Event):
     """Units of an order came back; they wait for inspection as unsellable."""
 
     kind: Literal["return_received"] = "return_received"
-    channel_id: Text
-    order_ref: Text
-    return_ref: Text
-    location_id: Text
+    channel_id: Id
+    order_ref: Id
+    return_ref: Id
+    location_id: Id
     requested_at: Micros | None = None
     lines: Annotated[tuple[ReturnedUnits, ...], Field(min_length=1)]
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_access.domain.events import Event, SignedStateUnits, Text
+from data_access.domain.events import Event, Id, SignedStateUnits, Text
 from data_access.events.context import EventContext
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -14,7 +14,7 @@ class Adjustment(Event):
     """A signed correction with its reason."""
 
     kind: Literal["adjustment"] = "adjustment"
-    location_id: Text
+    location_id: Id
     reason: Text
     lines: Annotated[tuple[SignedStateUnits, ...], Field(min_length=1)]
 

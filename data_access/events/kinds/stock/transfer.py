@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from data_access.domain.events import Event, StateUnits, Text
+from data_access.domain.events import Event, Id, StateUnits
 from data_access.events.context import EventContext
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -14,8 +14,8 @@ class Transfer(Event):
     """Units moved from one location to another."""
 
     kind: Literal["transfer"] = "transfer"
-    from_location_id: Text
-    to_location_id: Text
+    from_location_id: Id
+    to_location_id: Id
     lines: Annotated[tuple[StateUnits, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_access.domain.events import Event, StateUnits, Text
+from data_access.domain.events import Event, Id, StateUnits, Text
 from data_access.events.context import EventContext
 from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
@@ -14,7 +14,7 @@ class WriteOff(Event):
     """Units thrown away, lost or used up, with the text somebody typed."""
 
     kind: Literal["write_off"] = "write_off"
-    location_id: Text
+    location_id: Id
     reason: Text
     lines: Annotated[tuple[StateUnits, ...], Field(min_length=1)]
 

@@ -61,13 +61,28 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     contents = read(tmp_path / "f.csv", b"a,b\nok,1\ncaf\xe9,2\nok,3\nz\x00,4\nok,5\n", UTF8)
     assert [row[0] for row in rows(contents)] == [2, 4, 6]
     assert bad(contents) == [(3, "undecodable", "caf\\xe9,2"), (5, "undecodable", "z\\x00,4")]
+    assert [record.reason for record in contents.bad] == [
+        "The row holds bytes that are not utf-8 text: mend it, or set file.encoding in the mapping.",
+        "The row holds a zero byte (NUL), which is no text: remove it.",
+    ]
     assert rows(read(tmp_path / "f.csv", b"a,b\ncaf\xe9,2\n", FilePart(encoding="cp1252"))) == [(2, "caf\xe9", "2")]
+
+
+def test_lines_that_a_carriage_return_parts(tmp_path: Path) -> None:
+    contents = read(tmp_path / "f.csv", b'a,b\n1,2\r3,4\n5,6\n7,"8\r8"\n9,10\r\r\n')
+    assert rows(contents) == [(3, "5", "6"), (4, "7", "8\r8"), (5, "9", "10")]
+    assert bad(contents) == [(2, "lone_cr", "1,2\r3,4")]
 
 
 @pytest.mark.parametrize(
     ("raw", "part", "sentence"),
     [
         (b"", PART, "is empty"),
+        (b"a,b\r1,2\r3,4\r", PART, r"end with a carriage return \(CR\) alone: save it with line ends LF or CRLF"),
+        (b"x\ra,b\r1,2\r", FilePart(preamble_rows=1), r"end with a carriage return \(CR\) alone"),
+        (b"a,b\r" + b"1,2\r" * 300_000, PART, r"end with a carriage return \(CR\) alone"),
+        (b"a,b\x00\n1,2\n", PART, r"The header of .* holds zero bytes \(NUL\)"),
+        (b"a,b\n1\x00,2\n3\x00,4\n5,6\n", PART, r"Most rows of .* hold zero bytes \(NUL\): set file.encoding if it is UTF-16"),
         (b"a,c\n1,2\n", PART, "lacks the column 'b'"),
         (b"x,y\n1,2\n", PART, "lacks the columns 'a', 'b'"),
         (b"a,b,a\n1,2,3\n", PART, "has the column 'a' more than once"),
@@ -79,7 +94,10 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         (gzip.compress(b"a,b\n" + b"1,2\n" * 9_000, mtime=0)[:-20], PART, "cut short"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:-8] + b"12345678", PART, "damaged"),
     ],
-    ids=["empty", "no_b", "other", "twice", "utf16", "latin", "quotes", "long", "semicolons", "cut", "damaged"],
+    ids=[
+        *("empty", "cr", "cr_preamble", "cr_long", "nul_header", "nul"),
+        *("no_b", "other", "twice", "utf16", "latin", "quotes", "long", "semicolons", "cut", "damaged"),
+    ],
 )
 def test_files_that_are_refused(tmp_path: Path, raw: bytes, part: FilePart, sentence: str) -> None:
     with pytest.raises(InvalidInput, match=sentence) as caught:

@@ -19,8 +19,9 @@ from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recognise import recognised
 from data_access.imports.files.sheets import workbook
 from data_access.imports.files.sheets.rows import text_of
+from data_access.imports.inbox_files.export import export_rows
 from data_access.imports.order_import import import_orders, import_table
-from data_access.queries.inbox import export_rows
+from data_access.queries.inbox import items
 from tests.data_access.import_files import HEADER, SHOP, sound
 from tests.data_access.imports.files.workbooks import Cell, write_ods, write_xlsx
 
@@ -180,9 +181,16 @@ def test_orders_of_a_workbook_are_taken_in_and_its_bad_rows_tried_again(sqlite_s
     path = write_xlsx(tmp_path / "orders.xlsx", ("Orders", [HEADER.split(","), row(1, 2), row(2, "two"), row(3, 1)]))
     result = import_orders(sqlite_store, path, str(mapping))
     assert (result.rows_read, result.imported, result.quarantined, result.read_as) == (3, 2, 1, "sheet Orders")
-    mended = tmp_path / "mended.csv"
+    with pytest.raises(InvalidInput, match=r"ends in \.xlsx, not mended\.csv"):
+        export_rows(sqlite_store, result.import_run_id, tmp_path / "mended.csv")
+    mended = tmp_path / "mended.xlsx"
     assert export_rows(sqlite_store, result.import_run_id, mended) == 1
-    assert mended.read_text().splitlines() == [HEADER, "2,1,007,,two,2.5,,Open,2026-03-01 12:00:01,,,,,,,,"]
+    needed = HEADER.split(",")
+    exported = read_records(mended, FilePart(), needed)
+    assert list(exported.row_ids.values()) == [str(item) for item in items(sqlite_store)["id"]]
+    assert exported.frame.select(needed).row(0)[:9] == ("2", "1", "007", None, "two", "2.5", None, "Open", "2026-03-01 12:00:01")
+    again = import_orders(sqlite_store, mended, str(mapping))
+    assert (again.rows_read, again.quarantined, items(sqlite_store).height) == (1, 1, 1)
     assert import_orders(sqlite_store, path, str(mapping)).duplicates == 2
     sound(sqlite_store)
 
