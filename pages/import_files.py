@@ -5,8 +5,9 @@ from typing import IO
 
 import streamlit as st
 
-from dashboard.imports import cards, dropped, forms, reads, runs
+from dashboard.imports import cards, dropped, forms, reads, runs, unknown
 from dashboard.imports.dropped import DroppedFile
+from dashboard.imports.unknown import UnknownChoice
 from dashboard.jobs import import_start
 from dashboard.settings import settings
 from dashboard.shell import header, said, user
@@ -14,6 +15,7 @@ from dashboard.shell import reads as shared
 from dashboard.shell.act import act
 from data_access.commands.first_steps import FirstSteps, take_first_steps
 from data_access.commands.imports import ImportRequest, undo_import
+from data_access.commands.unknown_codes import create_locations, settle_codes
 from data_access.domain.permissions import may
 
 PAGE = "import"
@@ -53,6 +55,14 @@ def started(file: DroppedFile, chosen: forms.ReadAs) -> str:
     return f"The import of {file.path.name} has started."
 
 
+def settled(choice: UnknownChoice, chosen: forms.ReadAs) -> str:
+    """The command for what a file names and the store does not know."""
+    if choice.locations:
+        return f"{create_locations(shared.engine(), choice.locations, user.current()):,} created."
+    count = settle_codes(shared.engine(), choice.codes, choice.channel_id, user.current(), forms.mapping_of(chosen))
+    return f"{count:,} settled. The preview is up to date."
+
+
 def taken_back(decision: runs.RunDecision) -> str:
     """The command for taking an import back."""
     undone = undo_import(shared.engine(), decision.run_id, user.current())
@@ -80,6 +90,9 @@ def show_file(file: DroppedFile) -> None:
             st.error(problem, icon=":material/error:")
         else:
             cards.show(preview)
+            choice = unknown.show(preview, f"import.unknown.{file.path.parent.name}")
+            if choice is not None:
+                act(PAGE, partial(settled, choice, chosen))
             st.session_state[rows_key] = preview.rows
             if st.button("Import", type="primary", icon=":material/upload:", key="import.start", disabled=not can_import):
                 act(PAGE, partial(started, file, chosen))

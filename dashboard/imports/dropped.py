@@ -25,6 +25,7 @@ _BLOCK_BYTES: Final = 1_000_000
 _MAX_NAME: Final = 120
 _WORKBOOK_ENTRIES: Final = frozenset({"[Content_Types].xml", "content.xml"})  # what an archive that is a workbook holds
 _NO_FILES: Final = ("__MACOSX/",)
+_DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
 _LARGER: Final = "for a larger file use `onhand import orders FILE --mapping auto`"
 
 
@@ -45,10 +46,10 @@ def keep(root: Path, files: list[tuple[str, IO[bytes]]]) -> list[DroppedFile]:
         StoreUnavailable: the folder cannot be written.
 
     """
-    forget_old(root)
     kept: list[DroppedFile] = []
     left = MAX_BYTES
     try:
+        forget_old(root)
         for name, data in files:
             for one, blocks in _members(name, data):
                 if len(kept) == MAX_FILES:
@@ -153,10 +154,21 @@ def _members(name: str, data: IO[bytes]) -> Iterator[tuple[str, Iterator[bytes]]
                     raise InvalidInput(f"The archive {shown} needs a password: unpack it, and drop its files.")
                 if info.filename.lower().endswith(".zip"):
                     raise InvalidInput(f"The archive {shown} holds another archive, {safe_name(info.filename)}: unpack it first.")
-                with archive.open(info) as member:
-                    yield safe_name(info.filename), _blocks(member)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise InvalidInput(f"The archive {shown} is damaged, or packed in a way that cannot be read: pack it again as ZIP.") from error
+                yield safe_name(info.filename), _unpacked(archive, info, shown)
+    except _DAMAGED as error:
+        raise _damaged(shown) from error
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str) -> Iterator[bytes]:
+    try:
+        with archive.open(info) as member:
+            yield from _blocks(member)
+    except _DAMAGED as error:
+        raise _damaged(shown) from error
+
+
+def _damaged(shown: str) -> InvalidInput:
+    return InvalidInput(f"The archive {shown} is damaged, or packed in a way that cannot be read: pack it again as ZIP.")
 
 
 def _blocks(data: IO[bytes]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from dashboard.imports import reads
 from dashboard.imports.dropped import MAX_BYTES, MAX_FILES, DroppedFile
 from dashboard.shell import options, user, words
 from data_access.commands.first_steps import FirstSteps
-from data_access.imports.files.mapping import load_mapping, mapping_names
+from data_access.imports.files.mapping import Mapping, load_mapping, mapping_names
 from data_access.imports.places import ChosenPlaces
 from data_access.imports.preview.file_format import IN_ORDER, ORDERS, FileFormat
 
@@ -127,6 +127,11 @@ def read_as(file: DroppedFile) -> ReadAs | None:
         if form is None:
             return None
         return ReadAs(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
+
+
+def mapping_of(chosen: ReadAs) -> Mapping | None:
+    """The mapping of a file of orders."""
+    return load_mapping(chosen.form.mapping or "").mapping if chosen.form.kind == ORDERS else None
 
 
 def _places(form: FileFormat, name: str) -> ChosenPlaces:
