@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         """Folder of the files of forecast runs."""
         return self.var_dir / "forecasts"
 
+    @property
+    def imports_dir(self) -> Path:
+        """Folder of the files that people dropped on the Import page."""
+        return self.var_dir / "imports"
+
     @classmethod
     def settings_customise_sources(
         cls,

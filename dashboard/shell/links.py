@@ -39,6 +39,7 @@ BUFFERS: Final = PageInfo(
 )
 SCORECARDS: Final = PageInfo("scorecards.py", "scorecards", "Scorecards", ("channel", "metric", "side", "cause", "order_ref"))
 INBOX: Final = PageInfo("inbox.py", "inbox", "Inbox", ("tab", "find"))
+IMPORT: Final = PageInfo("import_files.py", "import", "Import", ("import_run",))
 JOBS: Final = PageInfo("jobs.py", "jobs", "Jobs", ("job",))
 PAGES: Final = (
     OVERVIEW,
@@ -46,6 +47,7 @@ PAGES: Final = (
     DEMAND,
     BUFFERS,
     SCORECARDS,
+    IMPORT,
     INBOX,
     JOBS,
 )

@@ -31,6 +31,16 @@ def current() -> str:
     return UNAUTHENTICATED if _obstacle() else str(st.session_state.get(_CHOSEN) or UNAUTHENTICATED)
 
 
+def act_as(name: str) -> None:
+    """Choose a person in this session, if a choice may be offered: one who was just added."""
+    st.session_state[_CHOSEN] = name
+
+
+def is_safe() -> bool:
+    """Whether a choice may be offered, because nobody but who sits at this computer can be at the page."""
+    return not _obstacle()
+
+
 def role() -> str:
     """The role of `current`, for saying beforehand what commands will refuse."""
     roles: dict[str, str] = dict(reads.users().select("name", "role").iter_rows())

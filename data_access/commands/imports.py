@@ -1,9 +1,13 @@
-"""Taking an import back: locked first, then event by event in short transactions, so that it can go on after an interruption."""
+"""What a person does with files: having one imported, and taking an import back.
+
+An import is taken back locked first, then event by event in short transactions, so that it can go on after an interruption.
+"""
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import sqlalchemy as sa
@@ -11,8 +15,9 @@ from sqlalchemy.engine import Engine
 
 from data_access.domain.permissions import Permission
 from data_access.engine import now_us, reading
-from data_access.errors import Conflict
+from data_access.errors import Conflict, InvalidInput
 from data_access.imports.create_master_data import release_keys
+from data_access.imports.files.records import file_hash
 from data_access.imports.import_run import Progress, next_size
 from data_access.imports.undo.chunks import put_back, require_undoing, take_back
 from data_access.imports.undo.preview import is_begun, run_of
@@ -23,10 +28,45 @@ from data_access.store.runs_undoing import refuse_while_undoing
 from data_access.write.kernel import work
 from data_access.write.unit_of_work import UnitOfWork
 
+IMPORT: Final[Permission] = "import files"
 PERMISSION: Final[Permission] = "take back imports"
 FIRST_CHUNK_EVENTS: Final = 100
 _IDS_PER_EVENT: Final = 32
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """A file that a person wants imported: its `kind` (orders, or one of `tables.KINDS`), where it lies, the hash that it had when the
+    person saw it, and the mapping, channel and location that it is imported by, as of `import_orders`.
+    """
+
+    kind: str
+    path: Path
+    file_hash: str
+    mapping: str | None = None
+    channel_id: str | None = None
+    location_id: str | None = None
+
+
+def allow_import(engine: Engine, request: ImportRequest, actor: str) -> None:
+    """Make sure that a person may have a file imported, and that it is the one they saw, and write down that they did.
+
+    Raises:
+        Forbidden: the actor may not import files.
+        InvalidInput: the file was changed since, or cannot be read.
+
+    """
+    if file_hash(request.path) != request.file_hash:
+        raise InvalidInput(f"The file {request.path.name} was changed since its preview: drop it again.")
+    facts = {
+        "file": request.path.name,
+        "kind": request.kind,
+        "mapping": request.mapping,
+        "channel_id": request.channel_id,
+        "location_id": request.location_id,
+    }
+    work(engine, actor, IMPORT, lambda unit: unit.audit("import_file", ("file", request.file_hash), None, facts))
 
 
 @dataclass(frozen=True, slots=True)

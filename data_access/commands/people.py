@@ -26,9 +26,7 @@ def add_user(engine: Engine, name: str, role: str, actor: str) -> None:
         Forbidden: the actor may not manage users.
 
     """
-    name = unicodedata.normalize("NFC", name).strip()
-    if not name or len(name) > MAX_NAME or name.startswith(COMMAND_LINE) or not name.isprintable():
-        raise InvalidInput(f"{name!r} cannot be a name: give 1 to {MAX_NAME} printable characters, not beginning with “{COMMAND_LINE}”.")
+    name = checked_name(name)
     _require_role(role)
 
     def edit(unit: UnitOfWork) -> None:
@@ -77,6 +75,19 @@ def remove_user(engine: Engine, name: str, actor: str) -> None:
         unit.audit("remove_user", ("user", name), {"role": before}, None)
 
     work(engine, actor, "manage users", edit)
+
+
+def checked_name(name: str) -> str:
+    """A person's name, without spaces around it.
+
+    Raises:
+        InvalidInput: it cannot be one.
+
+    """
+    name = unicodedata.normalize("NFC", name).strip()
+    if not name or len(name) > MAX_NAME or name.startswith(COMMAND_LINE) or not name.isprintable():
+        raise InvalidInput(f"{name!r} cannot be a name: give 1 to {MAX_NAME} printable characters, not beginning with “{COMMAND_LINE}”.")
+    return name
 
 
 def _role(connection: Connection, name: str) -> str:

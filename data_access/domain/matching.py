@@ -16,16 +16,24 @@ SUGGESTIONS: Final = pl.Schema(
 _LEAST: Final = 0.45
 _NAME_WEIGHT: Final = 0.95  # of a code and a name that fit as well, the code comes first
 _LONGEST: Final = 40
+# colours, sizes and measures, as words of a code or title
+_VARIANT: Final = (
+    r"^(black|white|red|blue|green|yellow|orange|purple|violet|pink|brown|grey|gray|beige|navy|silver|gold|cream|ivory|turquoise|teal"
+    r"|burgundy|olive|khaki|charcoal|natural|clear|multi|blk|wht|gry|grn|blu|dark|light"
+    r"|xxs|xs|s|m|l|xl|xxl|xxxl|small|medium|large|mini|short|long|tall|[2-6]xl|\d{1,2}|\d+(cm|mm|ml|cl|kg|mg|in|inch|oz|eu|uk|us|m|l|g|w))$"
+)
 _KEY: Final = ["channel_id", "external_sku"]
 
 
 def suggestions(listings: pl.DataFrame, products: pl.DataFrame, most: int = 3) -> pl.DataFrame:
     """At most `most` SKUs for each listing, the likeliest first; schema SUGGESTIONS.
 
-    `listings` has channel_id, external_sku and title; `products` has sku and name. Capitals, spaces and signs do not count.
+    `listings` has channel_id, external_sku and title; `products` has sku and name. Capitals, spaces and signs do not count. Unless the
+    codes are equal, no SKU is suggested whose code or name differs in nothing but a colour or a size: that is another product.
     """
-    wanted = listings.unique(_KEY).select(*_KEY, code=_plain("external_sku"), words=_words("title")).with_row_index("listing")
-    known = products.select("sku", "name", code=_plain("sku"), words=_words("name")).with_row_index("product")
+    wanted = listings.unique(_KEY).select(*_KEY, code=_plain("external_sku"), words=_words("title"), tokens=_words("external_sku"))
+    wanted = wanted.with_row_index("listing")
+    known = products.select("sku", "name", code=_plain("sku"), words=_words("name"), tokens=_words("sku")).with_row_index("product")
     pairs = pl.concat(
         [
             wanted.join(known, on="code").select("listing", "product", score=pl.lit(1.0)),
@@ -35,8 +43,9 @@ def suggestions(listings: pl.DataFrame, products: pl.DataFrame, most: int = 3) -
     )
     best = pairs.filter(pl.col("score") >= _LEAST).group_by("listing", "product").agg(pl.col("score").max())
     return (
-        best.join(wanted.select("listing", *_KEY), on="listing")
-        .join(known.select("product", "sku", "name"), on="product")
+        best.join(wanted.select("listing", *_KEY, "words", "tokens"), on="listing")
+        .join(known.select("product", "sku", "name", "words", "tokens"), on="product", suffix="_known")
+        .filter((pl.col("score") == 1) | ~(_is_variant("tokens") | _is_variant("words")))
         .sort(*_KEY, "score", "sku", descending=[False, False, True, False])
         .group_by(_KEY, maintain_order=True)
         .head(most)
@@ -51,6 +60,12 @@ def _plain(column: str) -> pl.Expr:
 
 def _words(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.String).fill_null("").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}]+").list.unique()
+
+
+def _is_variant(column: str) -> pl.Expr:
+    """Whether the words of both differ, and in nothing but colours and sizes."""
+    differing = pl.col(column).list.set_symmetric_difference(f"{column}_known")
+    return (differing.list.len() > 0) & differing.list.eval(pl.element().str.contains(_VARIANT)).list.all()
 
 
 def _pieces(frame: pl.DataFrame, key: str) -> pl.DataFrame:

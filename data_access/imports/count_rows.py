@@ -45,6 +45,12 @@ def take_counts(unit: UnitOfWork, rows: Sequence[Row], source: str, run_id: int)
     return outcomes
 
 
+def count_id(row: Row) -> str:
+    """The event id of a row: one count per location, SKU, state and time."""
+    identity = f"{row['location_id']}|{row['sku']}|{row['state'] or 'sellable'}|{row['counted_at']}"
+    return identity if len(identity) <= MAX_TEXT else hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
+
+
 def _problem(unit: UnitOfWork, row: Row) -> tuple[str, str] | None:
     version = unit.lookups.kit_version(row["sku"])
     if version is None:
@@ -58,10 +64,9 @@ def _problem(unit: UnitOfWork, row: Row) -> tuple[str, str] | None:
 
 def _event(row: Row, source: str, now: int) -> Count:
     state = row["state"] or "sellable"
-    identity = f"{row['location_id']}|{row['sku']}|{state}|{row['counted_at']}"
     return Count(
         source=source,
-        event_id=identity if len(identity) <= MAX_TEXT else hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(),
+        event_id=count_id(row),
         occurred_at=row["counted_at"],
         received_at=now,
         location_id=row["location_id"],

@@ -148,8 +148,17 @@ def create_codes(unit: UnitOfWork, rows: pl.DataFrame, mapping: Mapping) -> list
     """
     if "name" not in rows.columns:
         rows = _without_listing(unit.connection, rows, mapping)
+    return add_codes(unit, rows, mapping.channel.id)
+
+
+def add_codes(unit: UnitOfWork, rows: pl.DataFrame, channel_id: str | None) -> list[str]:
+    """Make the products that the store lacks, and of a channel the listings, and flush the unit.
+
+    `rows`: external_sku, sku, the title of the listing and the name of the product. Returns what parked events may wait for.
+    """
     keys = _add_products(unit, rows.unique("sku", keep="first", maintain_order=True))
-    keys += _add_listings(unit, rows, mapping.channel.id)
+    if channel_id is not None:
+        keys += _add_listings(unit, rows, channel_id)
     unit.flush()
     return keys
 

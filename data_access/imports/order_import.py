@@ -1,6 +1,7 @@
 """Importing files of orders by a mapping. `import_table`, for all other kinds of files, is `table_import`'s."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,41 @@ _PLANNED: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFile:
+    """A file of orders as it is understood beside the store. `rows`: by `files.orders.ROWS`; `back`: which of them the inbox knows.
+
+    `mapping`: with the date patterns that the file is written in; `dates`: what a retry of single rows needs to know of these.
+    """
+
+    contents: Contents
+    mapping: Mapping
+    dates: dict[str, Any]
+    back: Reentries
+    rows: pl.DataFrame
+
+
+def read_order_file(engine: Engine, path: Path, loaded: LoadedMapping) -> OrderFile:
+    """Read and understand a file of orders; nothing is written.
+
+    Raises:
+        InvalidInput: the file cannot be read by the mapping.
+
+    """
+    mapping = loaded.mapping
+    columns, decimal = mapping.file_columns, mapping.formats.decimal
+    contents = read_records(path, mapping.file, columns, mapping.optional_columns, mapping.never_empty, decimal=decimal)
+    with reading(engine) as connection:
+        contents, back = reentries(connection, contents, "orders", f"import:{loaded.name}")
+        contents, row_nos = itemised(contents, mapping, back.row_facts)
+        back = back if row_nos is None else back.renumbered(row_nos)
+        mapping, dates = with_decided_dates(contents, mapping, path.name)
+        known = known_orders(connection, mapping, incomplete_orders(contents, mapping))
+        taken = taken_lines(connection, mapping, orders_of(contents, mapping, back.row_nos), back.run_ids)
+    rows = normalised(contents, mapping, back.row_facts if back.row_nos else None, known, taken)
+    return OrderFile(contents=contents, mapping=mapping, dates=dates, back=back, rows=rows)
+
+
 def import_orders(
     engine: Engine,
     path: Path,
@@ -67,21 +103,11 @@ def import_orders(
     with reading(engine) as connection:
         loaded, chosen = placed(connection, recognised(path) if mapping == "auto" else load_mapping(mapping), places or ChosenPlaces())
     cover = cover_days(opening_stock) if opening_stock is not None else None
-    mapping_read, source = loaded.mapping, f"import:{loaded.name}"
-    file_part, columns, decimal = mapping_read.file, mapping_read.file_columns, mapping_read.formats.decimal
-    contents = read_records(path, file_part, columns, mapping_read.optional_columns, mapping_read.never_empty, decimal=decimal)
-    with reading(engine) as connection:
-        contents, back = reentries(connection, contents, "orders", source)
-        contents, row_nos = itemised(contents, mapping_read, back.row_facts)
-        back = back if row_nos is None else back.renumbered(row_nos)
-        mapping_read, dates = with_decided_dates(contents, mapping_read, path.name)
-        known = known_orders(connection, mapping_read, incomplete_orders(contents, mapping_read))
-        taken = taken_lines(connection, mapping_read, orders_of(contents, mapping_read, back.row_nos), back.run_ids)
-    row_facts_before = back.row_facts if back.row_nos else None
-    rows, texts = normalised(contents, mapping_read, row_facts_before, known, taken), contents.texts
-    row_facts, item = _row_facts(rows, filled(contents, mapping_read), mapping_read), _item_number(contents)
-    job = _job(path, contents, loaded, {"opening_stock": opening_stock, **dates}, chosen)
-    del contents
+    file, source = read_order_file(engine, path, loaded), f"import:{loaded.name}"
+    mapping_read, rows, back, texts = file.mapping, file.rows, file.back, file.contents.texts
+    row_facts, item = _row_facts(rows, filled(file.contents, mapping_read), mapping_read), _item_number(file.contents)
+    job = _job(path, file.contents, loaded, {"opening_stock": opening_stock, **file.dates}, chosen)
+    del file  # for the sake of memory
     for own in mapping_read.routes:
         prepare_places(engine, own)
     run = Run(engine, job)
@@ -90,7 +116,7 @@ def import_orders(
             prepare_catalogue(engine, part.filter(IS_GOODS).select("external_sku", "sku", "title"), own)
     if not run.is_repeat:
         with reading(engine) as connection:
-            rows = pl.concat(_with_known_lines(connection, part, own, source, back) for own, part in _by_route(rows, mapping_read))
+            rows = pl.concat(matched_lines(connection, part, own, source, back) for own, part in _by_route(rows, mapping_read))
     plans = [_plan(engine, part, own, source, run, cover) for own, part in _by_route(rows, mapping_read)]
     origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts, item=item, reentries=back.open)
     quarantine = Quarantine(engine, origin)
@@ -110,7 +136,7 @@ def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.Da
     return [(own, rows.filter(route=route)) for route, own in enumerate(mapping.routes)]
 
 
-def _with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str, back: Reentries) -> pl.DataFrame:
+def matched_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str, back: Reentries) -> pl.DataFrame:
     """Rows as `with_known_lines` has them; without line ids, rows of the inbox are no lines that other rows of their file have told."""
     if not back.row_nos or "line" in mapping.columns.named:
         return with_known_lines(connection, rows, mapping, source)

@@ -1,7 +1,8 @@
 """Importing files of products, kits, listings, locations, channels, suppliers and stock counts."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 from sqlalchemy.engine import Engine
@@ -9,10 +10,10 @@ from sqlalchemy.engine import Engine
 from data_access.engine import reading
 from data_access.imports.channel_files.channel_import import ChannelExport, import_channel_file
 from data_access.imports.create_master_data import release_keys
-from data_access.imports.files.reader import read_records
-from data_access.imports.files.tables import Kind, load_table_mapping, table_rows
+from data_access.imports.files.reader import Contents, read_records
+from data_access.imports.files.tables import Kind, LoadedTable, TableFile, load_table_mapping, table_rows
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
-from data_access.imports.inbox_files.reentries import reentries
+from data_access.imports.inbox_files.reentries import Reentries, reentries
 from data_access.imports.places import location_zones
 from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
@@ -43,6 +44,33 @@ def import_export(engine: Engine, export: ChannelExport, progress: Progress | No
     return result
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTable:
+    """A file of one kind as it is understood beside the store. `rows`: as `files.tables.table_rows` says; `back`: which of them the inbox
+    knows; `dates`: what a retry of single rows needs to know of how its dates are written.
+    """
+
+    contents: Contents
+    dates: dict[str, Any]
+    back: Reentries
+    rows: pl.DataFrame
+
+
+def read_table_file(engine: Engine, path: Path, loaded: LoadedTable, table: TableFile) -> ReadTable:
+    """Read and understand a file of one kind; nothing is written.
+
+    Raises:
+        InvalidInput: the file cannot be read by the mapping.
+
+    """
+    contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
+    table, dates = table.with_decided_dates(contents, path.name)
+    with reading(engine) as connection:
+        contents, back = reentries(connection, contents, table.kind, f"import:{loaded.name}")
+        rows = table_rows(contents, table, location_zones(connection))
+    return ReadTable(contents=contents, dates=dates, back=back, rows=rows)
+
+
 def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = None, progress: Progress | None = None) -> ImportResult:
     """Import a file of one kind. Rows in the inbox that waited for what it brings are tried again.
 
@@ -61,14 +89,10 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     """
     require_current(engine)
     loaded, table = load_table_mapping(kind, mapping)
-    contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
-    table, dates = table.with_decided_dates(contents, path.name)
-    source = f"import:{loaded.name}"
-    with reading(engine) as connection:
-        contents, back = reentries(connection, contents, table.kind, source)
-        rows, texts = table_rows(contents, table, location_zones(connection)), contents.texts
-    recipe = contents.recipe(loaded.text, dates)
-    run = Run(engine, ImportJob(table.kind, path.name, contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
+    source, file = f"import:{loaded.name}", read_table_file(engine, path, loaded, table)
+    rows, texts, back = file.rows, file.contents.texts, file.back
+    recipe = file.contents.recipe(loaded.text, file.dates)
+    run = Run(engine, ImportJob(table.kind, path.name, file.contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
     load = Workload(_IDS_PER_ROW)
     if table.kind == "kits":
         rows, ends = _by_kit(rows)

@@ -26,7 +26,7 @@ _DAY_SECONDS: Final = 86_400
 
 
 @dataclass(slots=True)
-class _TargetTable:
+class TargetTable:
     """How rows become rows of one table of the store. `taken` names, by our column, the table's column."""
 
     table: sa.Table
@@ -36,47 +36,55 @@ class _TargetTable:
     needed: tuple[str, ...] = ()
 
 
-PRODUCT: Final = _TargetTable(
+PRODUCT: Final = TargetTable(
     product,
     ("sku",),
     {name: name for name in ("name", "category", "price", "currency", "launched_on", "ended_on")},
     {"category": "uncategorised"},
     ("name",),
 )
-LISTING: Final = _TargetTable(listing, ("channel_id", "external_sku"), {name: name for name in ("sku", "title", "maximum")}, {}, ("sku",))
-_LOCATION: Final = _TargetTable(
+LISTING: Final = TargetTable(listing, ("channel_id", "external_sku"), {name: name for name in ("sku", "title", "maximum")}, {}, ("sku",))
+_LOCATION: Final = TargetTable(
     location,
     ("location_id",),
     {name: name for name in ("name", "kind", "country", "region", "time_zone")},
     {"time_zone": "UTC"},
     ("name", "kind"),
 )
-_CHANNEL: Final = _TargetTable(
+_CHANNEL: Final = TargetTable(
     channel,
     ("channel_id",),
     {name: name for name in ("name", "kind", "marketplace", "currency", "time_zone", "country", "stale_after_seconds")},
     {"stale_after_seconds": _DAY_SECONDS},
     ("name", "kind", "currency", "time_zone"),
 )
-_SUPPLIER: Final = _TargetTable(
+_SUPPLIER: Final = TargetTable(
     supplier,
     ("supplier_id",),
     {name: name for name in ("name", "lead_time_days", "lead_time_sd_days", "currency")},
     {},
     ("name",),
 )
-_ITEM: Final = _TargetTable(
+_ITEM: Final = TargetTable(
     supplier_item,
     ("supplier_id", "sku"),
     {"unit_cost": "unit_cost", "moq": "moq", "case_pack": "case_pack", "item_lead_time_days": "lead_time_days"},
     {"moq": 1, "case_pack": 1},
 )
+TARGETS: Final[dict[Kind, TargetTable]] = {
+    "products": PRODUCT,
+    "listings": LISTING,
+    "locations": _LOCATION,
+    "channels": _CHANNEL,
+    "suppliers": _SUPPLIER,
+}
+"""Where the rows of each kind go; kits and counts go their own ways."""
 
 
 class Upsert:
     """Rows of one table, loaded by key, changed in memory, written at the end."""
 
-    def __init__(self, unit: UnitOfWork, into: _TargetTable, rows: Sequence[Row]) -> None:
+    def __init__(self, unit: UnitOfWork, into: TargetTable, rows: Sequence[Row]) -> None:
         self._unit = unit
         self._into = into
         self._stored: dict[tuple[Any, ...], Row] = {}

@@ -36,6 +36,14 @@ def runs(bind: Connection | Engine, limit: int = 100) -> pl.DataFrame:
     return read(bind, query, RUNS)
 
 
+def rows_taken_in(bind: Connection | Engine, file_hash: str) -> int:
+    """How many rows of a file that is being imported are taken in; 0 if none is."""
+    c = import_run.c
+    query = sa.select(c.next_row).where(c.file_hash == file_hash, c.status == "running").order_by(c.id.desc()).limit(1)
+    rows = read(bind, query, pl.Schema({"next_row": pl.Int64}))
+    return 0 if rows.is_empty() else int(rows["next_row"][0])
+
+
 def ignored(bind: Connection | Engine, run_id: int) -> pl.DataFrame:
     """`IGNORED` of one import, in the order of its file.
 

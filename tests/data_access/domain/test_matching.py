@@ -43,6 +43,23 @@ def test_no_listing_or_no_product_suggests_nothing() -> None:
     assert suggestions(one, PRODUCTS.clear()).is_empty()
 
 
+def test_a_product_that_differs_in_colour_or_size_alone_is_not_suggested() -> None:
+    many = pl.DataFrame(
+        {
+            "sku": ["TEE-RED-M", "TEE-RED-L", "TEE-BLUE-M", "TEE-RED-M-2", "MUG-300ML", "SHOE-43", "9001"],
+            "name": ["Tee red M", "Tee red L", "Tee blue M", "Tee red M two pieces", "Mug 300ml", "Shoe", "Tee green M"],
+        }
+    )
+
+    def suggested(code: str, title: str | None) -> list[str]:
+        return suggestions(pl.DataFrame({"channel_id": ["a"], "external_sku": [code], "title": [title]}), many)["sku"].to_list()
+
+    assert suggested("TEE-GREEN-M", "Tee green M") == ["9001"]  # not the red and blue ones, for all that their codes are alike
+    assert suggested("tee red m", None) == ["TEE-RED-M"]
+    assert suggested("MUG-500ML", "Mug 500ml") == []
+    assert suggested("SHOE-42", "Shoe") == []
+
+
 def test_at_most_three_a_listing() -> None:
     many = pl.DataFrame({"sku": [f"LAMP-99{i}" for i in range(9)], "name": ["lamp"] * 9})
     one = pl.DataFrame({"channel_id": ["a"], "external_sku": ["LAMP-99"], "title": ["x"]})
