@@ -150,9 +150,11 @@ def reading(engine: Engine) -> Iterator[Connection]:
     served = served_file(engine)
     try:
         with engine.connect() as plain:
-            isolation: dict[str, Any] = {} if is_sqlite(engine) else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-            connection = plain.execution_options(**isolation)
+            connection = plain if is_sqlite(engine) else plain.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
+                if not is_sqlite(engine):
+                    # as an option, it would make later writes by this connection override a database that is set to be read-only
+                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
                 if served is not None:
                     served.begin(connection, is_writing=False)
                 yield connection

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from data_access.errors import InvalidInput, StoreUnavailable
-from data_access.imports.files.records import file_hash
+from data_access.imports.files.delimited.records import file_hash
 
 MAX_BYTES: Final = 200_000_000
 """The most that is taken at once, unpacked."""

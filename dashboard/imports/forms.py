@@ -30,7 +30,7 @@ _ROUND: Final = "import.round"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAs:
+class ChosenFormat:
     """How a person wants a kept file read."""
 
     form: FileFormat
@@ -105,7 +105,7 @@ def format_label(form: FileFormat) -> str:
     return KINDS[form.kind] if form.mapping is None else f"{KINDS[form.kind]}, {form.mapping}"
 
 
-def read_as(file: DroppedFile) -> ReadAs | None:
+def read_as(file: DroppedFile) -> ChosenFormat | None:
     """Draw how the file is read, which a person may change; None while nobody said it."""
     recognised, problem = reads.file_format(file.path, file.file_hash)
     if recognised is None:
@@ -126,10 +126,10 @@ def read_as(file: DroppedFile) -> ReadAs | None:
         )
         if form is None:
             return None
-        return ReadAs(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
+        return ChosenFormat(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
 
 
-def mapping_of(chosen: ReadAs) -> Mapping | None:
+def mapping_of(chosen: ChosenFormat) -> Mapping | None:
     """The mapping of a file of orders."""
     return load_mapping(chosen.form.mapping or "").mapping if chosen.form.kind == ORDERS else None
 

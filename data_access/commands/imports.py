@@ -17,7 +17,7 @@ from data_access.domain.permissions import Permission
 from data_access.engine import now_us, reading
 from data_access.errors import Conflict, InvalidInput
 from data_access.imports.create_master_data import release_keys
-from data_access.imports.files.records import file_hash
+from data_access.imports.files.delimited.records import file_hash
 from data_access.imports.import_run import Progress, next_size
 from data_access.imports.undo.chunks import put_back, require_undoing, take_back
 from data_access.imports.undo.preview import is_begun, run_of

@@ -15,8 +15,8 @@ from data_access.errors import Conflict, InvalidInput
 from data_access.events.ingest import take_in
 from data_access.events.registry import parse
 from data_access.imports.create_master_data import release_keys
+from data_access.imports.files.delimited.records import MAX_RECORD_BYTES
 from data_access.imports.files.orders import MAX_TEXT
-from data_access.imports.files.records import MAX_RECORD_BYTES
 from data_access.imports.retry_quarantined import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
 from data_access.schema.audit import inbox_item
 from data_access.schema.catalog import listing

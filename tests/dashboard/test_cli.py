@@ -25,6 +25,7 @@ from data_access.events.ingest import ingest_json
 from data_access.schema.audit import store_meta
 from data_access.schema.users import ROLES
 from tests.data_access.import_files import HEADER, mapping, row, write
+from tests.data_access.revisions import upgrade_to
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,11 @@ def test_a_backup_is_restored_and_what_was_there_is_kept(onhand: Call, sqlite_ur
     kept = tmp_path / "store.db.before-restore"
     assert (ended.code, ended.err) == (0, "")
     assert ended.out == f"Restored {path} from {backup}.\nThe store that was there is kept as {kept}, until the next restore.\n"
-    with sqlite3.connect(backup) as connection:
-        connection.execute("update alembic_version set version_num = '0007'")
-    connection.close()
+    backup.unlink()
+    older = open_engine(f"sqlite:///{backup}")
+    with older.begin() as connection:
+        upgrade_to(connection, "0007")
+    older.dispose()
     assert onhand("restore", backup).out.endswith("It is of an older release (revision 0007): run `onhand migrate`.\n")
     assert onhand("migrate").code == 0
     assert refused(onhand("restore", "none.db")) == "There is no file none.db: name a backup of a store."

@@ -1,20 +1,16 @@
 """The migrations make exactly the schema that the code declares, on both databases."""
 
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.engine import Engine
 
-from data_access import migrations
 from data_access.engine import open_engine
 from data_access.errors import StoreOutOfDate
 from data_access.schema import metadata
 from data_access.store.lifecycle import head_revision, migrate, require_current
+from tests.data_access.revisions import upgrade_to
 
 
 def test_migrations_and_schema_agree(store: Engine) -> None:
@@ -25,10 +21,7 @@ def test_migrations_and_schema_agree(store: Engine) -> None:
 def test_a_store_of_the_first_release_is_brought_up_to_date(empty_url: str) -> None:
     engine = open_engine(empty_url)
     with engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        upgrade_to(connection, "0001")
         connection.execute(sa.text("insert into store_version values ('catalog', 3), ('stock', 41)"))
     with pytest.raises(StoreOutOfDate, match="is of an older release"):
         require_current(engine)

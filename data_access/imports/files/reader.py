@@ -16,11 +16,8 @@ from typing import Any, Final
 import polars as pl
 
 from data_access.errors import InvalidInput
-from data_access.imports.files.dialect import NAMES, delimiter_of, encoding_of
-from data_access.imports.files.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
-from data_access.imports.files.mapping_parts import FilePart, FormatsPart
-from data_access.imports.files.recipe import Recipe
-from data_access.imports.files.records import (
+from data_access.imports.files.delimited.dialect import NAMES, delimiter_of, encoding_of
+from data_access.imports.files.delimited.records import (
     KEPT_BYTES,
     MAX_RECORD_BYTES,
     QUOTE,
@@ -35,6 +32,9 @@ from data_access.imports.files.records import (
     recoded,
     unpacked,
 )
+from data_access.imports.files.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
+from data_access.imports.files.mapping_parts import FilePart, FormatsPart
+from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.row_ids import has_row_ids, header_without_ids, take_off
 from data_access.imports.files.sheets.workbook import SHEET_DATES, SHEET_FORM, SHEET_PART, Workbook, is_workbook, opened
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from data_access.errors import InvalidInput
-from data_access.imports.files.records import Form, Records, Unfit, fitted
+from data_access.imports.files.delimited.records import Form, Records, Unfit, fitted
 from data_access.spreadsheets import harmless_texts, restored_texts
 
 ROW_COLUMN: Final = "onhand_row"

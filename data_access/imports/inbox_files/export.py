@@ -10,10 +10,10 @@ from sqlalchemy.engine import Engine
 
 from data_access.engine import reading
 from data_access.errors import InvalidInput
-from data_access.imports.files.dialect import encoding_of
-from data_access.imports.files.records import Unfit, fitted
+from data_access.imports.files.delimited.dialect import encoding_of
+from data_access.imports.files.delimited.records import Unfit, fitted
 from data_access.imports.files.row_ids import ROW_COLUMN, harmless_records
-from data_access.imports.inbox_files.layout import RUN_COLUMNS, Layout, layout_of
+from data_access.imports.inbox_files.layout import RUN_COLUMNS, FileLayout, layout_of
 from data_access.schema.audit import import_run, inbox_item
 
 XLSX_ROWS: Final = 1_048_576
@@ -54,7 +54,7 @@ def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
     return len(rows)
 
 
-def _common_layout(rows: Sequence[Any]) -> Layout:
+def _common_layout(rows: Sequence[Any]) -> FileLayout:
     """The layout of the newest import; rows of several stand in one file if the same mapping reads them, under the same header."""
     by_run = {row.import_run_id: row for row in rows}
     layouts = {run_id: layout_of(row) for run_id, row in by_run.items()}
@@ -65,7 +65,7 @@ def _common_layout(rows: Sequence[Any]) -> Layout:
     return layouts[max(layouts)]
 
 
-def _file_bytes(layout: Layout, ids: Sequence[str], texts: Sequence[str]) -> bytes:
+def _file_bytes(layout: FileLayout, ids: Sequence[str], texts: Sequence[str]) -> bytes:
     form, part = layout.form, layout.part
     preamble = harmless_records(layout.recipe.preamble or [""] * part.preamble_rows, form, 1)
     header = harmless_records([layout.recipe.header], form, len(layout.header))[0]
@@ -87,7 +87,7 @@ def _encoded(text: str, by_mapping: str | None, own: str) -> bytes:
     return data
 
 
-def _write_workbook(path: Path, layout: Layout, ids: Sequence[str], texts: Sequence[str]) -> None:
+def _write_workbook(path: Path, layout: FileLayout, ids: Sequence[str], texts: Sequence[str]) -> None:
     if path.suffix.lower() != ".xlsx":
         raise InvalidInput(f"The rows are of a workbook: give a file that ends in .xlsx, not {path.name}.")
     first = layout.part.preamble_rows
@@ -103,7 +103,7 @@ def _write_workbook(path: Path, layout: Layout, ids: Sequence[str], texts: Seque
                 sheet.write_string(at, column, cell)
 
 
-def _cells(text: str, layout: Layout) -> Sequence[str]:
+def _cells(text: str, layout: FileLayout) -> Sequence[str]:
     try:
         return fitted(text, layout.form, len(layout.header))
     except Unfit:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from data_access.imports.files.delimited.records import Form
 from data_access.imports.files.mapping import parse_mapping
 from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.reader import form_of, header_cells
 from data_access.imports.files.recipe import Recipe
-from data_access.imports.files.records import Form
 from data_access.imports.files.sheets.workbook import SHEET_FORM
 from data_access.imports.files.tables import TABLES, parse_table
 from data_access.schema.audit import import_run
@@ -18,7 +18,7 @@ RUN_COLUMNS = (import_run.c.kind.label("run_kind"), import_run.c.mapping, import
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class FileLayout:
     """`part`: what the mapping says of the file; `header`: the names of its columns."""
 
     recipe: Recipe
@@ -27,7 +27,7 @@ class Layout:
     header: tuple[str, ...]
 
 
-def layout_of(run: "sa.Row[tuple[str, str, str]]") -> Layout:
+def layout_of(run: "sa.Row[tuple[str, str, str]]") -> FileLayout:
     """Of the import with these `RUN_COLUMNS`."""
     recipe = Recipe.from_json(run.recipe)
     if run.run_kind in TABLES:
@@ -37,4 +37,4 @@ def layout_of(run: "sa.Row[tuple[str, str, str]]") -> Layout:
         mapping = parse_mapping(recipe.mapping, run.mapping)
         part, needed = mapping.file, mapping.file_columns
     form = SHEET_FORM if recipe.is_sheet else form_of(part, recipe.header, needed)
-    return Layout(recipe=recipe, part=part, form=form, header=header_cells(recipe.header, form, "the file"))
+    return FileLayout(recipe=recipe, part=part, form=form, header=header_cells(recipe.header, form, "the file"))

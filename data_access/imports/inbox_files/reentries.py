@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.delimited.records import Form, Unfit, fitted
 from data_access.imports.files.order_cells import ROW_FACTS
 from data_access.imports.files.reader import BadRecord, Contents, header_cells
-from data_access.imports.files.records import Form, Unfit, fitted
 from data_access.imports.files.row_ids import ROW_COLUMN, record_of
-from data_access.imports.inbox_files.layout import RUN_COLUMNS, Layout, layout_of
+from data_access.imports.inbox_files.layout import RUN_COLUMNS, FileLayout, layout_of
 from data_access.schema.audit import import_run, inbox_item
 from data_access.write.bulk import in_values
 
@@ -103,7 +103,7 @@ def _items(connection: Connection, row_ids: Iterable[str]) -> dict[str, Any]:
     return {str(item.id): item for item in connection.execute(query)}
 
 
-def _item(items: Mapping[str, Any], said: str, layouts: Mapping[int, Layout], taken: Mapping[int, int]) -> Any:
+def _item(items: Mapping[str, Any], said: str, layouts: Mapping[int, FileLayout], taken: Mapping[int, int]) -> Any:
     """The row of the inbox that a row says it is. `taken`: by the ids of others of the file, their lines."""
     item = items.get(said)
     if item is None:
@@ -115,7 +115,7 @@ def _item(items: Mapping[str, Any], said: str, layouts: Mapping[int, Layout], ta
     return item
 
 
-def _reentry(contents: Contents, row_no: int, item: Any, layout: Layout) -> Reentry:
+def _reentry(contents: Contents, row_no: int, item: Any, layout: FileLayout) -> Reentry:
     text = _mended(contents, row_no, item.text, layout)
     if text is not None and item.status != "open":
         raise _Refused(f"The inbox row {item.id}, which this row mends, was {item.status} before: {_EMPTY_IT}")
@@ -125,7 +125,7 @@ def _reentry(contents: Contents, row_no: int, item: Any, layout: Layout) -> Reen
     return Reentry(item_id=item.id, run_id=item.import_run_id, text=text, row_facts=row_facts)
 
 
-def _check_columns(contents: Contents, layout: Layout) -> None:
+def _check_columns(contents: Contents, layout: FileLayout) -> None:
     if header_cells(contents.header_text, contents.form, "The file") != layout.header:
         raise InvalidInput(
             f"The columns of the file are not those that its rows were exported with ({', '.join(layout.header)[:500]}): leave them as "
@@ -133,7 +133,7 @@ def _check_columns(contents: Contents, layout: Layout) -> None:
         )
 
 
-def _mended(contents: Contents, row_no: int, text: str, layout: Layout) -> str | None:
+def _mended(contents: Contents, row_no: int, text: str, layout: FileLayout) -> str | None:
     """The row's text as rows of its first import are written, or None if it says the same."""
     now, width = contents.texts(row_no), len(layout.header)
     cells, before = _cells(now, contents.form, width), _cells(text, layout.form, width)

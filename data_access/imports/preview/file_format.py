@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Final
 
 from data_access.errors import InvalidInput
-from data_access.imports.files.dialect import encoding_of
+from data_access.imports.files.delimited.dialect import encoding_of
+from data_access.imports.files.delimited.records import unpacked
 from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.reader import headers_of
 from data_access.imports.files.recognise import recognised
-from data_access.imports.files.records import unpacked
 from data_access.imports.files.sheets.workbook import is_workbook
 from data_access.imports.files.tables import KINDS, TABLES, Kind
 

@@ -10,7 +10,7 @@ from data_access.commands.first_steps import FirstSteps, take_first_steps
 from data_access.commands.imports import ImportRequest, allow_import
 from data_access.commands.people import add_user
 from data_access.errors import Conflict, Forbidden, InvalidInput, Refused
-from data_access.imports.files.records import file_hash
+from data_access.imports.files.delimited.records import file_hash
 from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import sound, table, write
 

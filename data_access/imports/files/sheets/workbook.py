@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.delimited.records import KEPT_BYTES, MAX_RECORD_BYTES, Form, Records, cells_of
 from data_access.imports.files.mapping_parts import FilePart
-from data_access.imports.files.records import KEPT_BYTES, MAX_RECORD_BYTES, Form, Records, cells_of
 from data_access.imports.files.sheets import rows
 
 MAX_UNPACKED_BYTES: Final = 200_000_000

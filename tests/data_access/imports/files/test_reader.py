@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.delimited.records import MAX_RECORD_BYTES
 from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.reader import Contents, read_records, read_text
-from data_access.imports.files.records import MAX_RECORD_BYTES
 
 PART = FilePart()
 STANDARD = FilePart(quoting="standard")

@@ -15,7 +15,7 @@ from data_access.commands.inbox import dismiss
 from data_access.commands.people import add_user
 from data_access.engine import open_engine
 from data_access.errors import InvalidInput
-from data_access.imports.files.records import Form
+from data_access.imports.files.delimited.records import Form
 from data_access.imports.files.row_ids import record_of
 from data_access.imports.inbox_files.export import export_rows
 from data_access.imports.order_import import import_orders, import_table

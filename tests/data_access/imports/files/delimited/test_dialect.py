@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from data_access.imports.files.dialect import delimiter_of, encoding_of
+from data_access.imports.files.delimited.dialect import delimiter_of, encoding_of
 from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.reader import read_records
 

@@ -5,7 +5,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from data_access.imports.files.records import cells_of
+from data_access.imports.files.delimited.records import cells_of
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 NAMES: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}

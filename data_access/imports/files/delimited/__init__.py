@@ -1,0 +1,1 @@
+"""Delimited text as bytes: its encoding and delimiter, and its records."""
