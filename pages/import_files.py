@@ -41,7 +41,7 @@ def removed(file: DroppedFile) -> str:
     return f"{file.path.name} is removed from this page."
 
 
-def started(file: DroppedFile, chosen: forms.ReadAs) -> str:
+def started(file: DroppedFile, chosen: forms.ChosenFormat) -> str:
     """The command for an import."""
     request = ImportRequest(
         kind=chosen.form.kind,
@@ -55,7 +55,7 @@ def started(file: DroppedFile, chosen: forms.ReadAs) -> str:
     return f"The import of {file.path.name} has started."
 
 
-def settled(choice: UnknownChoice, chosen: forms.ReadAs) -> str:
+def settled(choice: UnknownChoice, chosen: forms.ChosenFormat) -> str:
     """The command for what a file names and the store does not know."""
     if choice.locations:
         return f"{create_locations(shared.engine(), choice.locations, user.current()):,} created."

@@ -17,6 +17,8 @@ import polars as pl
 
 from data_access.errors import InvalidInput
 from data_access.imports.files.delimited.dialect import NAMES, delimiter_of, encoding_of
+from data_access.imports.files.delimited.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
+from data_access.imports.files.delimited.personal import Masked, masked_of
 from data_access.imports.files.delimited.records import (
     KEPT_BYTES,
     MAX_RECORD_BYTES,
@@ -32,7 +34,6 @@ from data_access.imports.files.delimited.records import (
     recoded,
     unpacked,
 )
-from data_access.imports.files.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
 from data_access.imports.files.mapping_parts import FilePart, FormatsPart
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.row_ids import has_row_ids, header_without_ids, take_off
@@ -57,14 +58,16 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The records as they stand in the file, without their last line break, by row number."""
+    """The records as they stand in the file, without their last line break, by row number; without the cells that are not to be kept."""
 
     raw: tuple[bytes, ...]
     encoding: str
+    masked: Masked | None = None
 
     def __call__(self, row_no: int) -> str:
         """The text of one record."""
-        return readable(self.raw[row_no], self.encoding)
+        text = readable(self.raw[row_no], self.encoding)
+        return text if self.masked is None else self.masked(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,7 @@ def read_records(
         wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
     read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
     frame, bad = _split(records, read_as)
-    texts = Texts(tuple(records.texts), encoding)
+    texts = Texts(tuple(records.texts), encoding, masked_of(header, wanted.values(), form))
     contents = Contents(digest, header_text, frame, tuple(bad), texts, read_as.in_words)
     return replace(contents, form=form, encoding=name, preamble=preamble, row_ids=row_ids)
 
@@ -166,7 +169,7 @@ def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Seq
     if part.footer is not None:
         _drop_footer(records, part.footer, "utf-8", is_sheet=True)
     frame, bad = _split(records, read_as)
-    texts = Texts(tuple(records.texts), "utf-8")
+    texts = Texts(tuple(records.texts), "utf-8", masked_of(header, wanted.values(), SHEET_FORM))
     return Contents(digest, header_text, frame, tuple(bad), texts, f"sheet {sheet.name}", is_sheet=True, row_ids=row_ids)
 
 
