@@ -408,6 +408,18 @@ def test_imports_are_listed_with_what_was_ignored(onhand: Call, store_url: str, 
     assert onhand("import", "runs", url=store_url).out.startswith(f"import run id {second['import_run_id']}, kind orders, file name 1.csv")
 
 
+def test_a_channel_s_export_of_products_is_imported(onhand: Call, store_url: str, tmp_path: Path) -> None:
+    _company(onhand, tmp_path, store_url)
+    header = "Handle,Title,Variant SKU,Variant Inventory Tracker,Variant Inventory Qty,Image Src"
+    file = write(tmp_path / "export.csv", header, "mug,Mug,M-1,shopify,7,", "mug,,,,,https://pictures.example/1.jpg")
+    said = refused(onhand("import", "products", file, "--channel", "shop", url=store_url))
+    assert said == "--channel, --location and --as-of are for exports of channels: add --mapping auto."
+    options = ("--mapping", "auto", "--channel", "shop", "--location", "wh", "--json")
+    report = json.loads(onhand("import", "products", file, *options, url=store_url).out)
+    assert [report[name] for name in ("rows_read", "imported", "left_out", "listings", "counts")] == [2, 1, 1, 1, 1]
+    assert "import it with `onhand import products`" in refused(onhand("import", "counts", file, "--mapping", "auto", url=store_url))
+
+
 def test_an_import_is_taken_back_after_it_was_shown(onhand: Call, store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path / "orders.csv", HEADER, row("1", "a", "MUG", 2), row("1", "b", "CUP", status="Shipped"))
     report = json.loads(onhand("import", "orders", file, "--mapping", mapping(tmp_path), "--json", url=store_url).out)

@@ -18,16 +18,15 @@ ROWS: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "reason": pl.String,
     "is_aside": pl.Boolean,
     "external_sku": pl.String,
-    "sku": pl.String,
     "title": pl.String,
     "category": pl.String,
     "price": pl.Int64,
     "is_below_zero": pl.Boolean,
     "counts": COUNTS,
 }
-"""Schema of `channel_rows`. `external_sku`: the code by which the channel's orders know the item, its SKU or else its name; `sku`: its
-SKU alone; `title`: its name with its options; `price`: 1/10,000; `is_aside`: left out; `is_below_zero`: units that are less than none are
-not counted; `counts`: `place` is null where the file names none.
+"""Schema of `channel_rows`. `external_sku`: the code by which the channel's orders know the item, its SKU or else its name; `title`: its
+name with its options; `price`: 1/10,000; `is_aside`: left out; `is_below_zero`: units that are less than none are not counted; `counts`:
+`place` is null where the file names none.
 """
 
 FACTS: Final = pl.Schema({"row_no": pl.Int64, "product_title": pl.String, "product_category": pl.String})
@@ -189,9 +188,13 @@ def _form_checks(file: ChannelFile) -> list[_Check]:
     ]
     if file.kind == "products":
         is_shared = (pl.col("name").n_unique().over("sku") > 1) & pl.col("sku").is_not_null()
+        variants = pl.col("sku").is_null() & ~pl.col("is_aside").fill_null(value=False)
+        is_ambiguous = variants & (variants.sum().over("name") > 1)
+        ambiguous = pl.format("Several variants without a SKU are called {}: give each a SKU in the shop.", "name")
         shared = pl.format("The SKU {} is that of several variants in the file: give each its own in the shop.", "sku")
         checks += [
             (pl.col("name").is_null(), "missing_title", pl.lit(f"The column {title} is empty in all rows of the product: give it.")),
+            (is_ambiguous, "shared_name", ambiguous),
             (is_shared, "shared_sku", shared),
         ]
     return checks

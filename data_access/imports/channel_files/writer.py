@@ -104,8 +104,9 @@ class _Catalogue:
         self.file = file
         self._unit = unit
         self._listings = Upsert(unit, LISTING, [{"channel_id": file.channel_id}] if file.channel_id is not None else [])
-        mapped = [one["sku"] for row in rows if (one := self._listing(row)) is not None]
-        self._products = Upsert(unit, PRODUCT, [{"sku": sku} for sku in {*mapped, *(row["sku"] for row in rows)} if sku is not None])
+        listings = [listed for row in rows for listed in (self._listing(row), self._named(row)) if listed is not None]
+        skus = {*(listed["sku"] for listed in listings), *(row["external_sku"] for row in rows)} - {None}
+        self._products = Upsert(unit, PRODUCT, [{"sku": sku} for sku in skus])
         self._keys: list[str] = []
         self._asked: list[str] = []
         self._counts = {"products": 0, "listings": 0}
@@ -113,13 +114,22 @@ class _Catalogue:
     def _listing(self, row: Row) -> Row | None:
         return self._listings.get(self.file.channel_id, row["external_sku"])
 
+    def _named(self, row: Row) -> Row | None:
+        """The listing of a variant that had no SKU in the shop before."""
+        return self._listings.get(self.file.channel_id, row["title"])
+
     def sku_of(self, row: Row) -> str | None:
-        """What the channel's listing sells; without one, the row's own SKU if there is such a product, or the row brings it."""
+        """What the channel's listing sells; without one, the row's own code if there is such a product, or the row brings it."""
         listed = self._listing(row)
         if listed is not None and listed["sku"] is not None:
             return str(listed["sku"])
-        own: str | None = row["sku"]
-        return own if own is not None and (self.file.kind == "products" or self._products.get(own) is not None) else None
+        own = str(row["external_sku"])
+        if self._products.get(own) is not None:
+            return own
+        if self.file.kind != "products":
+            return None
+        named = self._named(row)
+        return str(named["sku"]) if named is not None and named["sku"] is not None else own
 
     def is_kit(self, sku: str) -> bool:
         """Whether the SKU is a kit, which holds no stock itself."""
@@ -136,8 +146,6 @@ class _Catalogue:
         code = row["external_sku"]
         if self.file.channel_id is None:
             return "unknown_sku", f"There is no SKU {code}: import products first, or say with --channel whose code it is."
-        if row["sku"] is None:
-            return "unknown_sku", f"'{code}' has no SKU: say what the listing sells, or give it a SKU in the shop and export it again."
         return "unknown_sku", f"Nothing is known of {code} on this channel: say what the listing sells, or import products first."
 
     def take(self, row: Row, sku: str) -> set[str]:
@@ -218,7 +226,7 @@ def counted_twice(connection: Connection, file: ChannelFile, rows: pl.DataFrame)
     if codes.is_empty():
         return rows
     mapped = _mapped(connection, file, codes.unique().to_list())
-    resolved = pl.coalesce(pl.col("external_sku").replace_strict(mapped, default=None, return_dtype=pl.String), "sku", "external_sku")
+    resolved = pl.coalesce(pl.col("external_sku").replace_strict(mapped, default=None, return_dtype=pl.String), "external_sku")
     is_counting = pl.col("code").is_null() & ~pl.col("is_aside") & (pl.col("counts").list.len() > 0)
     counted = rows.filter(is_counting).select("row_no", "counts", resolved=resolved).explode("counts")
     place = pl.col("counts").struct.field("place").str.to_lowercase()

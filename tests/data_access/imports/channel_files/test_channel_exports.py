@@ -104,20 +104,20 @@ def test_products_with_listings_and_counts(company: Engine, tmp_path: Path) -> N
         variant("sock", "", "9", "Sock", "Long"),
     )
     result = take(company, tmp_path, "products", OLD, *rows, location="main")
-    assert (result.rows_read, result.imported, result.left_out, result.quarantined) == (7, 4, 2, 1)
-    assert result.counts == {"products": 4, "listings": 4, "counts": 2, "below_zero": 1}
+    assert (result.rows_read, result.imported, result.left_out, result.quarantined) == (7, 5, 2, 0)
+    assert result.counts == {"products": 5, "listings": 5, "counts": 3, "below_zero": 1}
     assert table(company, "select sku, name, category, price, currency from product order by 1") == [
         ("0012", "Mug", "uncategorised", 95_000, "EUR"),
         ("H-1", "Hat", "uncategorised", 95_000, "EUR"),
         ("S-BLU", "Shirt - Small / Blue", "Clothes", 95_000, "EUR"),
         ("S-RED", "Shirt - Small / Red", "Clothes", 95_000, "EUR"),
+        ("Sock - Long", "Sock - Long", "uncategorised", 95_000, "EUR"),
     ]
     listed = [(sku, sku, name) for sku, name in table(company, "select sku, name from product order by 1")]
-    assert table(company, LISTED) == [*listed, ("Sock - Long", None, "Sock - Long")]
-    assert table(company, LEVELS) == [("main", "S-BLU", 0, 0), ("main", "S-RED", 5, 0)]
+    assert table(company, LISTED) == listed
+    assert table(company, LEVELS) == [("main", "S-BLU", 0, 0), ("main", "S-RED", 5, 0), ("main", "Sock - Long", 9, 0)]
     again = take(company, tmp_path, "products", OLD, *rows, location="main")
-    assert (again.duplicates, again.left_out, again.quarantined, again.counts) == (4, 2, 1, {"below_zero": 1})
-    assert one(company, "select count(*) from inbox_item") == 1
+    assert (again.duplicates, again.left_out, again.quarantined, again.counts) == (5, 2, 0, {"below_zero": 1})
     sound(company)
 
 
@@ -180,7 +180,7 @@ def test_a_code_that_sells_another_sku_brings_no_product(company: Engine, tmp_pa
         ([variant("a", "S-1", "1.5", "Shirt")], ["bad_number"]),
         ([variant("a", "S-1", "1", "Shirt", **{"Variant Price": "free"})], ["bad_number"]),
         ([variant("a", "S" * 201, "1", "Shirt")], ["too_long"]),
-        ([line(OLD, {"Handle": "a", "Title": "Shirt"})], ["unknown_sku"]),
+        ([variant("a", "", "1", "Shirt", "S"), variant("b", "", "2", "Shirt", "S")], ["shared_name", "shared_name"]),
     ],
 )
 def test_products_that_cannot_be_taken_wait(company: Engine, tmp_path: Path, rows: list[str], reasons: list[str]) -> None:
@@ -190,20 +190,30 @@ def test_products_that_cannot_be_taken_wait(company: Engine, tmp_path: Path, row
     assert one(company, "select count(*) from product") == 0
 
 
-def test_a_variant_without_sku_is_asked_about_by_its_name_in_orders(company: Engine, tmp_path: Path) -> None:
-    products(company, tmp_path)
+def test_a_variant_without_sku_is_known_by_its_name_as_in_orders(company: Engine, tmp_path: Path) -> None:
     rows = (variant("pan", "", "", "Pan", "Small"), variant("pan", "", "8", "", "Large"))
-    assert take(company, tmp_path, "products", OLD, *rows, location="main").quarantined == 2
     header = "Name,Currency,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Lineitem requires shipping,"
     header += "Lineitem fulfillment status,Fulfilled at,Cancelled at,Financial Status,Fulfillment Status"
     order = "#1,EUR,2026-11-16 10:00:00 +0100,2,Pan - Large,9.50,,true,pending,,,paid,unfulfilled"
     result = import_orders(company, write(tmp_path / "o.csv", header, order), "auto", places=ChosenPlaces("web", "main"))
     assert result.quarantined == 1
-    map_listing(company, "web", "Pan - Large", "B-2", COMMAND_LINE)
-    assert table(company, "select sku, quantity from order_line") == [("B-2", 2)]
-    assert table(company, "select location_id, sku, on_hand, allocated from stock_level") == [("main", "B-2", 8, 2)]
-    assert table(company, "select external_sku from inbox_item where status = 'open'") == [("Pan - Small",)]
-    assert table(company, LISTED) == [("Pan - Large", "B-2", "Pan - Large"), ("Pan - Small", None, "Pan - Small")]
+    assert take(company, tmp_path, "products", OLD, *rows, location="main").imported == 2
+    assert table(company, "select sku, quantity from order_line") == [("Pan - Large", 2)]
+    assert table(company, "select location_id, sku, on_hand, allocated from stock_level") == [("main", "Pan - Large", 8, 2)]
+    assert one(company, "select count(*) from inbox_item where status = 'open'") == 0
+    inventory = stock(STOCK_2023, "", "shop", on_hand="3").replace("Thing ", "Pan").replace("Default Title", "Large")
+    assert take(company, tmp_path, "counts", STOCK_2023, inventory).counts == {"counts": 2}  # sellable and unsellable
+    assert one(company, "select on_hand from stock_level where location_id = 'shop'") == 3
+    sound(company)
+
+
+def test_a_variant_that_gets_a_sku_later_stays_the_product_that_it_is(company: Engine, tmp_path: Path) -> None:
+    take(company, tmp_path, "products", OLD, variant("pan", "", "8", "Pan", "Large"), location="main", as_of="2026-11-16T10:00Z")
+    later = take(company, tmp_path, "products", OLD, variant("pan", "P-1", "6", "Pan", "Large"), location="main")
+    assert later.counts == {"listings": 1, "counts": 1}
+    assert table(company, "select sku, name from product") == [("Pan - Large", "Pan - Large")]
+    assert table(company, LISTED) == [("P-1", "Pan - Large", "Pan - Large"), ("Pan - Large", "Pan - Large", "Pan - Large")]
+    assert table(company, LEVELS) == [("main", "Pan - Large", 6, 0)]
     sound(company)
 
 

@@ -43,7 +43,7 @@ def test_an_import_of_products_with_counts_is_taken_back(company: Engine, tmp_pa
         variant("shirt", "S-1", "5", "Shirt", "S"),
         picture("shirt"),
         variant("shirt", "S-2", "7", "", "M"),
-        variant("hat", "", "1", "Hat"),
+        variant("hat", "H-1", "x", "Hat"),
     )
     first = take(company, tmp_path, "products", OLD, *rows, location="main")
     preview = preview_undo(company, first.import_run_id)
