@@ -21,6 +21,9 @@ HELPS: Final = {
 
 app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
 
+MAPPING_HELP: Final = "auto for the one that fits the header, one of OnHand's own or of the Import page, or a TOML file."
+TABLE_MAPPING_HELP: Final = "Where columns have other names: one that was made on the Import page, or a TOML file."
+
 File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
 
 
@@ -29,7 +32,7 @@ def import_orders(
     file: File,
     mapping: Annotated[
         str,
-        typer.Option(help="auto for the one that fits the header, one that comes with OnHand, or a TOML file.", show_default=False),
+        typer.Option(help=MAPPING_HELP, show_default=False),
     ],
     channel: Annotated[str | None, typer.Option(help="The channel that sold, if not the mapping's own; the store has it.")] = None,
     location: Annotated[str | None, typer.Option(help="The location that goods leave from, if not the mapping's own.")] = None,
@@ -39,17 +42,24 @@ def import_orders(
     as_json: Json = False,
 ) -> None:
     """Orders and their lines, by a mapping of columns."""
+    from dashboard.settings import settings
+    from data_access.commands.mappings import mapping_by_name
     from data_access.imports.order_import import import_orders as take_in
     from data_access.imports.places import ChosenPlaces
 
+    mapping = mapping_by_name(settings().mappings_dir, "orders", mapping)
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, file, mapping, opening_stock, progress, ChosenPlaces(channel, location))
     emit(result.as_dict(), _result_lines(result), as_json)
 
 
 def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> None:
+    from dashboard.settings import settings
+    from data_access.commands.mappings import mapping_by_name
     from data_access.imports.table_import import import_table as take_in
 
+    if mapping is not None:
+        mapping = mapping_by_name(settings().mappings_dir, kind, mapping)
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, kind, file, mapping, progress)
     emit(result.as_dict(), _result_lines(result), as_json)
@@ -58,7 +68,7 @@ def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> 
 def _add_table_command(kind: str) -> None:
     def command(
         file: File,
-        mapping: Annotated[str | None, typer.Option(help="A TOML file, where the columns have other names.")] = None,
+        mapping: Annotated[str | None, typer.Option(help=TABLE_MAPPING_HELP)] = None,
         as_json: Json = False,
     ) -> None:
         _import_table(kind, file, mapping, as_json)

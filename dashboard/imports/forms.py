@@ -1,14 +1,17 @@
 """The forms of the Import page: the first steps at an empty store, dropping files, and how a file is read."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final
 
 import streamlit as st
 
 from dashboard.imports import reads
 from dashboard.imports.dropped import MAX_BYTES, MAX_FILES, DroppedFile
+from dashboard.settings import settings
 from dashboard.shell import options, user, words
 from data_access.commands.first_steps import FirstSteps
+from data_access.commands.mappings import saved_mappings
 from data_access.imports.files.mapping import Mapping, load_mapping, mapping_names
 from data_access.imports.places import ChosenPlaces
 from data_access.imports.preview.file_format import IN_ORDER, ORDERS, FileFormat
@@ -30,7 +33,7 @@ _ROUND: Final = "import.round"
 
 
 @dataclass(frozen=True, slots=True)
-class ReadAs:
+class FormatChoice:
     """How a person wants a kept file read."""
 
     form: FileFormat
@@ -102,18 +105,23 @@ def label(file: DroppedFile) -> str:
 
 def format_label(form: FileFormat) -> str:
     """A format in words."""
-    return KINDS[form.kind] if form.mapping is None else f"{KINDS[form.kind]}, {form.mapping}"
+    return KINDS[form.kind] if form.mapping is None else f"{KINDS[form.kind]}, {Path(form.mapping).name.removesuffix('.toml')}"
 
 
-def read_as(file: DroppedFile) -> ReadAs | None:
+def read_as(file: DroppedFile) -> FormatChoice | None:
     """Draw how the file is read, which a person may change; None while nobody said it."""
     recognised, problem = reads.file_format(file.path, file.file_hash)
     if recognised is None:
         st.warning(words.plain(problem), icon=":material/help:")
-    offered = [*(FileFormat(ORDERS, name) for name in mapping_names()), *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]
+    own = [FileFormat(kind, str(path)) for kind in reads.kinds() for path in saved_mappings(settings().mappings_dir, kind).values()]
+    ready = [FileFormat(ORDERS, name) for name in mapping_names()]
+    offered = [*own, *ready, *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]
     if recognised is not None and recognised not in offered:
         offered.insert(0, recognised)
     name = file.path.parent.name
+    wanted = st.session_state.pop(f"import.wanted.{name}", None)
+    if wanted is not None:
+        st.session_state[f"import.format.{name}"] = wanted
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         form = st.selectbox(
             "Format",
@@ -126,10 +134,15 @@ def read_as(file: DroppedFile) -> ReadAs | None:
         )
         if form is None:
             return None
-        return ReadAs(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
+        return FormatChoice(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
 
 
-def mapping_of(chosen: ReadAs) -> Mapping | None:
+def read_by(file: DroppedFile, form: FileFormat) -> None:
+    """Choose a file's format, once the page is drawn again."""
+    st.session_state[f"import.wanted.{file.path.parent.name}"] = form
+
+
+def mapping_of(chosen: FormatChoice) -> Mapping | None:
     """The mapping of a file of orders."""
     return load_mapping(chosen.form.mapping or "").mapping if chosen.form.kind == ORDERS else None
 

@@ -33,10 +33,10 @@ def placed(connection: Connection, loaded: LoadedMapping, places: ChosenPlaces) 
     chosen: dict[str, Any] = {}
     name = loaded.name
     if places.channel_id is not None:
-        chosen["channel"] = _channel(connection, places.channel_id).model_dump()
+        chosen["channel"] = channel_part(connection, places.channel_id).model_dump()
         name = f"{name}:{places.channel_id}"
     if places.location_id is not None:
-        chosen["location"] = _location(connection, places.location_id).model_dump()
+        chosen["location"] = location_part(connection, places.location_id).model_dump()
     return replace(loaded, name=name, mapping=at_places(loaded.mapping, chosen)), chosen
 
 
@@ -50,7 +50,13 @@ def at_places(mapping: Mapping, chosen: dict[str, Any]) -> Mapping:
     return mapping.model_copy(update=update)
 
 
-def _channel(connection: Connection, channel_id: str) -> ChannelPart:
+def channel_part(connection: Connection, channel_id: str) -> ChannelPart:
+    """A channel of the store as a mapping has it.
+
+    Raises:
+        InvalidInput: there is none of that id.
+
+    """
     row = connection.execute(sa.select(channel).where(channel.c.channel_id == channel_id)).one_or_none()
     if row is None:
         raise InvalidInput(f"There is no channel {channel_id!r}: import channels first, or give one that the store has.")
@@ -66,7 +72,13 @@ def _channel(connection: Connection, channel_id: str) -> ChannelPart:
     )
 
 
-def _location(connection: Connection, location_id: str) -> LocationPart:
+def location_part(connection: Connection, location_id: str) -> LocationPart:
+    """A location of the store as a mapping has it.
+
+    Raises:
+        InvalidInput: there is none of that id.
+
+    """
     row = connection.execute(sa.select(location).where(location.c.location_id == location_id)).one_or_none()
     if row is None:
         raise InvalidInput(f"There is no location {location_id!r}: import locations first, or give one that the store has.")
