@@ -29,6 +29,7 @@ KINDS: Final = {
 CHANNEL_KINDS: Final = {"webstore": "Web shop", "marketplace": "Marketplace", "social": "Social", "retail": "Shop or till"}
 COMMAND: Final = "onhand import orders FILE --mapping auto"
 FILES: Final = "import.files"
+_WRITE_ONE: Final = "write one, see docs/importing.md."
 _ROUND: Final = "import.round"
 
 
@@ -88,6 +89,7 @@ def kept() -> list[DroppedFile]:
 def choose_file(files: list[DroppedFile]) -> DroppedFile:
     """Draw the choice of the file to look at, where there are several."""
     if len(files) == 1:
+        st.markdown(f"**{words.plain(label(files[0]))}**")
         return files[0]
     st.caption(f"{words.counted(len(files), 'file')}, in the order in which they are best imported.")
     by_hash = {one.path.parent.name: one for one in files}
@@ -112,7 +114,7 @@ def read_as(file: DroppedFile) -> FormatChoice | None:
     """Draw how the file is read, which a person may change; None while nobody said it."""
     recognised, problem = reads.file_format(file.path, file.file_hash)
     if recognised is None:
-        st.warning(words.plain(problem), icon=":material/help:")
+        st.warning(words.plain(problem.replace(_WRITE_ONE, "say below what its columns are.")), icon=":material/help:")
     own = [FileFormat(kind, str(path)) for kind in reads.kinds() for path in saved_mappings(settings().mappings_dir, kind).values()]
     ready = [FileFormat(ORDERS, name) for name in mapping_names()]
     offered = [*own, *ready, *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]

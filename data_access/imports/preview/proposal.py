@@ -143,7 +143,16 @@ def _fit(ours: OurColumn, name: str, cells: pl.Series) -> float:
     by_name = 3.0 - names.index(plain) / 100 if plain in names else 2.0 if any(len(one) > 3 and one in plain for one in names) else 0.0
     if not holds(ours.type, cells):
         return 0.0
-    return by_name or (0.5 if ours.is_needed and ours.type == "time" else 0.0)
+    return by_name or _by_content(ours, cells)
+
+
+def _by_content(ours: OurColumn, cells: pl.Series) -> float:
+    """How well a column fits that has another name: times and units that are needed, and prices that have decimals."""
+    if cells.null_count() == cells.len():
+        return 0.0
+    if ours.type == "price" and ours.name == "price":
+        return 0.3 if bool(cells.drop_nulls().str.contains(r"\d[.,]\d{2}$").any()) else 0.0
+    return {"time": 0.5, "units": 0.4}.get(ours.type, 0.0) if ours.is_needed else 0.0
 
 
 def holds(type_: str, cells: pl.Series) -> bool:

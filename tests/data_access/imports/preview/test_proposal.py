@@ -51,6 +51,11 @@ def test_a_column_that_holds_something_else_is_not_proposed(tmp_path: Path) -> N
     assert proposed("counts", sample(path)) == {"sku": "sku", "counted_at": "taken"}
 
 
+def test_columns_of_other_languages_are_proposed_by_what_they_hold(tmp_path: Path) -> None:
+    path = write(tmp_path / "till.csv", "Beleg;Artikel;Menge;Preis;Datum", "R-1;PAN;2;12,50;02.11.2026", "R-2;POT;3;1,00;13.11.2026")
+    assert proposed("orders", sample(path)) == {"placed": "Datum", "quantity": "Menge", "price": "Preis"}
+
+
 @pytest.mark.parametrize(
     ("cells", "expected"),
     [
