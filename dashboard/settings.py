@@ -59,6 +59,11 @@ class Settings(BaseSettings):
         """Folder of the files that people dropped on the Import page."""
         return self.var_dir / "imports"
 
+    @property
+    def mappings_dir(self) -> Path:
+        """Folder of the mappings that people made on the Import page."""
+        return self.var_dir / "mappings"
+
     @classmethod
     def settings_customise_sources(
         cls,

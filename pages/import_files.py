@@ -5,8 +5,9 @@ from typing import IO
 
 import streamlit as st
 
-from dashboard.imports import cards, dropped, forms, reads, runs, unknown
+from dashboard.imports import cards, dropped, foreign, forms, reads, runs, unknown
 from dashboard.imports.dropped import DroppedFile
+from dashboard.imports.foreign import NamedDraft
 from dashboard.imports.unknown import UnknownChoice
 from dashboard.jobs import import_start
 from dashboard.settings import settings
@@ -15,8 +16,11 @@ from dashboard.shell import reads as shared
 from dashboard.shell.act import act
 from data_access.commands.first_steps import FirstSteps, take_first_steps
 from data_access.commands.imports import ImportRequest, undo_import
+from data_access.commands.mappings import save_mapping, with_places
 from data_access.commands.unknown_codes import create_locations, settle_codes
 from data_access.domain.permissions import may
+from data_access.imports.preview.file_format import FileFormat
+from data_access.imports.preview.proposal import mapping_text
 
 PAGE = "import"
 
@@ -41,7 +45,7 @@ def removed(file: DroppedFile) -> str:
     return f"{file.path.name} is removed from this page."
 
 
-def started(file: DroppedFile, chosen: forms.ChosenFormat) -> str:
+def started(file: DroppedFile, chosen: forms.FormatChoice) -> str:
     """The command for an import."""
     request = ImportRequest(
         kind=chosen.form.kind,
@@ -55,12 +59,21 @@ def started(file: DroppedFile, chosen: forms.ChosenFormat) -> str:
     return f"The import of {file.path.name} has started."
 
 
-def settled(choice: UnknownChoice, chosen: forms.ChosenFormat) -> str:
+def settled(choice: UnknownChoice, chosen: forms.FormatChoice) -> str:
     """The command for what a file names and the store does not know."""
     if choice.locations:
         return f"{create_locations(shared.engine(), choice.locations, user.current()):,} created."
     count = settle_codes(shared.engine(), choice.codes, choice.channel_id, user.current(), forms.mapping_of(chosen))
     return f"{count:,} settled. The preview is up to date."
+
+
+def mapped(file: DroppedFile, named: NamedDraft) -> str:
+    """The command for a mapping that was made here; the file is read by it from then on."""
+    draft = named.draft if named.places is None else with_places(shared.engine(), named.draft, named.places)
+    text = mapping_text(draft)
+    path = save_mapping(shared.engine(), settings().mappings_dir, draft.kind, named.name, text, user.current())
+    forms.read_by(file, FileFormat(draft.kind, str(path)))
+    return f"The mapping {named.name} is kept, also for the command line: `onhand import {draft.kind} FILE --mapping {named.name}`."
 
 
 def taken_back(decision: runs.RunDecision) -> str:
@@ -84,7 +97,11 @@ def show_file(file: DroppedFile) -> None:
                 st.rerun()
             return
     chosen = forms.read_as(file)
-    if chosen is not None:
+    if chosen is None:
+        named = foreign.show(file)
+        if named is not None:
+            act(PAGE, partial(mapped, file, named))
+    else:
         preview, problem = reads.preview(file.path, file.file_hash, chosen.form, chosen.places)
         if preview is None:
             st.error(problem, icon=":material/error:")

@@ -23,6 +23,9 @@ HELPS: Final = {
 
 app = typer.Typer(no_args_is_help=True, help="Take in a file of your own. The same file again changes nothing.")
 
+MAPPING_HELP: Final = "auto for the one that fits the header, one of OnHand's own or of the Import page, or a TOML file."
+TABLE_MAPPING_HELP: Final = "Where columns have other names: one that was made on the Import page, or a TOML file."
+
 File = Annotated[Path, typer.Argument(help="The file, also compressed (.gz).", show_default=False)]
 
 
@@ -31,7 +34,7 @@ def import_orders(
     file: File,
     mapping: Annotated[
         str,
-        typer.Option(help="auto for the one that fits the header, one that comes with OnHand, or a TOML file.", show_default=False),
+        typer.Option(help=MAPPING_HELP, show_default=False),
     ],
     channel: Annotated[str | None, typer.Option(help="The channel that sold, if not the mapping's own; the store has it.")] = None,
     location: Annotated[str | None, typer.Option(help="The location that goods leave from, if not the mapping's own.")] = None,
@@ -41,17 +44,24 @@ def import_orders(
     as_json: Json = False,
 ) -> None:
     """Orders and their lines, by a mapping of columns."""
+    from dashboard.settings import settings
+    from data_access.commands.mappings import mapping_by_name
     from data_access.imports.order_import import import_orders as take_in
     from data_access.imports.places import ChosenPlaces
 
+    mapping = mapping_by_name(settings().mappings_dir, "orders", mapping)
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, file, mapping, opening_stock, progress, ChosenPlaces(channel, location))
     emit(result.as_dict(), _result_lines(result), as_json)
 
 
 def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> None:
+    from dashboard.settings import settings
+    from data_access.commands.mappings import mapping_by_name
     from data_access.imports.table_import import import_table as take_in
 
+    if mapping is not None:
+        mapping = mapping_by_name(settings().mappings_dir, kind, mapping)
     with current_store() as engine, bar(f"Importing {file.name}") as progress:
         result = take_in(engine, kind, file, mapping, progress)
     emit(result.as_dict(), _result_lines(result), as_json)
@@ -60,7 +70,7 @@ def _import_table(kind: str, file: Path, mapping: str | None, as_json: bool) -> 
 def _add_table_command(kind: str) -> None:
     def command(
         file: File,
-        mapping: Annotated[str | None, typer.Option(help="A TOML file, where the columns have other names.")] = None,
+        mapping: Annotated[str | None, typer.Option(help=TABLE_MAPPING_HELP)] = None,
         as_json: Json = False,
     ) -> None:
         _import_table(kind, file, mapping, as_json)
@@ -73,18 +83,25 @@ def _add_export_command(kind: "Kind") -> None:
         file: File,
         mapping: Annotated[
             str | None,
-            typer.Option(help="For a channel's export: auto, or its name. For a table whose columns have other names: a TOML file."),
+            typer.Option(
+                help="For a channel's export: auto, or its name. For a table whose columns have other names: one that was made on the "
+                "Import page, or a TOML file."
+            ),
         ] = None,
         channel: Annotated[str | None, typer.Option(help="Of an export: the channel that wrote it; the store has it.")] = None,
         location: Annotated[str | None, typer.Option(help="Of an export: where its units are, if it does not say.")] = None,
         as_of: Annotated[str | None, typer.Option(help="Of an export: when its units were there, if not now.", metavar="TIME")] = None,
         as_json: Json = False,
     ) -> None:
+        from dashboard.settings import settings
+        from data_access.commands.mappings import mapping_by_name
         from data_access.errors import InvalidInput
         from data_access.imports.channel_files.channel_import import ChannelExport
         from data_access.imports.places import ChosenPlaces
         from data_access.imports.table_import import import_export
 
+        if mapping is not None:
+            mapping = mapping_by_name(settings().mappings_dir, kind, mapping)
         if mapping is None or mapping.endswith(".toml"):
             if any(option is not None for option in (channel, location, as_of)):
                 raise InvalidInput("--channel, --location and --as-of are for exports of channels: add --mapping auto.")

@@ -10,6 +10,9 @@ from data_access.imports.files.tables import TABLES
 from data_access.imports.preview.findings import OUTCOMES, Preview
 from data_access.imports.preview.order_file import SHOWN
 
+ROWS_IN_VIEW: Final = 10
+"""A grid of more rows scrolls."""
+
 LABELS: Final = {
     "imported": "✚ New",
     "updated": "✎ Update",
@@ -108,7 +111,7 @@ def _first(preview: Preview) -> None:
     st.container(key="import.rows").dataframe(
         rows,
         hide_index=True,
-        height=(min(rows.height, 10) + 1) * 35 + 3,
+        height="content" if rows.height <= ROWS_IN_VIEW else (ROWS_IN_VIEW + 1) * 35 + 3,
         column_config=columns,
         placeholder="—",
         alt="The first rows of the file as they would be imported",

@@ -1,14 +1,17 @@
 """The forms of the Import page: the first steps at an empty store, dropping files, and how a file is read."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Final
 
 import streamlit as st
 
 from dashboard.imports import reads
 from dashboard.imports.dropped import MAX_BYTES, MAX_FILES, DroppedFile
+from dashboard.settings import settings
 from dashboard.shell import options, user, words
 from data_access.commands.first_steps import FirstSteps
+from data_access.commands.mappings import saved_mappings
 from data_access.imports.files.mapping import Mapping, load_mapping, mapping_names
 from data_access.imports.places import ChosenPlaces
 from data_access.imports.preview.file_format import IN_ORDER, ORDERS, FileFormat
@@ -26,11 +29,12 @@ KINDS: Final = {
 CHANNEL_KINDS: Final = {"webstore": "Web shop", "marketplace": "Marketplace", "social": "Social", "retail": "Shop or till"}
 COMMAND: Final = "onhand import orders FILE --mapping auto"
 FILES: Final = "import.files"
+_WRITE_ONE: Final = "write one, see docs/importing.md."
 _ROUND: Final = "import.round"
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenFormat:
+class FormatChoice:
     """How a person wants a kept file read."""
 
     form: FileFormat
@@ -85,6 +89,7 @@ def kept() -> list[DroppedFile]:
 def choose_file(files: list[DroppedFile]) -> DroppedFile:
     """Draw the choice of the file to look at, where there are several."""
     if len(files) == 1:
+        st.markdown(f"**{words.plain(label(files[0]))}**")
         return files[0]
     st.caption(f"{words.counted(len(files), 'file')}, in the order in which they are best imported.")
     by_hash = {one.path.parent.name: one for one in files}
@@ -102,18 +107,23 @@ def label(file: DroppedFile) -> str:
 
 def format_label(form: FileFormat) -> str:
     """A format in words."""
-    return KINDS[form.kind] if form.mapping is None else f"{KINDS[form.kind]}, {form.mapping}"
+    return KINDS[form.kind] if form.mapping is None else f"{KINDS[form.kind]}, {Path(form.mapping).name.removesuffix('.toml')}"
 
 
-def read_as(file: DroppedFile) -> ChosenFormat | None:
+def read_as(file: DroppedFile) -> FormatChoice | None:
     """Draw how the file is read, which a person may change; None while nobody said it."""
     recognised, problem = reads.file_format(file.path, file.file_hash)
     if recognised is None:
-        st.warning(words.plain(problem), icon=":material/help:")
-    offered = [*(FileFormat(ORDERS, name) for name in mapping_names()), *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]
+        st.warning(words.plain(problem.replace(_WRITE_ONE, "say below what its columns are.")), icon=":material/help:")
+    own = [FileFormat(kind, str(path)) for kind in reads.kinds() for path in saved_mappings(settings().mappings_dir, kind).values()]
+    ready = [FileFormat(ORDERS, name) for name in mapping_names()]
+    offered = [*own, *ready, *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]
     if recognised is not None and recognised not in offered:
         offered.insert(0, recognised)
     name = file.path.parent.name
+    wanted = st.session_state.pop(f"import.wanted.{name}", None)
+    if wanted is not None:
+        st.session_state[f"import.format.{name}"] = wanted
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         form = st.selectbox(
             "Format",
@@ -126,10 +136,15 @@ def read_as(file: DroppedFile) -> ChosenFormat | None:
         )
         if form is None:
             return None
-        return ChosenFormat(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
+        return FormatChoice(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
 
 
-def mapping_of(chosen: ChosenFormat) -> Mapping | None:
+def read_by(file: DroppedFile, form: FileFormat) -> None:
+    """Choose a file's format, once the page is drawn again."""
+    st.session_state[f"import.wanted.{file.path.parent.name}"] = form
+
+
+def mapping_of(chosen: FormatChoice) -> Mapping | None:
     """The mapping of a file of orders."""
     return load_mapping(chosen.form.mapping or "").mapping if chosen.form.kind == ORDERS else None
 

@@ -14,6 +14,7 @@ from data_access.imports.places import ChosenPlaces
 from data_access.imports.preview.file_format import ORDERS, FileFormat, format_of
 from data_access.imports.preview.findings import Preview
 from data_access.imports.preview.order_file import preview_orders
+from data_access.imports.preview.proposal import Sample, sample
 from data_access.imports.preview.table_file import preview_table
 from data_access.imports.undo.preview import UndoPreview, preview_undo
 from data_access.queries import imports as queries
@@ -28,6 +29,15 @@ def file_format(path: Path, file_hash: str) -> tuple[FileFormat | None, str]:  #
         return format_of(path), ""
     except InvalidInput as error:
         return None, shown(error, path)
+
+
+@st.cache_resource(max_entries=8, ttl=600, show_spinner="Reading the file")
+def sample_of(path: Path, file_hash: str) -> Sample | None:  # noqa: ARG001 - part of the key
+    """The beginning of a kept file of an unknown form; None if it cannot be read."""
+    try:
+        return sample(path)
+    except InvalidInput:
+        return None
 
 
 def preview(path: Path, file_hash: str, form: FileFormat, places: ChosenPlaces) -> tuple[Preview | None, str]:

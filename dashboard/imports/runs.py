@@ -7,6 +7,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.imports import reads
+from dashboard.imports.cards import ROWS_IN_VIEW
 from dashboard.imports.dropped import DroppedFile
 from dashboard.imports.forms import KINDS
 from dashboard.jobs import import_start
@@ -111,7 +112,7 @@ def recent(runs: pl.DataFrame, may_undo: bool) -> RunDecision | None:
         on_select=clicked,
         selection_mode=["single-row", "single-cell"],
         hide_index=True,
-        height=(min(shown.height, 8) + 1) * 35 + 3,
+        height="content" if shown.height <= ROWS_IN_VIEW else (ROWS_IN_VIEW + 1) * 35 + 3,
         column_config=_COLUMNS,
         alt="The last imports, and what became of their rows",
     )

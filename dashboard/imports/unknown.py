@@ -6,6 +6,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
+from dashboard.imports.cards import ROWS_IN_VIEW
 from dashboard.shell import reads as shared
 from dashboard.shell import words
 from data_access.commands.unknown_codes import CodeChoice
@@ -64,7 +65,7 @@ def _codes(unknown: pl.DataFrame, channel_id: str | None, key: str) -> UnknownCh
             proposed.select(list(_COLUMNS)),
             key=f"{key}.grid",
             hide_index=True,
-            height=(min(proposed.height, 10) + 1) * 35 + 3,
+            height="content" if proposed.height <= ROWS_IN_VIEW else (ROWS_IN_VIEW + 1) * 35 + 3,
             column_config=_COLUMNS,
             alt="Codes that the store does not know, and what to do with each",
         )

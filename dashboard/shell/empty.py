@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard.shell import words
+from dashboard.shell import links, words
 
 _NEXT = """
+Or use the command line:
+
 **1.** Say what you sell and where it lies: `onhand import products FILE`, then `locations`, `channels`, `listings`.
 
 **2.** Count what is there: `onhand import counts FILE`.
@@ -26,6 +28,7 @@ def empty_store() -> None:
     """There is no SKU yet: the commands that fill the store, in order."""
     with st.container(border=True):
         st.subheader("This store is empty: load your own data", anchor=False)
+        st.page_link(links.IMPORT.path, label="**Drop your files on the Import page**", icon=":material/upload_file:")
         st.markdown(_NEXT)
 
 

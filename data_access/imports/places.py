@@ -33,10 +33,10 @@ def placed(connection: Connection, loaded: LoadedMapping, places: ChosenPlaces) 
     chosen: dict[str, Any] = {}
     name = loaded.name
     if places.channel_id is not None:
-        chosen["channel"] = chosen_channel(connection, places.channel_id).model_dump()
+        chosen["channel"] = channel_part(connection, places.channel_id).model_dump()
         name = f"{name}:{places.channel_id}"
     if places.location_id is not None:
-        chosen["location"] = chosen_location(connection, places.location_id).model_dump()
+        chosen["location"] = location_part(connection, places.location_id).model_dump()
     return replace(loaded, name=name, mapping=at_places(loaded.mapping, chosen)), chosen
 
 
@@ -55,11 +55,11 @@ def location_zones(connection: Connection) -> dict[str, str]:
     return {row.location_id: row.time_zone for row in connection.execute(sa.select(location.c.location_id, location.c.time_zone))}
 
 
-def chosen_channel(connection: Connection, channel_id: str) -> ChannelPart:
-    """The channel of that id.
+def channel_part(connection: Connection, channel_id: str) -> ChannelPart:
+    """A channel of the store as a mapping has it.
 
     Raises:
-        InvalidInput: the store has none.
+        InvalidInput: there is none of that id.
 
     """
     row = connection.execute(sa.select(channel).where(channel.c.channel_id == channel_id)).one_or_none()
@@ -77,11 +77,11 @@ def chosen_channel(connection: Connection, channel_id: str) -> ChannelPart:
     )
 
 
-def chosen_location(connection: Connection, location_id: str) -> LocationPart:
-    """The location of that id.
+def location_part(connection: Connection, location_id: str) -> LocationPart:
+    """A location of the store as a mapping has it.
 
     Raises:
-        InvalidInput: the store has none.
+        InvalidInput: there is none of that id.
 
     """
     row = connection.execute(sa.select(location).where(location.c.location_id == location_id)).one_or_none()

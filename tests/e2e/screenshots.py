@@ -55,6 +55,7 @@ VIEWS = {
         "demand": "/demand",
         "demand-sku": "/demand?sku=TEX-0069&channel=amazon",
         "demand-bad-link": "/demand?sku=NO-SUCH&channel=Nowhere",
+        "import": "/import",
         "jobs": "/jobs",
         "live-stock-nothing": "/stock?q=zzzz",
         "live-stock-bad-link": "/stock?channel=Nowhere&sku=NO-SUCH&page=77",

@@ -23,7 +23,7 @@ from data_access.imports.files.mapping_parts import FilePart
 from data_access.imports.files.reader import read_records, read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
-from data_access.imports.places import ChosenPlaces, chosen_channel, chosen_location
+from data_access.imports.places import ChosenPlaces, channel_part, location_part
 from data_access.imports.quarantine import ImportOrigin, Quarantine, RowFacts, nothing
 from data_access.schema.audit import import_run
 from data_access.write.unit_of_work import UnitOfWork
@@ -128,12 +128,12 @@ def _placed(connection: Connection, file: ChannelFile, places: ChosenPlaces) -> 
     """The file at the places that were chosen, and the zone of times that are given without an offset."""
     time_zone = ZoneInfo("UTC")
     if places.channel_id is not None:
-        channel = chosen_channel(connection, places.channel_id)
+        channel = channel_part(connection, places.channel_id)
         file, time_zone = replace(file, channel_id=channel.id, currency=channel.currency), ZoneInfo(channel.time_zone)
     elif file.kind == "products":
         raise InvalidInput("Say with --channel whose products they are.")
     if places.location_id is not None:
-        file = replace(file, location_id=chosen_location(connection, places.location_id).id)
+        file = replace(file, location_id=location_part(connection, places.location_id).id)
     elif file.kind == "counts" and not file.places and "place" not in file.columns:
         raise InvalidInput("The file names no location: say with --location where the units are.")
     return file, time_zone
