@@ -11,7 +11,7 @@ from dashboard.imports.foreign import NamedDraft
 from dashboard.imports.unknown import UnknownChoice
 from dashboard.jobs import import_start
 from dashboard.settings import settings
-from dashboard.shell import header, said, user
+from dashboard.shell import header, said, user, words
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
 from data_access.commands.first_steps import FirstSteps, take_first_steps
@@ -104,7 +104,7 @@ def show_file(file: DroppedFile) -> None:
     else:
         preview, problem = reads.preview(file.path, file.file_hash, chosen.form, chosen.places)
         if preview is None:
-            st.error(problem, icon=":material/error:")
+            st.error(words.plain(problem), icon=":material/error:")
         else:
             cards.show(preview)
             choice = unknown.show(preview, f"import.unknown.{file.path.parent.name}")

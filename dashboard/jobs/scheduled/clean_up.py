@@ -11,12 +11,14 @@ RUN_DAYS: Final = 90
 
 
 def run(context: JobContext) -> str:
-    """Trim the change log, the record of jobs, and the files of forecasts that came to nothing."""
+    """Trim the change log, the record of jobs, the files of forecasts that came to nothing, and those dropped a day ago to be imported."""
+    from dashboard.imports.dropped import forget_old
     from data_access.commands.jobs import forget_runs
     from data_access.forecasts.clean_up import remove_unfinished
     from data_access.queries import forecasts
     from data_access.store.change_log import trim_change_log
 
+    forget_old(context.settings.imports_dir)
     changes = trim_change_log(context.engine)
     runs = forget_runs(context.engine, now_us() - RUN_DAYS * 86_400_000_000)
     folders = remove_unfinished(context.settings.forecasts_dir, forecasts.runs(context.engine))
