@@ -176,10 +176,11 @@ def test_it_equals_the_store_after_kills(demo: str, tmp_path: Path) -> None:
 
 def test_a_small_change_is_a_patch_beside_a_large_month(demo_store: Engine, tmp_path: Path) -> None:
     before = catch_up(demo_store, tmp_path).manifest
-    last = mirrored(tmp_path, "order").sort("placed_at", "order_id").row(-1, named=True)
+    *_, other, last = mirrored(tmp_path, "order").sort("placed_at", "order_id").iter_rows(named=True)
+    assert other["placed_at"].strftime("%Y-%m") == last["placed_at"].strftime("%Y-%m")
     at = int(last["placed_at"].timestamp() * 1e6) + HOUR
-    head = {"source": "test", "channel_id": last["channel_id"], "order_ref": last["order_ref"], "occurred_at": at, "received_at": at}
-    for number in (1, 2):
+    for number, order in ((1, last), (2, other)):
+        head = {"source": "test", "channel_id": order["channel_id"], "order_ref": order["order_ref"], "occurred_at": at, "received_at": at}
         assert ingest(demo_store, [ev.Cancellation(**head, event_id=f"c{number}", cancelled_by="seller")])[0].status == "applied"
         done = catch_up(demo_store, tmp_path)
         month = done.manifest.parts["line"][last["placed_at"].strftime("%Y-%m")]
