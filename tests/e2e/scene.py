@@ -15,11 +15,13 @@ from data_access.events.models import (
     PurchaseOrderLine,
     Sale,
     SaleLine,
+    Scan,
     Shipment,
     WriteOff,
 )
 from data_access.schema.catalog import kit_component, listing, location, product
 from data_access.schema.channels import channel, channel_location
+from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.purchasing import supplier, supplier_item
 
 CHANNELS = (
@@ -108,6 +110,21 @@ def sale(
         currency="GBP",
         lines=(SaleLine(line_ref="1", sku=sku, external_sku=external_sku, quantity=quantity, unit_price=199_900),),
     )
+
+
+def first_scan(engine: Engine, channel_id: str) -> Scan:
+    """A carrier's scan of a channel's last package: from then on its tracking is something to judge."""
+    query = (
+        sa.select(sales_order.c.order_ref, shipment.c.shipment_ref, shipment.c.shipped_at)
+        .join_from(shipment, order_line, order_line.c.id == shipment.c.line_id)
+        .join(sales_order, sales_order.c.id == order_line.c.order_id)
+        .where(sales_order.c.channel_id == channel_id)
+        .order_by(shipment.c.shipped_at.desc())
+    )
+    with engine.connect() as connection:
+        order_ref, shipment_ref, at = connection.execute(query.limit(1)).one()
+    head = {"source": "scene", "event_id": "scan", "occurred_at": at, "received_at": at}
+    return Scan(**head, channel_id=channel_id, order_ref=order_ref, shipment_ref=shipment_ref)
 
 
 def _shipped(channel_id: str, sku: str, quantity: int, at: datetime) -> Sequence[Event]:

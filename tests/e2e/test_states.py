@@ -7,14 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy.engine import Engine
 
 from data_access.engine import open_engine
 from data_access.events.ingest import ingest
-from data_access.events.models import Scan
-from data_access.schema.orders import order_line, sales_order, shipment
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import open_page, overflow, violations
@@ -28,24 +24,9 @@ def store_file(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) 
     shutil.copyfile(sqlite_template, path)
     engine = open_engine(f"sqlite:///{path}")
     scene.build(engine)
-    ingest(engine, [_first_scan(engine)])  # from then on Amazon's tracking is something to judge
+    ingest(engine, [scene.first_scan(engine, "amazon")])  # from then on Amazon's tracking is something to judge
     engine.dispose()
     return path
-
-
-def _first_scan(engine: Engine) -> Scan:
-    """A carrier's scan of one of Amazon's packages."""
-    query = (
-        sa.select(sales_order.c.order_ref, shipment.c.shipment_ref, shipment.c.shipped_at)
-        .join_from(shipment, order_line, order_line.c.id == shipment.c.line_id)
-        .join(sales_order, sales_order.c.id == order_line.c.order_id)
-        .where(sales_order.c.channel_id == "amazon")
-        .order_by(shipment.c.shipped_at.desc())
-    )
-    with engine.connect() as connection:
-        order_ref, shipment_ref, at = connection.execute(query.limit(1)).one()
-    head = {"source": "scene", "event_id": "scan", "occurred_at": at, "received_at": at}
-    return Scan(**head, channel_id="amazon", order_ref=order_ref, shipment_ref=shipment_ref)
 
 
 @pytest.fixture(scope="module")

@@ -109,7 +109,7 @@ def _wait(engine: Engine) -> None:
     """An event that waits for its order."""
     when = datetime.now(UTC)
     waits = Cancellation(source="scene", event_id="waits", channel_id="web", order_ref="O-unknown", occurred_at=when, received_at=when)
-    ingest(engine, [waits])
+    ingest(engine, [waits, scene.first_scan(engine, "web")])
 
 
 def _decide(engine: Engine) -> None:
