@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,13 +14,14 @@ from data_access.commands.inbox import dismiss, map_listing, mend, retry
 from data_access.errors import InvalidInput
 from data_access.imports.files.items import itemised
 from data_access.imports.files.mapping import load_mapping, parse_mapping
+from data_access.imports.files.order_cells import ROW_FACTS
 from data_access.imports.files.orders import normalised
 from data_access.imports.files.reader import read_records
 from data_access.imports.files.recognise import recognised
 from data_access.imports.import_run import ImportResult
+from data_access.imports.inbox_files.export import export_rows
 from data_access.imports.order_import import import_orders, import_table
 from data_access.imports.places import ChosenPlaces
-from data_access.queries.inbox import export_rows
 from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.import_files import one, sound, table, write
 
@@ -129,15 +131,29 @@ def test_an_unknown_item_waits_by_itself(company: Engine, tmp_path: Path) -> Non
     assert (result.imported, result.quarantined) == (2, 2)
     assert table(company, "select external_sku from inbox_item order by id") == [("Lid",), ("Cup",)]
     assert (take(company, path).duplicates, one(company, "select count(*) from inbox_item")) == (2, 2)
-    assert export_rows(company, None, tmp_path / "out.csv") == 1
+    assert export_rows(company, None, tmp_path / "out.csv") == 2  # a row for each item that waits
     again = take(company, tmp_path / "out.csv")
-    assert (again.duplicates, again.quarantined, one(company, "select count(*) from inbox_item")) == (1, 2, 2)
+    assert (again.duplicates, again.quarantined, one(company, "select count(*) from inbox_item")) == (0, 2, 2)
     map_listing(company, "web", "Cup", "B-2", COMMAND_LINE)
     assert table(company, f"{LINES} where o.order_ref = '1' order by 2") == [("1", "Cup", "B-2", 3, 0), ("1", "Pan", "A-1", 1, 0)]
     assert accounted(company, result.import_run_id) == {"imported": 3, "quarantined": 1}
     last = one(company, "select id from inbox_item where status = 'open'")
     dismiss(company, [last], "not ours", COMMAND_LINE)
     assert (take(company, path).duplicates, one(company, "select count(*) from inbox_item where status = 'open'")) == (4, 0)
+    sound(company)
+
+
+def test_an_item_that_was_exported_is_mended_there(company: Engine, tmp_path: Path) -> None:
+    result = take(company, write(tmp_path / "r.csv", REPORT, order(1, "1* Pan, 2* Lid, 3* Cup", "6")))
+    assert (result.imported, result.quarantined) == (1, 2)
+    out = tmp_path / "out.csv"
+    assert export_rows(company, None, out) == 2
+    out.write_text(out.read_text().replace("Lid", "Pot, large"))
+    again = take(company, out)
+    assert (again.imported, again.quarantined, again.duplicates) == (1, 1, 0)
+    assert table(company, f"{LINES} where o.order_ref = '1' order by 2") == [("1", "Pan", "A-1", 1, 0), ("1", "Pot, large", "B-2", 2, 0)]
+    assert table(company, "select external_sku, status from inbox_item order by id") == [("Lid", "resolved"), ("Cup", "open")]
+    assert accounted(company, result.import_run_id) == {"imported": 1, "duplicates": 1, "quarantined": 1}
     sound(company)
 
 
@@ -183,7 +199,7 @@ def understood(folder: Path, text: str, header: str, *rows: str) -> list[tuple[A
     """Order, code and units of the rows of a file; none is bad."""
     mapping = parse_mapping(text, "test")
     contents = read_records(write(folder / "f.csv", header, *rows), mapping.file, mapping.file_columns, (), mapping.never_empty)
-    frame = normalised(itemised(contents, mapping), mapping)
+    frame = normalised(itemised(contents, mapping, pl.DataFrame(schema=ROW_FACTS))[0], mapping)
     assert frame["code"].drop_nulls().to_list() == []
     return frame.sort("row_no").select("order_ref", "external_sku", "quantity").rows()
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from data_access.queries.verify import verify
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.engine import open_engine
 from data_access.imports.table_import import import_table
+from data_access.queries.verification.verify import verify
 from tests.data_access.import_files import one, table, write
 from tests.e2e.conftest import serving
 from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, violations
