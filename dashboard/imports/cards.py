@@ -7,8 +7,7 @@ import streamlit as st
 
 from dashboard.shell import words
 from data_access.imports.files.tables import TABLES
-from data_access.imports.preview.findings import OUTCOMES, Preview
-from data_access.imports.preview.order_file import SHOWN
+from data_access.imports.preview.findings import OUTCOMES, SHOWN, Preview
 
 ROWS_IN_VIEW: Final = 10
 """A grid of more rows scrolls."""
@@ -142,6 +141,10 @@ def _table_columns(kind: str) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "line_number": st.column_config.NumberColumn("Line", format="plain"),
         "outcome": "What happens",
+        "external_sku": "Channel's code",
+        "sku": "SKU",
+        "name": st.column_config.TextColumn("Name", width="medium"),
+        "counted": st.column_config.TextColumn("Units counted", width="medium"),
         "reason": st.column_config.TextColumn("Problem", width="large"),
     }
     for column in known:

@@ -14,7 +14,7 @@ from data_access.commands.first_steps import FirstSteps
 from data_access.commands.mappings import saved_mappings
 from data_access.imports.files.mapping import Mapping, load_mapping, mapping_names
 from data_access.imports.places import ChosenPlaces
-from data_access.imports.preview.file_format import IN_ORDER, ORDERS, FileFormat
+from data_access.imports.preview.file_format import EXPORTS, IN_ORDER, ORDERS, FileFormat
 
 KINDS: Final = {
     "orders": "Orders",
@@ -117,7 +117,7 @@ def read_as(file: DroppedFile) -> FormatChoice | None:
         st.warning(words.plain(problem.replace(_WRITE_ONE, "say below what its columns are.")), icon=":material/help:")
     own = [FileFormat(kind, str(path)) for kind in reads.kinds() for path in saved_mappings(settings().mappings_dir, kind).values()]
     ready = [FileFormat(ORDERS, name) for name in mapping_names()]
-    offered = [*own, *ready, *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]
+    offered = [*own, *ready, *EXPORTS, *(FileFormat(kind) for kind in reads.kinds() if kind != ORDERS)]
     if recognised is not None and recognised not in offered:
         offered.insert(0, recognised)
     name = file.path.parent.name
@@ -136,6 +136,8 @@ def read_as(file: DroppedFile) -> FormatChoice | None:
         )
         if form is None:
             return None
+        if form.is_export:
+            return FormatChoice(form, _export_places(file, form))
         return FormatChoice(form, _places(form, name) if form.kind == ORDERS else ChosenPlaces())
 
 
@@ -159,6 +161,45 @@ def _places(form: FileFormat, name: str) -> ChosenPlaces:
         None if channel == mapping.channel.id else channel,
         None if location == mapping.location.id else location,
     )
+
+
+def _export_places(file: DroppedFile, form: FileFormat) -> ChosenPlaces:
+    """Whose products or stock a channel's export has, and where its units are: what the file does not say itself."""
+    there, name = options.offered(), file.path.parent.name
+    channel = st.selectbox(
+        "Channel",
+        list(there.channel),
+        format_func=there.channel.__getitem__,
+        key=f"import.channel.{name}",
+        width=220,
+        placeholder="No channel yet",
+    )
+    named = reads.places_named_in(file.path, file.file_hash, form)
+    of_file = ", ".join(named[:2]) + (f" and {len(named) - 2} more" if len(named) > 2 else "")
+    unsaid = f"As the file says: {of_file}" if named else "Do not count units" if form.kind == "products" else None
+    labels: dict[str | None, str] = {} if unsaid is None else {None: unsaid}
+    labels.update(there.location.items())
+    only = next(iter(there.location)) if len(there.location) == 1 else None
+    known = {place.lower() for place in (*there.location, *there.location.values())}
+    is_elsewhere = len(named) > 1 or bool(known & {place.lower() for place in named}) or (form.kind == "products" and _counts_follow(file))
+    first = None if is_elsewhere and unsaid is not None else only
+    location = st.selectbox(
+        "Location of the units",
+        list(labels),
+        index=list(labels).index(first) if first in labels else 0 if labels else None,
+        format_func=labels.__getitem__,
+        key=f"import.location.{name}",
+        width=280,
+        placeholder="No location yet",
+    )
+    return ChosenPlaces(channel, location)
+
+
+def _counts_follow(file: DroppedFile) -> bool:
+    """Whether a file of counts was dropped too: then it says where the units are, and a file of products need not."""
+    others = [one for one in kept() if one != file]
+    forms = (reads.file_format(one.path, one.file_hash)[0] for one in others)
+    return any(form is not None and form.kind == "counts" for form in forms)
 
 
 def _place(title: str, own: tuple[str, str], there: dict[str, str], key: str) -> str:

@@ -9,8 +9,10 @@ from sqlalchemy.engine import Engine
 
 from dashboard.shell import reads as shared
 from data_access.errors import InvalidInput
+from data_access.imports.channel_files.channel_import import ChannelExport
 from data_access.imports.files.tables import KINDS
 from data_access.imports.places import ChosenPlaces
+from data_access.imports.preview.channel_file import places_named, preview_channel_file
 from data_access.imports.preview.file_format import ORDERS, FileFormat, format_of
 from data_access.imports.preview.findings import Preview
 from data_access.imports.preview.order_file import preview_orders
@@ -40,12 +42,20 @@ def sample_of(path: Path, file_hash: str) -> Sample | None:  # noqa: ARG001 - pa
         return None
 
 
+@st.cache_data(max_entries=200, ttl=3_600, show_spinner="Reading the file")
+def places_named_in(path: Path, file_hash: str, form: FileFormat) -> tuple[str, ...]:  # noqa: ARG001 - part of the key
+    """The locations that a kept export names; none where it cannot be read, which its preview says."""
+    try:
+        return places_named(path, form)
+    except InvalidInput:
+        return ()
+
+
 def preview(path: Path, file_hash: str, form: FileFormat, places: ChosenPlaces) -> tuple[Preview | None, str]:
     """A kept file as it would be imported, or None and why it cannot be."""
-    chosen = (form.kind, form.mapping, places.channel_id, places.location_id)
     catalogue = tuple(shared.version(topic) for topic in ("catalog", "channels", "inbox"))
     imported = tuple(runs().select("import_run_id", "status").iter_rows())
-    return _preview(shared.engine(), path, file_hash, chosen, (catalogue, imported))
+    return _preview(shared.engine(), path, file_hash, form, places, (catalogue, imported))
 
 
 @st.cache_resource(max_entries=8, ttl=600, show_spinner="Reading the file")
@@ -53,14 +63,18 @@ def _preview(
     _engine: Engine,
     path: Path,
     file_hash: str,  # noqa: ARG001 - part of the key
-    chosen: tuple[str, str | None, str | None, str | None],
+    form: FileFormat,
+    places: ChosenPlaces,
     versions: tuple[object, ...],  # noqa: ARG001 - part of the key
 ) -> tuple[Preview | None, str]:
-    kind, mapping, channel_id, location_id = chosen
     try:
-        if kind == ORDERS:
-            return preview_orders(_engine, path, mapping or "auto", ChosenPlaces(channel_id, location_id)), ""
-        return preview_table(_engine, kind, path, mapping), ""
+        if form.kind == ORDERS:
+            return preview_orders(_engine, path, form.mapping or "auto", places), ""
+        if form.is_export:
+            return preview_channel_file(
+                _engine, ChannelExport(path=path, kind=form.export_kind, mapping=form.mapping or "auto", places=places)
+            ), ""
+        return preview_table(_engine, form.kind, path, form.mapping), ""
     except InvalidInput as error:
         return None, shown(error, path)
 

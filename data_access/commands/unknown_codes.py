@@ -96,6 +96,8 @@ def _write(engine: Engine, choices: Sequence[CodeChoice], channel_id: str | None
 def create_locations(engine: Engine, location_ids: Sequence[str], actor: str) -> int:
     """Create warehouses that are named by their ids, where the store lacks them; how many. What waited for them arrives.
 
+    They lie in the time zone of the store's locations, where all have the same; else their times are UTC.
+
     Raises:
         Forbidden: the actor may not import files.
 
@@ -104,8 +106,10 @@ def create_locations(engine: Engine, location_ids: Sequence[str], actor: str) ->
     def edit(unit: UnitOfWork) -> int:
         forget()
         new = [one for one in dict.fromkeys(location_ids) if not unit.lookups.has_location(one)]
+        zones = unit.connection.execute(sa.select(location.c.time_zone).distinct()).scalars().all()
+        zone = zones[0] if len(zones) == 1 else "UTC"
         for one in new:
-            row = {"location_id": one, "name": one, "kind": "warehouse", "time_zone": "UTC"}
+            row = {"location_id": one, "name": one, "kind": "warehouse", "time_zone": zone}
             unit.connection.execute(sa.insert(location), row)
             unit.audit("add_location", ("location", one), None, row, "on the Import page")
             unit.touch("catalog", "location", one)

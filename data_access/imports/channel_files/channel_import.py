@@ -20,7 +20,7 @@ from data_access.imports.channel_files.rows import FACTS, channel_rows, product_
 from data_access.imports.channel_files.writer import counted_twice, write_channel_rows
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.mapping_parts import FilePart
-from data_access.imports.files.reader import read_records, read_text
+from data_access.imports.files.reader import Contents, read_records, read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
 from data_access.imports.places import ChosenPlaces, channel_part, location_part
@@ -47,18 +47,29 @@ class ChannelExport:
     as_of: str | None = None
 
 
-def import_channel_file(engine: Engine, export: ChannelExport, progress: Progress | None = None) -> ImportResult:
-    """Import an export of products or stock. After it, `retry_quarantined.retry_waiting` tries rows again that waited for what it brought.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadExport:
+    """An export as it is understood at the places that were chosen. `rows`: as `rows.channel_rows` says; `name`: of its layout and channel;
+    `job_hash`: of all that decides how it is read.
+    """
 
-    Args:
-        engine: the store, at the current schema.
-        export: the file.
-        progress: called after each chunk.
+    file: ChannelFile
+    contents: Contents
+    rows: pl.DataFrame
+    name: str
+    job_hash: str
+
+    @property
+    def source(self) -> str:
+        """Of the events that its counts are."""
+        return f"import:{self.name}"
+
+
+def read_channel_file(engine: Engine, export: ChannelExport) -> ReadExport:
+    """Read an export of products or stock; nothing is written.
 
     Raises:
-        InvalidInput: the file, its layout or a place cannot be used; nothing was written.
-        Conflict: another process imports the same file.
-        StoreUnavailable: see there; what was taken in stays.
+        InvalidInput: the file, its layout or a place cannot be used.
 
     """
     file = layout_of(export.path, export.kind, export.mapping)
@@ -74,13 +85,31 @@ def import_channel_file(engine: Engine, export: ChannelExport, progress: Progres
         file = replace(file, counted_at=now_us() if counted_at is None else counted_at)
         rows = counted_twice(connection, file, channel_rows(contents, file))
     _check_places(file, rows)
+    return ReadExport(file=file, contents=contents, rows=rows, name=name, job_hash=job_hash)
+
+
+def import_channel_file(engine: Engine, export: ChannelExport, progress: Progress | None = None) -> ImportResult:
+    """Import an export of products or stock. After it, `retry_quarantined.retry_waiting` tries rows again that waited for what it brought.
+
+    Args:
+        engine: the store, at the current schema.
+        export: the file.
+        progress: called after each chunk.
+
+    Raises:
+        InvalidInput: the file, its layout or a place cannot be used; nothing was written.
+        Conflict: another process imports the same file.
+        StoreUnavailable: see there; what was taken in stays.
+
+    """
+    read = read_channel_file(engine, export)
+    file, contents = read.file, read.contents
     recipe = Recipe("", contents.header_text, file.as_options(), contents.read_as, contents.is_sheet)
-    run = Run(engine, ImportJob(file.kind, export.path.name, contents.file_hash, name, job_hash, recipe))
-    source = f"import:{name}"
+    run = Run(engine, ImportJob(file.kind, export.path.name, contents.file_hash, read.name, read.job_hash, recipe))
     facts = _look_up(product_facts(contents, file)) if file.kind == "products" else nothing
-    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, text=contents.texts, row_facts=facts))
+    quarantine = Quarantine(engine, ImportOrigin(source=read.source, run_id=run.id, text=contents.texts, row_facts=facts))
     load = Workload(_IDS_PER_ROW * (1 + len(file.places)))
-    run.go_through(rows.height, _ChannelWriter(file, (source, run.id), rows, quarantine), progress, load)
+    run.go_through(read.rows.height, _ChannelWriter(file, (read.source, run.id), read.rows, quarantine), progress, load)
     return run.finish()
 
 

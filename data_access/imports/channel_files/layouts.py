@@ -28,11 +28,11 @@ class Layout:
     has_places: bool = False
 
     def missing(self, header: Sequence[str]) -> list[str]:
-        """What the header lacks of the layout, as files call it."""
+        """What the header lacks of the layout, or has of another, as files call it."""
         missing = [self.columns[name][0] for name in self.needed if not set(self.columns[name]) & set(header)]
         if not missing and self.has_places and not self.places(header):
             missing.append("a column for each location")
-        return missing
+        return [*missing, *(f"no column {column}" for column in self.lacks if column in header)]
 
     def there(self, header: Sequence[str]) -> dict[str, str]:
         """By our name, the columns that the header has."""
@@ -173,13 +173,10 @@ def layout_of(path: Path, kind: Kind, name: str) -> ChannelFile:
     if name != "auto" and name not in LAYOUT_NAMES:
         known = ", ".join(dict.fromkeys(layout.name for layout in LAYOUTS if layout.kind == kind))
         raise InvalidInput(f"There is no mapping {name!r} of {kind}: give auto, one of {known}, or the path of a .toml file.")
-    chosen = [layout for layout in LAYOUTS if name in ("auto", layout.name)]
-    expected = [(FilePart(), [theirs for names in layout.columns.values() for theirs in names]) for layout in chosen]
+    layouts = [layout for layout in LAYOUTS if name in ("auto", layout.name)]
     candidates = []
-    for layout, header in zip(chosen, headers_of(path, expected), strict=True):
-        if isinstance(header, InvalidInput):
-            raise header
-        missing = [*layout.missing(header), *(f"no column {column}" for column in layout.lacks if column in header)]
+    for layout, header in zip(layouts, _headers(path, layouts), strict=True):
+        missing = layout.missing(header)
         if not missing:
             if layout.kind != kind:
                 raise InvalidInput(f"{path} is {layout.name}: import it with `onhand import {layout.kind}`.")
@@ -190,3 +187,23 @@ def layout_of(path: Path, kind: Kind, name: str) -> ChannelFile:
     raise InvalidInput(
         f"The header of {path} is no export that OnHand knows (the nearest, {nearest}, lacks {lacks}): see docs/importing.md."
     )
+
+
+def recognised_layout(path: Path) -> Layout | None:
+    """The layout of any kind that the file's header has; None if it has none.
+
+    Raises:
+        InvalidInput: the file cannot be read.
+
+    """
+    headers = _headers(path, LAYOUTS)
+    return next((layout for layout, header in zip(LAYOUTS, headers, strict=True) if not layout.missing(header)), None)
+
+
+def _headers(path: Path, layouts: Sequence[Layout]) -> list[tuple[str, ...]]:
+    """The file's header as each layout would read it."""
+    headers = headers_of(path, [(FilePart(), [theirs for names in layout.columns.values() for theirs in names]) for layout in layouts])
+    for header in headers:
+        if isinstance(header, InvalidInput):
+            raise header
+    return [header for header in headers if not isinstance(header, InvalidInput)]

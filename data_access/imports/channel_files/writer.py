@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.engine import now_us
+from data_access.imports.channel_files import questions
 from data_access.imports.channel_files.layouts import ChannelFile
 from data_access.imports.count_rows import take_counts
 from data_access.imports.order_plan import Bad, Chunk
@@ -76,7 +77,7 @@ def _checked(catalogue: "_Catalogue", places: "_Places", chunk: Chunk, row: Row)
         counts.append({"sku": sku, "location_id": place, "state": count["state"], "quantity": count["quantity"]})
     is_kit = catalogue.is_kit(sku)
     if is_kit and catalogue.file.kind == "counts":
-        chunk.bad.append(_refusal(row, "is_kit", f"{sku} is a kit, and kits hold no stock: count its components."))
+        chunk.bad.append(_refusal(row, "is_kit", questions.IS_KIT.format(sku)))
         return None
     return _TakenRow(row, [] if is_kit else counts, catalogue.take(row, sku))
 
@@ -145,8 +146,8 @@ class _Catalogue:
         """Code and sentence for a row whose SKU nobody knows."""
         code = row["external_sku"]
         if self.file.channel_id is None:
-            return "unknown_sku", f"There is no SKU {code}: import products first, or say with --channel whose code it is."
-        return "unknown_sku", f"Nothing is known of {code} on this channel: say what the listing sells, or import products first."
+            return "unknown_sku", questions.UNKNOWN_SKU.format(code)
+        return "unknown_sku", questions.UNKNOWN_ON_CHANNEL.format(code)
 
     def take(self, row: Row, sku: str) -> set[str]:
         """Take in the product and the listing of a row; what became of them."""
@@ -214,10 +215,10 @@ class _Places:
     def unknown(self, place: str | None) -> tuple[str, str]:
         """Code and sentence for a row at a place that is no location."""
         if place is None:
-            return "missing_location", "The row names no location: import the file again with --location."
+            return "missing_location", questions.NO_PLACE
         if len(self._named.get(place.lower(), [])) > 1:
-            return "unknown_location", f"Several locations are called {place}: give them names that differ."
-        return "unknown_location", f"There is no location whose id or name is {place}: import locations first."
+            return "unknown_location", questions.SHARED_PLACE.format(place)
+        return "unknown_location", questions.UNKNOWN_PLACE.format(place)
 
 
 def counted_twice(connection: Connection, file: ChannelFile, rows: pl.DataFrame) -> pl.DataFrame:

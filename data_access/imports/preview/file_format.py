@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from data_access.errors import InvalidInput
+from data_access.imports.channel_files.layouts import LAYOUT_NAMES, LAYOUTS, recognised_layout
+from data_access.imports.channel_files.layouts import Kind as ExportKind
 from data_access.imports.files.delimited.dialect import encoding_of
 from data_access.imports.files.delimited.records import unpacked
 from data_access.imports.files.mapping_parts import FilePart
@@ -28,6 +30,20 @@ class FileFormat:
     kind: str
     mapping: str | None = None
 
+    @property
+    def is_export(self) -> bool:
+        """Whether it is a channel's own export of products or stock."""
+        return self.mapping in LAYOUT_NAMES
+
+    @property
+    def export_kind(self) -> ExportKind:
+        """What an export is of."""
+        return "products" if self.kind == "products" else "counts"
+
+
+EXPORTS: Final = tuple(dict.fromkeys(FileFormat(layout.kind, layout.name) for layout in LAYOUTS))
+"""The exports of products and stock that are known."""
+
 
 def format_of(path: Path) -> FileFormat:
     """The format of a file.
@@ -40,6 +56,9 @@ def format_of(path: Path) -> FileFormat:
     try:
         return FileFormat(ORDERS, recognised(path).name)
     except InvalidInput as error:
+        layout = recognised_layout(path)
+        if layout is not None:
+            return FileFormat(layout.kind, layout.name)
         kind = _table_kind(path)
         if kind is None:
             raise error from None

@@ -5,6 +5,9 @@ from typing import Final
 
 import polars as pl
 
+SHOWN: Final = 200
+"""The most rows that a preview shows."""
+
 OUTCOMES: Final = ("imported", "updated", "duplicates", "left_out", "waiting", "quarantined")
 """What rows would become, as the accounting of an import names it. Whether a changed row is `ignored` is known only when it is written."""
 

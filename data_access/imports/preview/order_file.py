@@ -13,14 +13,13 @@ from data_access.imports.files.orders import IS_ASIDE
 from data_access.imports.files.recognise import recognised
 from data_access.imports.order_import import OrderFile, matched_lines, read_order_file
 from data_access.imports.places import ChosenPlaces, placed
-from data_access.imports.preview.findings import MOVES, UNKNOWN, Preview, outcomes_of, problems_of
+from data_access.imports.preview.findings import MOVES, SHOWN, UNKNOWN, Preview, outcomes_of, problems_of
 from data_access.schema.catalog import kit_component, listing, product
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.stock import event, stock_level
 from data_access.store.frames import read
 from data_access.write.bulk import in_values
 
-SHOWN: Final = 200
 _TIME: Final[Any] = pl.Datetime("us")
 FIRST: Final = pl.Schema(
     {

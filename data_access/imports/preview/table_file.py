@@ -2,25 +2,23 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
-from data_access.imports.count_rows import count_id
 from data_access.imports.files.tables import TABLES, Kind, TableFile, load_table_mapping
-from data_access.imports.preview.findings import MOVES, UNKNOWN, Preview, outcomes_of, problems_of
+from data_access.imports.preview.counts import count_moves, known_counts
+from data_access.imports.preview.findings import MOVES, SHOWN, UNKNOWN, Preview, outcomes_of, problems_of
 from data_access.imports.table_import import read_table_file
 from data_access.imports.table_rows import TARGETS, TargetTable
 from data_access.schema.catalog import kit_component, location, product
 from data_access.schema.channels import channel
-from data_access.schema.stock import event, stock_level
 from data_access.store.frames import read
 from data_access.write.bulk import in_values
 
-SHOWN: Final = 200
 _PLACES: Final = {"sku": "sku", "component_sku": "sku", "location_id": "location", "channel_id": "channel"}
 """Columns that name something else than the row's own, with what it is."""
 
@@ -47,7 +45,7 @@ def preview_table(engine: Engine, kind: str, path: Path, mapping: str | None = N
         rows, unknown = _with_names(connection, rows, table.kind)
         judge = _JUDGES.get(table.kind, _judged)
         rows = judge(connection, rows, table.kind, f"import:{loaded.name}")
-        moves = _count_moves(connection, rows) if table.kind == "counts" else MOVES.to_frame()
+        moves = count_moves(connection, rows.filter(outcome="imported")) if table.kind == "counts" else MOVES.to_frame()
     return Preview(
         kind=table.kind,
         mapping="" if mapping is None else loaded.name,
@@ -168,32 +166,12 @@ def _judged_kits(connection: Connection, rows: pl.DataFrame, _kind: Kind, _sourc
 def _judged_counts(connection: Connection, rows: pl.DataFrame, _kind: Kind, source: str) -> pl.DataFrame:
     """A count of the same SKU, location, state and time is known already."""
     good = rows.filter(pl.col("code").is_null())
-    ids = pl.DataFrame({"row_no": good["row_no"], "count_id": [count_id(row) for row in good.iter_rows(named=True)]})
-    query = sa.select(event.c.event_id).where(event.c.source == source, in_values(connection, event.c.event_id, ids["count_id"].to_list()))
-    seen = read(connection, query, pl.Schema({"count_id": pl.String}))["count_id"]
-    rows = rows.join(ids.cast({"count_id": pl.String}), on="row_no", how="left", maintain_order="left")
-    again = pl.col("count_id").is_in(seen.implode()) | ~pl.col("count_id").is_first_distinct()
+    known = known_counts(connection, good, source)
+    again = pl.col("row_no").is_in(good.filter(known)["row_no"].implode())
     return rows.with_columns(outcome=_outcome(pl.when(again).then(pl.lit("duplicates")).otherwise(pl.lit("imported"))))
 
 
 _JUDGES: Final[dict[Kind, Callable[[Connection, pl.DataFrame, Kind, str], pl.DataFrame]]] = {"kits": _judged_kits, "counts": _judged_counts}
-
-
-def _count_moves(connection: Connection, rows: pl.DataFrame) -> pl.DataFrame:
-    """`MOVES` of the newest count of each SKU, location and state: the units that it says are more or less than the stock now."""
-    s = stock_level.c
-    taken = rows.filter(pl.col("outcome") == "imported").with_columns(pl.col("state").fill_null("sellable"))
-    newest = taken.sort("counted_at", "row_no").unique(["sku", "location_id", "state"], keep="last", maintain_order=True)
-    query = sa.select(s.sku, s.location_id, s.on_hand, s.unsellable, s.last_at).where(in_values(connection, s.sku, newest["sku"].to_list()))
-    schema: dict[str, Any] = {"sku": pl.String, "location_id": pl.String, "on_hand": pl.Int64, "unsellable": pl.Int64, "last_at": pl.Int64}
-    held = read(connection, query, pl.Schema(schema))
-    rows = newest.join(held, on=["sku", "location_id"], how="left", maintain_order="left")
-    unsellable, on_hand = pl.col("unsellable").fill_null(0), pl.col("on_hand").fill_null(0)
-    now = pl.when(pl.col("state") == "unsellable").then(unsellable).otherwise(on_hand - unsellable)
-    change = rows.select("location_id", change=pl.col("quantity") - now).filter(pl.col("change") != 0)
-    what = pl.when(pl.col("change") > 0).then(pl.lit("more")).otherwise(pl.lit("less"))
-    totals = change.group_by("location_id", what.alias("what")).agg(rows=pl.len(), units=pl.col("change").abs().sum())
-    return totals.select(MOVES.names()).cast(MOVES).sort("location_id", "what")
 
 
 def _first(rows: pl.DataFrame, table: TableFile) -> pl.DataFrame:

@@ -54,6 +54,8 @@ def test_rows_that_waited_arrive(company: Engine, tmp_path: Path) -> None:
     ]
     assert one(company, "select count(*) from inbox_item where status = 'open'") == 0
     assert one(company, "select count(*) from listing") == 0
+    zones = dict(table(company, "select location_id, time_zone from location"))
+    assert zones["hall"] == zones["main-warehouse"]
     sound(company)
 
 

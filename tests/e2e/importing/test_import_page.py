@@ -1,21 +1,14 @@
 """The Import page, in a browser: from an empty store to live stock, a later export, and an import taken back."""
 
-import shutil
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy.engine import Engine
 
-from data_access.engine import open_engine
 from data_access.imports.table_import import import_table
 from data_access.queries.verification.verify import verify
 from tests.data_access.import_files import one, table, write
-from tests.e2e.conftest import serving
 from tests.e2e.driving import choose, grid, open_page, overflow, press, row_with, settled, violations
+from tests.e2e.importing.way import NewStore, begin, drop, run
 
 PRODUCTS = ["sku,name,price,currency", "PAN,Pan,12.50,EUR", "POT,Pot,30,EUR"]
 COUNTS = ["sku,location_id,quantity,counted_at", "PAN,main-warehouse,100,2026-11-01 00:00", "POT,main-warehouse,50,2026-11-01 00:00"]
@@ -31,49 +24,6 @@ ORDERS = [
 ]
 LATER = [HEADER, ORDERS[1], ORDERS[2].replace("paid,,,", "paid,fulfilled,2026-11-05 08:00:00 +0100,").replace(",pending,", ",fulfilled,")]
 LEVELS = "select sku, on_hand, allocated from stock_level where on_hand > 0 or allocated > 0 order by 1"
-
-
-@dataclass(frozen=True, slots=True)
-class NewStore:
-    """An empty store, the app that serves it, and a folder for files."""
-
-    engine: Engine
-    address: str
-    folder: Path
-
-
-@pytest.fixture
-def new_store(sqlite_template: Path, tmp_path: Path) -> Iterator[NewStore]:
-    shutil.copyfile(sqlite_template, tmp_path / "store.db")
-    engine = open_engine(f"sqlite:///{tmp_path / 'store.db'}")
-    with serving(str(engine.url), tmp_path) as address:
-        yield NewStore(engine, address, tmp_path)
-    engine.dispose()
-
-
-def begin(page: Page, store: NewStore) -> None:
-    """Take the first steps."""
-    open_page(page, f"{store.address}/import")
-    for name, text in (("Your name", "Ann"), ("First location", "Main warehouse"), ("First channel", "Web shop")):
-        page.get_by_role("textbox", name=name, exact=True).fill(text)
-    press(page, "Begin")
-    expect(page.get_by_text("Ann is the admin.", exact=False)).to_be_visible()
-
-
-def drop(page: Page, *paths: Path) -> None:
-    """Drop files, and wait until they are read or refused."""
-    settled(page)
-    page.locator("[data-testid=stFileUploaderDropzoneInput]").set_input_files(list(paths))
-    expect(page.locator("[data-testid=stFileUploaderFile]")).to_have_count(0)
-    expect(page.get_by_test_id("stAlert").first).to_be_visible()
-    settled(page)
-
-
-def run(page: Page, name: str, figures: str) -> None:
-    """Import the file that is shown, and see what became of its rows."""
-    press(page, "Import")
-    expect(page.get_by_text(f"{name} is imported. {figures}", exact=True)).to_be_visible()
-    press(page, "Close")
 
 
 def test_from_an_empty_store_to_live_stock_and_back(page: Page, new_store: NewStore) -> None:
