@@ -5,7 +5,7 @@ from typing import Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import words
+from dashboard.shell import options, words
 from data_access.imports.files.tables import TABLES
 from data_access.imports.preview.findings import OUTCOMES, SHOWN, Preview
 
@@ -66,7 +66,8 @@ def show(preview: Preview) -> None:
 
 def _moves(moves: pl.DataFrame) -> None:
     st.markdown("**What would move stock**")
-    shown = moves.with_columns(pl.col("what").replace_strict(_MOVES, return_dtype=pl.String))
+    names = options.offered().location
+    shown = moves.with_columns(pl.col("location_id").replace(names), pl.col("what").replace_strict(_MOVES, return_dtype=pl.String))
     st.container(key="import.moves").dataframe(
         shown,
         hide_index=True,

@@ -38,7 +38,7 @@ def test_from_an_empty_store_to_live_stock_and_back(page: Page, new_store: NewSt
     run(page, "products.csv", "2 rows read = 2 imported.")
     expect(page.get_by_text("2 rows: 2 new", exact=True)).to_be_visible()
     assert grid(page, "import-moves") == [
-        {"Location": "main-warehouse", "Movement": "+ Counted more than the stock now", "Rows": "2", "Units": "150"}
+        {"Location": "Main warehouse", "Movement": "+ Counted more than the stock now", "Rows": "2", "Units": "150"}
     ]
     run(page, "counts.csv", "2 rows read = 2 imported.")
 

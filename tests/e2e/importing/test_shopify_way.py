@@ -87,7 +87,7 @@ def test_from_a_shops_exports_to_live_stock_and_back(page: Page, new_store: NewS
     # The file calls the one location by its address.
     row_with(page, "import-rows", {"SKU": "CAP", "Units counted": "30 at main-warehouse, 3 unsellable at main-warehouse"})
     assert grid(page, "import-moves") == [
-        {"Location": "main-warehouse", "Movement": "+ Counted more than the stock now", "Rows": "4", "Units": "47"}
+        {"Location": "Main warehouse", "Movement": "+ Counted more than the stock now", "Rows": "4", "Units": "47"}
     ]
     assert violations(page) == []
     run(page, "inventory_export.csv", "3 rows read = 3 imported.")
