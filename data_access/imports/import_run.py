@@ -162,6 +162,14 @@ class Workload:
         return self.ends[at - 1] if at and self.ends[at - 1] > start else self.ends[at]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a file. `start`: rows of the parts before it; `of`: rows of the file, at most."""
+
+    start: int
+    of: int
+
+
 class Run:
     """A row of `import_run` and the figures it holds."""
 
@@ -186,8 +194,12 @@ class Run:
         self.next_row = row["next_row"]
         self.total = Tally(**{name: row[name] for name in OUTCOMES}, counts=json.loads(row["counts"]))
 
-    def go_through(self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None) -> None:
+    def go_through(
+        self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None, *, part: Part | None = None
+    ) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
+
+        `part`: that the rows are of the file, where they are not all of it; positions count from its beginning.
 
         Raises:
             Conflict: another process imports the same file.
@@ -195,29 +207,28 @@ class Run:
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
-        load = load or Workload()
-        size = FIRST_CHUNK
-        while self.next_row < rows:
-            end = load.end(self.next_row, size, rows)
-            writer.prepare(self.next_row, end)
-            write = partial(self._write, writer, end)
-            started, tally = work(self._engine, SYSTEM, None, write, rows=2_000 + load.ids(self.next_row, end), parents=None)
+        load, part, size = load or Workload(), part or Part(0, rows), FIRST_CHUNK
+        while (start := self.next_row - part.start) < rows:
+            end = load.end(start, size, rows)
+            writer.prepare(start, end)
+            write = partial(self._write, writer, start, end)
+            started, tally = work(self._engine, SYSTEM, None, write, rows=2_000 + load.ids(start, end), parents=None)
             held = time.perf_counter() - started
             self.longest_lock = max(self.longest_lock, held)
-            size = next_size(size, load.cost(self.next_row, end), held)
-            self.next_row = end
+            size = next_size(size, load.cost(start, end), held)
+            self.next_row = part.start + end
             self.total.add(tally)
             if progress is not None:
-                progress(self.next_row, rows)
+                progress(self.next_row, max(part.of, self.next_row))
 
-    def _write(self, writer: Writer, end: int, unit: UnitOfWork) -> tuple[float, Tally]:
+    def _write(self, writer: Writer, start: int, end: int, unit: UnitOfWork) -> tuple[float, Tally]:
         """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
         started = time.perf_counter()
         refuse_while_undoing(unit.connection)
         if store_of(unit.connection) != self._store:  # whoever else writes by this engine may have heard of it first
             raise StoreReplaced("The store was replaced while the file was imported: import it again.")
-        tally = writer.write(unit, self.next_row, end)
-        self._account(unit.connection, tally, end)
+        tally = writer.write(unit, start, end)
+        self._account(unit.connection, tally, self.next_row + end - start)
         unit.flush()
         writer.flushed(unit)
         return started, tally

@@ -1,6 +1,6 @@
 """Importing files of orders by a mapping. `import_table`, for all other kinds of files, is `table_import`'s."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,10 +16,11 @@ from data_access.imports.files.items import ITEM, itemised
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.order_cells import filled, incomplete_orders, orders_of
+from data_access.imports.files.order_parts import OrderParts, order_parts
 from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recognise import recognised
-from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Workload
+from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
 from data_access.imports.line_matching import known_orders, taken_lines, with_known_lines
 from data_access.imports.order_plan import OrderPlan
@@ -54,7 +55,7 @@ class OrderFile:
 
 
 def read_order_file(engine: Engine, path: Path, loaded: LoadedMapping) -> OrderFile:
-    """Read and understand a file of orders; nothing is written.
+    """Read and understand a file of orders as a whole; nothing is written.
 
     Raises:
         InvalidInput: the file cannot be read by the mapping.
@@ -63,11 +64,37 @@ def read_order_file(engine: Engine, path: Path, loaded: LoadedMapping) -> OrderF
     mapping = loaded.mapping
     columns, decimal = mapping.file_columns, mapping.formats.decimal
     contents = read_records(path, mapping.file, columns, mapping.optional_columns, mapping.never_empty, decimal=decimal)
+    return _understood(engine, contents, loaded, path.name)
+
+
+def _order_files(engine: Engine, path: Path, loaded: LoadedMapping, *, is_whole: bool) -> tuple[Iterator[OrderFile], int | None]:
+    """A file of orders as one, or in parts one after another; and how many rows all parts have, at most."""
+    if is_whole:
+        return _one(lambda: read_order_file(engine, path, loaded)), None
+    parts = order_parts(path, loaded.mapping)
+    if not isinstance(parts, OrderParts):
+        wholes = [parts]
+        del parts
+        return _one(lambda: _understood(engine, wholes.pop(), loaded, path.name)), None
+    decided = (parts.mapping, parts.dates)
+    return (_understood(engine, contents, loaded, path.name, decided) for contents in parts), parts.rows
+
+
+def _one(read: Callable[[], OrderFile]) -> Iterator[OrderFile]:
+    """One file, which is let go of once it was handed on."""
+    yield read()
+
+
+def _understood(
+    engine: Engine, contents: Contents, loaded: LoadedMapping, name: str, decided: tuple[Mapping, dict[str, Any]] | None = None
+) -> OrderFile:
+    """Rows of a file. `decided`: as of `with_decided_dates`, if the whole file was asked already."""
+    mapping = loaded.mapping
     with reading(engine) as connection:
         contents, back = reentries(connection, contents, "orders", f"import:{loaded.name}")
         contents, row_nos = itemised(contents, mapping, back.row_facts)
         back = back if row_nos is None else back.renumbered(row_nos)
-        mapping, dates = with_decided_dates(contents, mapping, path.name)
+        mapping, dates = with_decided_dates(contents, mapping, name) if decided is None else decided
         known = known_orders(connection, mapping, incomplete_orders(contents, mapping))
         taken = taken_lines(connection, mapping, orders_of(contents, mapping, back.row_nos), back.run_ids)
     rows = normalised(contents, mapping, back.row_facts if back.row_nos else None, known, taken)
@@ -103,30 +130,82 @@ def import_orders(
     with reading(engine) as connection:
         loaded, chosen = placed(connection, recognised(path) if mapping == "auto" else load_mapping(mapping), places or ChosenPlaces())
     cover = cover_days(opening_stock) if opening_stock is not None else None
-    file, source = read_order_file(engine, path, loaded), f"import:{loaded.name}"
-    mapping_read, rows, back, texts = file.mapping, file.rows, file.back, file.contents.texts
-    row_facts, item = _row_facts(rows, filled(file.contents, mapping_read), mapping_read), _item_number(file.contents)
-    job = _job(path, file.contents, loaded, {"opening_stock": opening_stock, **file.dates}, chosen)
-    del file  # for the sake of memory
-    for own in mapping_read.routes:
-        prepare_places(engine, own)
-    run = Run(engine, job)
-    if mapping_read.skus.unknown == "create":
-        for own, part in _by_route(rows, mapping_read):
-            prepare_catalogue(engine, part.filter(IS_GOODS).select("external_sku", "sku", "title"), own)
-    if not run.is_repeat:
-        with reading(engine) as connection:
-            rows = pl.concat(matched_lines(connection, part, own, source, back) for own, part in _by_route(rows, mapping_read))
-    plans = [_plan(engine, part, own, source, run, cover) for own, part in _by_route(rows, mapping_read)]
-    origin = ImportOrigin(source=source, run_id=run.id, text=texts, row_facts=row_facts, item=item, reentries=back.open)
-    quarantine = Quarantine(engine, origin)
-    quarantine.skip(rows["row_no"][: run.next_row].to_list() if run.next_row else ())
-    history: dict[int, int] = {}
-    for plan in plans:
-        history |= _history(engine, plan)
-    walls = rows.filter(pl.col("route") != pl.col("route").shift())["position"].to_list()
-    run.go_through(rows.height, OrderWriter(engine, plans, rows, quarantine), progress, Workload(walls=walls, extra=history))
-    return run.finish()
+    files, most = _order_files(engine, path, loaded, is_whole=cover is not None)
+    work: _OrderImport | None = None
+    for file in files:
+        if work is None:
+            job = _job(path, file.contents, loaded, {"opening_stock": opening_stock, **file.dates}, chosen)
+            work = _OrderImport(engine, job, file.mapping, f"import:{loaded.name}", cover)
+        work.turn_to(file)
+        rows, back = file.rows, file.back
+        del file  # for the sake of memory
+        work.take_in(rows, back, most, progress)
+    if work is None:
+        raise AssertionError("a file has one part at least")
+    return work.run.finish()
+
+
+class _OrderImport:
+    """An import of orders, part by part."""
+
+    def __init__(self, engine: Engine, job: ImportJob, mapping: Mapping, source: str, cover: int | None) -> None:
+        for own in mapping.routes:
+            prepare_places(engine, own)
+        self.run = Run(engine, job)
+        self._engine, self._mapping, self._source, self._cover = engine, mapping, source, cover
+        self._quarantine: Quarantine | None = None
+        self._start = 0
+
+    def _done(self, rows: pl.DataFrame) -> int:
+        """How many rows of the part were taken in before the import was interrupted."""
+        return min(max(self.run.next_row - self._start, 0), rows.height)
+
+    def take_in(self, rows: pl.DataFrame, back: Reentries, most: int | None, progress: Progress | None) -> None:
+        """Take in the rows of a part that it was turned to. `most`: the rows of all parts, at most; None if there is one part."""
+        engine, run, mapping, done = self._engine, self.run, self._mapping, self._done(rows)
+        if mapping.skus.unknown == "create":
+            for own, part in _by_route(rows, mapping):
+                prepare_catalogue(engine, part.filter(IS_GOODS).select("external_sku", "sku", "title"), own)
+        if not run.is_repeat:
+            with reading(engine) as connection:
+                rows = pl.concat(matched_lines(connection, part, own, self._source, back) for own, part in _by_route(rows, mapping))
+        plans = [self._plan(part, own, done) for own, part in _by_route(rows, mapping)]
+        history: dict[int, int] = {}
+        for plan in plans:
+            history |= _history(engine, plan)
+        walls = rows.filter(pl.col("route") != pl.col("route").shift())["position"].to_list()
+        here = Part(self._start, rows.height if most is None else most)
+        writer = OrderWriter(engine, plans, rows, self._inbox)
+        run.go_through(rows.height, writer, progress, Workload(walls=walls, extra=history), part=here)
+        self._start += rows.height
+
+    @property
+    def _inbox(self) -> Quarantine:
+        if self._quarantine is None:
+            raise AssertionError("there is a part")
+        return self._quarantine
+
+    def turn_to(self, file: OrderFile) -> None:
+        """Let the inbox know of a part, and of its rows that were dealt with before an interruption."""
+        row_facts, item = _row_facts(file.rows, filled(file.contents, self._mapping), self._mapping), _item_number(file.contents)
+        texts, reentered = file.contents.texts, file.back.open
+        origin = ImportOrigin(source=self._source, run_id=self.run.id, text=texts, row_facts=row_facts, item=item, reentries=reentered)
+        if self._quarantine is None:
+            self._quarantine = Quarantine(self._engine, origin)
+        else:
+            self._quarantine.turn_to(origin)
+        self._quarantine.skip(file.rows["row_no"][: self._done(file.rows)].to_list())
+
+    def _plan(self, rows: pl.DataFrame, mapping: Mapping, done: int) -> OrderPlan:
+        """What is decided for all rows of a route; the same when an interrupted import goes on. `done`: rows that are dealt with."""
+        with reading(self._engine) as connection:
+            goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(IS_GOODS), mapping)
+            opened = pl.DataFrame(schema=OPENINGS)
+            if self._cover is not None:
+                restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
+                opened = openings(_exploded(connection, goods), self._cover, restocks)
+            matches = match_returns(connection, goods.filter(pl.col("position") >= done), mapping, self._source)
+        return OrderPlan(mapping, self._source, self.run.id, matches, opened)
 
 
 def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.DataFrame]]:
@@ -173,18 +252,6 @@ def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[st
     recipe = contents.recipe(loaded.text, {**options, **chosen})
     said = f"opening_stock={options['opening_stock']}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
     return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
-
-
-def _plan(engine: Engine, rows: pl.DataFrame, mapping: Mapping, source: str, run: Run, cover: int | None) -> OrderPlan:
-    """What is decided for all rows of a route; the same when an interrupted import goes on."""
-    with reading(engine) as connection:
-        goods = with_skus(connection, rows.select(*_PLANNED, "code").filter(IS_GOODS), mapping)
-        opened = pl.DataFrame(schema=OPENINGS)
-        if cover is not None:
-            restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
-            opened = openings(_exploded(connection, goods), cover, restocks)
-        matches = match_returns(connection, goods.filter(pl.col("position") >= run.next_row), mapping, source)
-    return OrderPlan(mapping, source, run.id, matches, opened)
 
 
 def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:

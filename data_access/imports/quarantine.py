@@ -89,6 +89,10 @@ class Quarantine:
         self._position = position
         self._popped = []
 
+    def turn_to(self, origin: ImportOrigin) -> None:
+        """Go on with the next part of the file."""
+        self._origin, self._position, self._popped = origin, -1, []
+
     def skip(self, row_nos: Sequence[int]) -> None:
         """Rows that the import dealt with before it was interrupted: the items with their texts are used up."""
         for row_no in row_nos if self._known else ():

@@ -1,5 +1,6 @@
 """Importing files of products, kits, listings, locations, channels, suppliers and stock counts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,9 +11,10 @@ from sqlalchemy.engine import Engine
 from data_access.engine import reading
 from data_access.imports.channel_files.channel_import import ChannelExport, import_channel_file
 from data_access.imports.create_master_data import release_keys
-from data_access.imports.files.reader import Contents, read_records
+from data_access.imports.files.reader import PART_ROWS, WHOLE_ROWS, Contents, open_records, read_records
+from data_access.imports.files.sheets.workbook import is_workbook
 from data_access.imports.files.tables import Kind, LoadedTable, TableFile, load_table_mapping, table_rows
-from data_access.imports.import_run import ImportJob, ImportResult, Progress, Run, Tally, Workload
+from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Tally, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
 from data_access.imports.places import location_zones
 from data_access.imports.quarantine import ImportOrigin, Quarantine
@@ -57,14 +59,33 @@ class ReadTable:
 
 
 def read_table_file(engine: Engine, path: Path, loaded: LoadedTable, table: TableFile) -> ReadTable:
-    """Read and understand a file of one kind; nothing is written.
+    """Read and understand a file of one kind as a whole; nothing is written.
 
     Raises:
         InvalidInput: the file cannot be read by the mapping.
 
     """
     contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
-    table, dates = table.with_decided_dates(contents, path.name)
+    table, dates = table.with_decided_dates(table.date_cells(contents), path.name)
+    return _understood(engine, contents, loaded, table, dates)
+
+
+def _table_files(engine: Engine, path: Path, loaded: LoadedTable, table: TableFile) -> tuple[Iterator[ReadTable], int | None]:
+    """A file of one kind, in parts if it is large, and how many rows all of them have, at most; files of kits whole, as kits are."""
+    if is_workbook(path):
+        return iter([read_table_file(engine, path, loaded, table)]), None
+    file = open_records(path, table.mapping.file, table.needed, table.optional)
+    if len(file) <= WHOLE_ROWS or file.row_ids or table.kind == "kits":
+        contents = file.contents()
+        table, dates = table.with_decided_dates(table.date_cells(contents), path.name)
+        return iter([_understood(engine, contents, loaded, table, dates)]), None
+    parts = [range(start, min(start + PART_ROWS, len(file))) for start in range(0, len(file), PART_ROWS)]
+    cells = [column for part in parts for column in table.date_cells(file.contents(part))]
+    decided, dates = table.with_decided_dates(cells, path.name)
+    return (_understood(engine, file.contents(part), loaded, decided, dates) for part in parts), len(file)
+
+
+def _understood(engine: Engine, contents: Contents, loaded: LoadedTable, table: TableFile, dates: dict[str, Any]) -> ReadTable:
     with reading(engine) as connection:
         contents, back = reentries(connection, contents, table.kind, f"import:{loaded.name}")
         rows = table_rows(contents, table, location_zones(connection))
@@ -89,17 +110,29 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
     """
     require_current(engine)
     loaded, table = load_table_mapping(kind, mapping)
-    source, file = f"import:{loaded.name}", read_table_file(engine, path, loaded, table)
-    rows, texts, back = file.rows, file.contents.texts, file.back
-    recipe = file.contents.recipe(loaded.text, file.dates)
-    run = Run(engine, ImportJob(table.kind, path.name, file.contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
-    load = Workload(_IDS_PER_ROW)
-    if table.kind == "kits":
-        rows, ends = _by_kit(rows)
-        load = Workload(_IDS_PER_ROW, ends)
-    quarantine = Quarantine(engine, ImportOrigin(source=source, run_id=run.id, text=texts, reentries=back.open))
-
-    run.go_through(rows.height, _TableWriter(table.kind, (source, run.id), rows, quarantine), progress, load)
+    files, most = _table_files(engine, path, loaded, table)
+    source, start = f"import:{loaded.name}", 0
+    run: Run | None = None
+    quarantine: Quarantine | None = None
+    for file in files:
+        rows, texts, back = file.rows, file.contents.texts, file.back
+        if run is None:
+            recipe = file.contents.recipe(loaded.text, file.dates)
+            run = Run(engine, ImportJob(table.kind, path.name, file.contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
+        del file  # for the sake of memory
+        load = Workload(_IDS_PER_ROW)
+        if table.kind == "kits":
+            rows, ends = _by_kit(rows)
+            load = Workload(_IDS_PER_ROW, ends)
+        origin = ImportOrigin(source=source, run_id=run.id, text=texts, reentries=back.open)
+        if quarantine is None:
+            quarantine = Quarantine(engine, origin)
+        quarantine.turn_to(origin)
+        writer = _TableWriter(table.kind, (source, run.id), rows, quarantine)
+        run.go_through(rows.height, writer, progress, load, part=Part(start, rows.height if most is None else most))
+        start += rows.height
+    if run is None:
+        raise AssertionError("a file has one part at least")
     result = run.finish()
     retry_waiting(engine)
     return result

@@ -49,11 +49,26 @@ def with_decided_dates(contents: Contents, mapping: Mapping, file_name: str) -> 
         InvalidInput: its dates can be read two ways.
 
     """
-    patterns = mapping.formats.dates
-    if len(patterns) == 1:
-        return mapping, {}
+    return decided_dates(mapping, date_cells(contents, mapping), file_name)
+
+
+def date_cells(contents: Contents, mapping: Mapping) -> list[pl.Series]:
+    """The different cells of the times of a file, by column; none where the mapping knows one way of writing times."""
+    if len(mapping.formats.dates) == 1:
+        return []
     raw = cells(contents, mapping)
-    dates = decided(patterns, [raw[f"raw_{name}"] for name in TIMES if name in mapping.columns.named], file_name)
+    return [raw[f"raw_{name}"].drop_nulls().unique() for name in TIMES if name in mapping.columns.named]
+
+
+def decided_dates(mapping: Mapping, columns: Iterable[pl.Series], file_name: str) -> tuple[Mapping, dict[str, Any]]:
+    """`with_decided_dates` of a file with these cells.
+
+    Raises:
+        InvalidInput: they can be read two ways.
+
+    """
+    patterns = mapping.formats.dates
+    dates = decided(patterns, columns, file_name)
     return (mapping, {}) if dates == patterns else (with_dates(mapping, {OPTION: dates}), {OPTION: dates})
 
 

@@ -6,9 +6,10 @@ from typing import Final
 import polars as pl
 
 from data_access.imports.files import values
+from data_access.imports.files.delimited.frames import BadRecord
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.mapping_parts import ItemsPart
-from data_access.imports.files.reader import BadRecord, Contents, Texts
+from data_access.imports.files.reader import Contents, Texts
 
 ITEM: Final = "\x00item"
 """Column of the frame of `Contents`: the number of the item within its record, from 1."""

@@ -80,6 +80,12 @@ def orders_of(contents: Contents, mapping: Mapping, row_nos: Collection[int]) ->
     return raw["raw_order"].drop_nulls().unique().to_list()
 
 
+def order_keys(contents: Contents, mapping: Mapping) -> pl.DataFrame:
+    """Rows (`row_no`) with a hash of the order that each names (`order`), null where it names none."""
+    order = pl.col("raw_order")
+    return _raw(contents.frame, mapping, ["order"]).select("row_no", order=pl.when(order.is_not_null()).then(order.hash()))
+
+
 def filled(contents: Contents, mapping: Mapping) -> pl.DataFrame:
     """`ROW_FACTS` without occurrences: what rows take from their order's first row, for rows that take anything."""
     raw = _raw(contents.frame, mapping)

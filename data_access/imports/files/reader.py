@@ -6,7 +6,6 @@ over several lines, by the `csv` module in strict mode.
 """
 
 import csv
-from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,13 +15,13 @@ from typing import Any, Final
 import polars as pl
 
 from data_access.errors import InvalidInput
-from data_access.imports.files.delimited.dialect import NAMES, delimiter_of, encoding_of
-from data_access.imports.files.delimited.faults import LONE_CR, SLICE_RECORDS, check_encoding, has_lone_cr
+from data_access.imports.files.delimited.dialect import delimiter_of, encoding_of
+from data_access.imports.files.delimited.faults import has_lone_cr
+from data_access.imports.files.delimited.frames import BadRecord, Problems, ReadAs, frame_of, problems_of, readable, split
 from data_access.imports.files.delimited.personal import Masked, masked_of
 from data_access.imports.files.delimited.records import (
     KEPT_BYTES,
     MAX_RECORD_BYTES,
-    QUOTE,
     Form,
     LongLine,
     Records,
@@ -40,27 +39,20 @@ from data_access.imports.files.row_ids import has_row_ids, header_without_ids, t
 from data_access.imports.files.sheets.workbook import SHEET_DATES, SHEET_FORM, SHEET_PART, Workbook, is_workbook, opened
 
 MAX_COLUMNS: Final = 1_000
+WHOLE_ROWS: Final = 600_000
+"""A file of no more rows is taken in as one; a larger one in parts of `PART_ROWS`, for the sake of memory."""
+
+PART_ROWS: Final = 200_000
 FOOTER_RECORDS: Final = 100  # compared at a time
 _BOM: Final = b"\xef\xbb\xbf"
 _ASCII_LIKE: Final = frozenset({"utf-8", "utf-8-sig", "ascii", "cp1252", "latin-1", "iso8859-1"})
 
 
 @dataclass(frozen=True, slots=True)
-class BadRecord:
-    """A record that is not one of the file's form. `line_number`: of its first line, the first line of the file being 1."""
-
-    row_no: int
-    line_number: int
-    text: str
-    code: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Texts:
     """The records as they stand in the file, without their last line break, by row number; without the cells that are not to be kept."""
 
-    raw: tuple[bytes, ...]
+    raw: Sequence[bytes]
     encoding: str
     masked: Masked | None = None
 
@@ -96,14 +88,35 @@ class Contents:
         return Recipe(mapping, self.header_text, dict(options), self.read_as, self.is_sheet, self.encoding, self.preamble)
 
 
-def readable(raw: bytes, encoding: str) -> str:
-    """Bytes as text that both databases can keep; what cannot be decoded is shown by its hexadecimal code."""
-    return raw.decode(encoding, errors="backslashreplace").replace("\x00", "\\x00")
-
-
 def of_sheet(formats: FormatsPart) -> FormatsPart:
     """Formats for the rows of a workbook: what the sheet has as a time or day is read as such, whatever the mapping expects of text."""
     return formats.model_copy(update={"dates": list(dict.fromkeys([*SHEET_DATES, *formats.dates]))})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFile:
+    """A delimited file, read into records and not yet into rows; these come in parts of any size.
+
+    The fields are as of `Contents`; `problems`: rows that are bad already.
+    """
+
+    file_hash: str
+    header_text: str
+    records: Records
+    read_as: ReadAs
+    problems: Problems
+    texts: Texts
+    preamble: tuple[str, ...]
+    row_ids: Mapping[int, str]
+
+    def __len__(self) -> int:
+        return len(self.records.texts)
+
+    def contents(self, row_nos: Sequence[int] | None = None) -> Contents:
+        """The whole file, or the rows of these numbers, which ascend."""
+        frame, bad = split(self.records, self.read_as, self.problems, range(len(self)) if row_nos is None else row_nos)
+        contents = Contents(self.file_hash, self.header_text, frame, tuple(bad), self.texts, self.read_as.in_words)
+        return replace(contents, form=self.read_as.form, encoding=self.read_as.name, preamble=self.preamble, row_ids=self.row_ids)
 
 
 def read_records(
@@ -125,11 +138,18 @@ def read_records(
             of it is used then.
 
     """
-    digest = file_hash(path)
     needed = list(needed)
     if is_workbook(path):
+        digest = file_hash(path)
         with opened(path, decimal) as workbook:
             return _sheet_contents(digest, workbook, part, needed, optional)
+    return open_records(path, part, needed, optional, always).contents()
+
+
+def open_records(path: Path, part: FilePart, needed: Iterable[str], optional: Iterable[str] = (), always: Sequence[str] = ()) -> RecordFile:
+    """Read a delimited file into records; arguments and errors as of `read_records`."""
+    digest = file_hash(path)
+    needed = list(needed)
     name = part.encoding or encoding_of(unpacked(path))
     encoding = name if name in _ASCII_LIKE else "utf-8"
     records = Records(decompressed(path) if name in _ASCII_LIKE else recoded(path, name))
@@ -147,10 +167,16 @@ def read_records(
         header_text, header = _without_ids(header_text, form, len(header), str(path))
         wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
     read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
-    frame, bad = _split(records, read_as)
-    texts = Texts(tuple(records.texts), encoding, masked_of(header, wanted.values(), form))
-    contents = Contents(digest, header_text, frame, tuple(bad), texts, read_as.in_words)
-    return replace(contents, form=form, encoding=name, preamble=preamble, row_ids=row_ids)
+    return RecordFile(
+        file_hash=digest,
+        header_text=header_text,
+        records=records,
+        read_as=read_as,
+        problems=problems_of(records, read_as),
+        texts=Texts(records.texts, encoding, masked_of(header, wanted.values(), form)),
+        preamble=preamble,
+        row_ids=row_ids,
+    )
 
 
 def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Sequence[str], optional: Iterable[str]) -> Contents:
@@ -168,8 +194,8 @@ def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Seq
     read_as = ReadAs(form=SHEET_FORM, encoding="utf-8", name="utf-8", width=len(header), wanted=wanted, path=workbook.path)
     if part.footer is not None:
         _drop_footer(records, part.footer, "utf-8", is_sheet=True)
-    frame, bad = _split(records, read_as)
-    texts = Texts(tuple(records.texts), "utf-8", masked_of(header, wanted.values(), SHEET_FORM))
+    frame, bad = split(records, read_as, problems_of(records, read_as), range(len(records.texts)))
+    texts = Texts(records.texts, "utf-8", masked_of(header, wanted.values(), SHEET_FORM))
     return Contents(digest, header_text, frame, tuple(bad), texts, f"sheet {sheet.name}", is_sheet=True, row_ids=row_ids)
 
 
@@ -236,7 +262,7 @@ def read_text(
         else:
             rows.append((row_no, line_number, [cells[place] for place in wanted.values()]))
     texts_by_row = tuple(raw.get(row_no, b"") for row_no in range(max(raw, default=-1) + 1))
-    return Contents("", header_text, _frame(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"), "", is_sheet=is_sheet)
+    return Contents("", header_text, frame_of(rows, list(wanted)), tuple(bad), Texts(texts_by_row, "utf-8"), "", is_sheet=is_sheet)
 
 
 # ---- the header --------------------------------------------------------------------------------------------------------
@@ -318,58 +344,6 @@ def _positions(header: Sequence[str], needed: Iterable[str], path: str) -> dict[
     return {name: list(header).index(stripped) for name, stripped in wanted.items()}
 
 
-# ---- records to a frame ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadAs:
-    """How the records of a file become rows. `name`: of the file's encoding; `encoding`: of the records, the same or UTF-8;
-
-    `wanted`: by column, its place among the `width` fields.
-    """
-
-    form: Form
-    encoding: str
-    name: str
-    width: int
-    wanted: dict[str, int]
-    path: Path
-
-    @property
-    def in_words(self) -> str:
-        """Such as "utf-8 with tabs"."""
-        return f"{self.name} with {NAMES.get(self.form.delimiter, repr(self.form.delimiter))}"
-
-
-def _split(records: Records, form: ReadAs) -> tuple[pl.DataFrame, list[BadRecord]]:
-    texts, line_numbers, encoding, wanted = records.texts, records.line_numbers, form.encoding, form.wanted
-    too_long = f"The row is longer than {MAX_RECORD_BYTES:,} bytes, and only its beginning is kept: import it again shortened."
-    swallowing = "A quote that opens in this row closes in a later one, with rows between: close it, or set file.quoting in the mapping."
-    problems = dict.fromkeys(records.long, ("too_long", too_long)) | dict.fromkeys(records.suspect, ("open_quote", swallowing))
-    check_encoding(texts, (form.encoding, form.name), form.path, problems)
-    comma = form.form.delimiter.encode()
-    blank = (comma, b" ", b"\t")  # what a row of empty cells begins with: it is no row
-    plain = array("q")
-    careful: list[tuple[int, int, list[str]]] = []
-    for index, raw in enumerate(texts):
-        if index in problems:
-            continue
-        if QUOTE not in raw and raw.count(comma) + 1 == form.width:
-            if raw[:1] not in blank or raw.replace(comma, b"").strip():
-                plain.append(index)
-            continue
-        try:
-            cells = fitted(raw.decode(encoding), form.form, form.width)
-        except Unfit as unfit:
-            problems[index] = ("lone_cr", LONE_CR) if b"\r" in raw else (unfit.code, str(unfit))
-        else:
-            if any(cell.strip() for cell in cells):
-                careful.append((index, line_numbers[index], [cells[place] for place in wanted.values()]))
-    frame = pl.concat([_fast(records, plain, form), _frame(careful, list(wanted))]).sort("row_no")
-    bad = [BadRecord(i, line_numbers[i], readable(texts[i], encoding), *problems[i]) for i in sorted(problems)]
-    return frame, bad
-
-
 def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: bool = False) -> None:
     """A last line such as "12 record(s) downloaded" is not a row; empty cells of a sheet after it do not count."""
     end, is_footer = len(records.texts), True
@@ -379,45 +353,7 @@ def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: boo
         matches = pl.Series([text.rstrip(",") if is_sheet else text for text in texts]).str.contains(pattern)
         is_footer = bool(matches.all())
         end = start if is_footer else start + 1 + int(matches.not_().arg_true()[-1])
-    del records.texts[end:], records.line_numbers[end:]
+    records.texts.cut(end)
+    del records.line_numbers[end:]
     records.long = [index for index in records.long if index < end]
     records.suspect = [index for index in records.suspect if index < end]
-
-
-def _fast(records: Records, plain: Sequence[int], form: ReadAs) -> pl.DataFrame:
-    """Those records, by their row numbers, that have no quotes and the right width."""
-    texts, line_numbers, wanted = records.texts, records.line_numbers, form.wanted
-    parts = [_frame([], list(wanted))]
-    for start in range(0, len(plain), SLICE_RECORDS):
-        chosen = plain[start : start + SLICE_RECORDS]
-        joined = b"\n".join([texts[index] for index in chosen])
-        if form.encoding not in {"utf-8", "utf-8-sig", "ascii"}:
-            joined = joined.decode(form.encoding).encode()
-        split = pl.read_csv(
-            joined,
-            has_header=False,
-            new_columns=[f"c{place}" for place in range(form.width)],
-            separator=form.form.delimiter,
-            quote_char=None,
-            infer_schema=False,
-        )
-        if split.height != len(chosen):
-            raise AssertionError(f"{split.height} of {len(chosen)} rows came back")
-        rows = pl.DataFrame({"row_no": chosen, "line_number": [line_numbers[index] for index in chosen]}, schema=_KEYS)
-        parts.append(_cleaned(rows.hstack([split[f"c{place}"].alias(name) for name, place in wanted.items()])))
-    return pl.concat(parts)
-
-
-_KEYS: Final = {"row_no": pl.Int64, "line_number": pl.Int64}
-
-
-def _frame(rows: Sequence[tuple[int, int, list[str]]], names: Sequence[str]) -> pl.DataFrame:
-    keys = pl.DataFrame({"row_no": [row[0] for row in rows], "line_number": [row[1] for row in rows]}, schema=_KEYS)
-    cells = [pl.Series(name, [row[2][place] for row in rows], dtype=pl.String) for place, name in enumerate(names)]
-    return _cleaned(keys.hstack(cells))
-
-
-def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
-    """Without spaces around the cells; what is empty then is null."""
-    stripped = pl.col(pl.String).str.strip_chars()
-    return frame.with_columns(pl.when(stripped != "").then(stripped))

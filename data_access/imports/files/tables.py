@@ -150,18 +150,25 @@ class TableFile:
         """The decimal sign of numbers."""
         return (self.mapping.formats or FormatsPart()).decimal
 
-    def with_decided_dates(self, contents: Contents, file_name: str) -> tuple["TableFile", dict[str, Any]]:
-        """The mapping with the patterns that the file is written in, and what a retry of single rows needs to know of it.
+    def date_cells(self, contents: Contents) -> list[pl.Series]:
+        """The different cells of the times and days of a file, by column; none where the mapping does not say how they are written."""
+        formats = self.mapping.formats
+        if formats is None or "dates" not in formats.model_fields_set:
+            return []
+        names = [self.mapping.columns.get(column.name, column.name) for column in TABLES[self.kind] if column.type in ("day", "time")]
+        return [contents.frame[name].drop_nulls().unique() for name in names if name in contents.frame.columns]
+
+    def with_decided_dates(self, columns: list[pl.Series], file_name: str) -> tuple["TableFile", dict[str, Any]]:
+        """The mapping with the patterns that a file with these cells is written in, and what a retry of single rows needs to know of it.
 
         Raises:
-            InvalidInput: its dates can be read two ways.
+            InvalidInput: they can be read two ways.
 
         """
         formats = self.mapping.formats
         if formats is None or "dates" not in formats.model_fields_set:
             return self, {}
-        names = [self.mapping.columns.get(column.name, column.name) for column in TABLES[self.kind] if column.type in ("day", "time")]
-        dates = decided(formats.dates, [contents.frame[name] for name in names if name in contents.frame.columns], file_name)
+        dates = decided(formats.dates, columns, file_name)
         return (self, {}) if dates == formats.dates else (self.with_dates({OPTION: dates}), {OPTION: dates})
 
     def with_dates(self, options: dict[str, Any]) -> "TableFile":

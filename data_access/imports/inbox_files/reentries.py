@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.delimited.frames import BadRecord
 from data_access.imports.files.delimited.records import Form, Unfit, fitted
 from data_access.imports.files.order_cells import ROW_FACTS
-from data_access.imports.files.reader import BadRecord, Contents, header_cells
+from data_access.imports.files.reader import Contents, header_cells
 from data_access.imports.files.row_ids import ROW_COLUMN, record_of
 from data_access.imports.inbox_files.layout import RUN_COLUMNS, FileLayout, layout_of
 from data_access.schema.audit import import_run, inbox_item

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from data_access.errors import InvalidInput
+from data_access.imports.files.delimited.spool import Spool
 
 BLOCK_BYTES: Final = 4_000_000
 MAX_RECORD_BYTES: Final = 1_000_000
@@ -134,7 +135,7 @@ class Records:
         self._width = 0
         self._needed: Sequence[int] = ()
         self.line_number = 0
-        self.texts: list[bytes] = []
+        self.texts = Spool()
         self.line_numbers = array("q")
         self.long: list[int] = []
         self.suspect: list[int] = []
