@@ -115,6 +115,7 @@ def work_out(
     """
     undecided = pl.col("line_id").is_not_null() | pl.col("again") | pl.col("returned_at").is_not_null()
     undecided = undecided | (pl.col("shipped_at").is_null() & pl.col("cancelled_at").is_null())
+    undecided = undecided | (pl.col("package_quantity") != pl.col("quantity")).fill_null(value=False)
     single = set(rows.filter((pl.col("kit_version") > 0) | (IS_LINE & undecided))["sku"]) | stock.tied
     single |= set(rows["line_sku"].drop_nulls())  # a known line keeps the SKU that it was placed with
     openings = openings.filter(~pl.col("sku").is_in(stock.begun()))

@@ -9,13 +9,14 @@ LIVES_AGAIN: Final = "lives_again"
 """The code of what a person is asked about; all others are listed."""
 
 
-def contradiction(row: Mapping[str, Any], line: Line, external_sku: str) -> tuple[str, str] | None:
+def contradiction(row: Mapping[str, Any], line: Line, external_sku: str, *, is_package: bool) -> tuple[str, str] | None:
     """A code and one sentence, or None if the row and what is known of its line may both be.
 
     Args:
         row: by `files.orders.ROWS`.
         line: as the ledger knows it, before the row.
         external_sku: the channel's code that it was placed with.
+        is_package: the row's quantity is that of its package, not of the line.
 
     """
     units, is_void = row["quantity"], row["is_void"]
@@ -34,7 +35,7 @@ def contradiction(row: Mapping[str, Any], line: Line, external_sku: str) -> tupl
     if line.shipped and left == 0 and not is_void:
         if is_cancelled and not line.cancelled:
             return "cancelled_after_leaving", f"The row says cancelled, and {_units(line.shipped)} had left: what comes back is a return."
-        if units < line.shipped:
+        if units < line.shipped and not is_package:
             return "fewer_than_left", f"The row says {_units(units)}, and {line.shipped} had left: what comes back is a return."
         if row["says_state"] and not is_shipped and not is_cancelled:
             return "open_after_leaving", f"The row says that nothing has left, and {_units(line.shipped)} had: what happened stands."

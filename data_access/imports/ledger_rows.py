@@ -1,6 +1,7 @@
 """Rows of an order file that go through the ledger one by one: open lines, kits, changed lines, and what comes late."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 import polars as pl
@@ -10,6 +11,8 @@ from data_access.domain.ledger_state import CountFact, Key, Line
 from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
 from data_access.imports.contradictions import LIVES_AGAIN, contradiction
+from data_access.imports.lines.package_of_row import Shipping, shipping
+from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.order_plan import Bad, Ignored, OrderPlan
 from data_access.schema.audit import import_change
 from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
@@ -167,10 +170,11 @@ class SingleRows:
         self._facts[line.line_id] = facts
         self._new.add(line.line_id)
         # Shipped and cancelled units are booked before placing, so that they are never allocated.
+        units = line.quantity if row["package_quantity"] is None else row["package_quantity"]
         if row["shipped_at"] is not None:
-            self._ship(row, line, line.quantity)
+            self._ship(row, line, units)
         if row["cancelled_at"] is not None:
-            self._cancel(row, line, line.quantity)
+            self._cancel(row, line, units)
         unit.ledger.place(line)
         if row["returned_at"] is not None:
             self._give_back(row, line, self._units_back(row, line), row["returned_at"], None)
@@ -222,31 +226,34 @@ class SingleRows:
 
     def _change(self, row: dict[str, Any], line: Line) -> Outcome:
         """Apply a newer row of a known line. What it leaves empty stays as it is, and nothing that happened is undone."""
-        if row["quantity"] > line.quantity and not row["is_void"]:
+        sent = self._shipping(row, line)
+        if sent.problem is not None:
+            return Bad(row["row_no"], row["line_number"], row["order_ref"], PACKAGE_UNITS, sent.problem)
+        if row["quantity"] > line.quantity and not row["is_void"] and not sent.growth:
             reason = (
                 f"The line is known with {line.quantity} units and now has {row['quantity']}: "
                 "a line does not grow; place the further units as a line of their own."
             )
             return Bad(row["row_no"], row["line_number"], row["order_ref"], "quantity_grew", reason)
-        odd = contradiction(row, line, self._facts[line.line_id]["external_sku"])
+        odd = contradiction(row, line, self._facts[line.line_id]["external_sku"], is_package=sent.is_package)
         if odd is not None and odd[0] == LIVES_AGAIN:
             return Bad(row["row_no"], row["line_number"], row["order_ref"], *odd)
         if odd is not None:
             self.ignored.append(Ignored(row["line_number"], row["order_ref"], *odd))
         changed = self._change_facts(row, line)
         changed |= self._change_order(row)
-        if row["shipped_at"] is not None:
-            units = min(row["quantity"], line.quantity - line.cancelled) - line.shipped
-            if units > 0:
-                self._ship(row, line, units)
-                changed = True
-            else:
-                changed |= self._change_packages(row, line)
+        if sent.growth:
+            self._grow(line, sent.growth)
+        if sent.units > 0:
+            self._ship(row, line, sent.units)
+            changed = True
+        else:
+            changed |= self._change_packages(row, line, sent.packages)
         left = line.quantity - line.shipped - line.cancelled
         if row["cancelled_at"] is not None and left > 0:
-            self._cancel(row, line, left)
+            self._cancel(row, line, left if row["package_quantity"] is None else min(left, row["package_quantity"]))
             changed = True
-        elif not row["is_void"] and line.quantity - line.cancelled > row["quantity"] and left > 0:
+        elif not (row["is_void"] or sent.is_package) and line.quantity - line.cancelled > row["quantity"] and left > 0:
             self._cancel(row, line, min(line.quantity - line.cancelled - row["quantity"], left))
             changed = True
         elif row["cancelled_at"] is not None:
@@ -258,6 +265,20 @@ class SingleRows:
         if changed:
             return "updated"
         return "duplicate" if odd is None else "ignored"
+
+    def _shipping(self, row: dict[str, Any], line: Line) -> Shipping:
+        if row["shipped_at"] is None:
+            return Shipping()
+        by_package = self._plan.mapping.lines.quantity == "package"
+        return shipping(row, line, self._packages.get(line.line_id, ()), may_grow=by_package)
+
+    def _grow(self, line: Line, units: int) -> None:
+        """A line has more units than was known, for they left in a package of their own."""
+        facts, changes = self._facts[line.line_id], {"quantity": line.quantity + units}
+        if line.line_id not in self._new:
+            self._overwrite(order_line, facts, changes)
+        facts.update(changes)
+        line.quantity += units
 
     def _units_back(self, row: dict[str, Any], line: Line) -> int:
         """Units that a row says came back beyond those that are known to; a row that does not say how many means all that left."""
@@ -292,9 +313,9 @@ class SingleRows:
             self._unit.touch("orders", "order", order["id"])
         return bool(changes)
 
-    def _change_packages(self, row: dict[str, Any], line: Line) -> bool:
+    def _change_packages(self, row: dict[str, Any], line: Line, packages: Sequence[dict[str, Any]]) -> bool:
         changed = False
-        for package in self._packages.get(line.line_id, ()):
+        for package in packages:
             given = {name: row[name] for name in _PACKAGE_FACTS}
             changes = {name: value for name, value in given.items() if value is not None and value != package[name]}
             if "first_scan_at" in changes:

@@ -37,12 +37,13 @@ def with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mappin
     own = (pl.col("source") == source) & ~pl.col("line_ref").str.contains(_CONTENT_MADE)
     known = stored.join(asked.select("order_id").unique(), on="order_id", how="semi").with_columns(is_named_here=own)
     matches = matched(asked, known.select(LINES.names()), rows_are_named=mapping.columns.line is not None)
-    refs = matches.join(stored.select("line_id", known_ref="line_ref"), on="line_id", how="left").select(
-        "position", "known_ref", "is_doubtful"
-    )
+    refs = matches.join(stored.select("line_id", known_ref="line_ref"), on="line_id", how="left")
+    refs = refs.join(asked.select("position", "order_id", "line_ref"), on="position")
+    refs = refs.join(goods.select("order_id", "line_ref", each="position"), on=["order_id", "line_ref"])  # several rows of a line
+    refs = refs.select("position", "each", "known_ref", "is_doubtful")
     doubt = pl.col("is_doubtful").fill_null(value=False)
     return (
-        rows.join(refs, on="position", how="left", maintain_order="left")
+        rows.join(refs.drop("position").rename({"each": "position"}), on="position", how="left", maintain_order="left")
         .with_columns(
             line_ref=pl.coalesce("known_ref", "line_ref"),
             code=pl.when(doubt).then(pl.lit(CODE)).otherwise("code"),
@@ -97,10 +98,10 @@ def _question(rows: pl.DataFrame, refs: pl.DataFrame, asked: pl.DataFrame, known
     taken = refs["known_ref"].drop_nulls()
     free = known.filter(~pl.col("line_ref").is_in(taken.implode())).group_by("order_id", "sku").agg(pl.col("quantity").cast(pl.String))
     sides = (
-        asked.join(refs.filter("is_doubtful").select("position"), on="position", how="semi")
+        asked.join(refs.filter("is_doubtful").select("position", "each"), on="position")
         .join(free, on=["order_id", "sku"], suffix="_known")
         .select(
-            "position",
+            position="each",
             question=pl.format(
                 "The order is known with lines of {} that this row of {} may be (of {} units), and which one cannot be told: mend its "
                 "quantity or price to that of its line, or dismiss it.",

@@ -23,6 +23,8 @@ from data_access.imports.files.recognise import recognised
 from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
 from data_access.imports.line_matching import known_orders, taken_lines, with_known_lines
+from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
+from data_access.imports.lines.packages_of_file import with_packages
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
@@ -166,9 +168,13 @@ class _OrderImport:
         if mapping.skus.unknown == "create":
             for own, part in _by_route(rows, mapping):
                 prepare_catalogue(engine, part.filter(IS_GOODS).select("external_sku", "sku", "title"), own)
-        if not run.is_repeat:
-            with reading(engine) as connection:
-                rows = pl.concat(matched_lines(connection, part, own, self._source, back) for own, part in _by_route(rows, mapping))
+        by_route = _by_route(rows, mapping)
+        with reading(engine) as connection:
+            if run.is_repeat:
+                rows = pl.concat(with_packages(connection, part, own, back.unmended(PACKAGE_UNITS)) for own, part in by_route)
+            else:
+                rows = pl.concat(matched_lines(connection, part, own, self._source, back) for own, part in by_route)
+        del by_route  # for the sake of memory
         plans = [self._plan(part, own, done) for own, part in _by_route(rows, mapping)]
         history: dict[int, int] = {}
         for plan in plans:
@@ -216,12 +222,15 @@ def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.Da
 
 
 def matched_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str, back: Reentries) -> pl.DataFrame:
-    """Rows as `with_known_lines` has them; without line ids, rows of the inbox are no lines that other rows of their file have told."""
+    """Rows as `with_known_lines` and `with_packages` have them; without line ids, rows of the inbox are no lines that other rows of their
+    file have told.
+    """
     if not back.row_nos or "line" in mapping.columns.named:
-        return with_known_lines(connection, rows, mapping, source)
+        return with_packages(connection, with_known_lines(connection, rows, mapping, source), mapping, back.unmended(PACKAGE_UNITS))
     others = rows.join(back.row_facts.select("row_no"), on="row_no", how="anti", maintain_order="left")
     own = rows.join(back.row_facts.select("row_no"), on="row_no", how="semi", maintain_order="left")
-    return pl.concat([with_known_lines(connection, others, mapping, source), own]).sort("position")
+    matched = pl.concat([with_known_lines(connection, others, mapping, source), own]).sort("position")
+    return with_packages(connection, matched, mapping, back.unmended(PACKAGE_UNITS))
 
 
 def _row_facts(rows: pl.DataFrame, cells: pl.DataFrame, mapping: Mapping) -> RowFacts:

@@ -24,6 +24,8 @@ from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
 from data_access.imports.line_matching import known_orders
+from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
+from data_access.imports.lines.packages_of_file import with_packages
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
 from data_access.imports.places import at_places, location_zones
@@ -116,7 +118,7 @@ def retry_in(unit: UnitOfWork, item_ids: Sequence[int]) -> tuple[Retried, Chunk]
         taken += _close(unit, together, chunk)
         unit.flush()
         brought += chunk
-    return Retried(taken, len(items) - taken), brought
+    return Retried(taken, max(len(items) - taken, 0)), brought
 
 
 def _open_rows(connection: Connection, item_ids: Sequence[int]) -> list[Item]:
@@ -138,6 +140,8 @@ def _together(connection: Connection, run_id: int, chosen: Sequence[Item], *, is
         chosen_ids = None
     else:
         chosen_ids = {item["id"] for item in chosen}
+        of_packages = sa.select(i.id).where(i.reason_code == PACKAGE_UNITS, i.status == "open", i.import_run_id == run_id)
+        chosen_ids |= set(connection.execute(of_packages.where(in_values(connection, i.reference, references))).scalars())
     items = [dict(row) for row in connection.execute(query.order_by(i.line_number, i.id)).mappings()]
     for item in items:
         item["is_chosen"] = chosen_ids is None or item["id"] in chosen_ids
@@ -166,10 +170,13 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> t
     row_facts = _row_facts(items)
     contents = split_items(contents, mapping, row_facts)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
-    rows = normalised(contents, mapping, row_facts, known).filter(chosen)
-    chunk = Chunk()
+    rows, chunk = normalised(contents, mapping, row_facts, known), Chunk()
+    counted = ~pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["status"] == "dismissed"])
+    unmended = [row_no for row_no, item in enumerate(items) if item["reason_code"] == PACKAGE_UNITS and item["mended"] is None]
     for route, own in enumerate(mapping.routes):
-        chunk += _write_route(unit, own, (source, run["id"]), rows.filter(route=route))
+        of_route = with_packages(unit.connection, rows.filter(counted, route=route), own, unmended)
+        chunk += _write_route(unit, own, (source, run["id"]), of_route.filter(chosen))
+    rows = rows.filter(chosen)
     return chunk, rows.height - rows["row_no"].n_unique()
 
 

@@ -64,6 +64,8 @@ class Mapping(MappingPart):
         unmapped = [name for name in self.lines.identity or () if name not in self.columns.named]
         if unmapped:
             raise ValueError(f"lines.identity names {', '.join(unmapped)}, which columns does not map")
+        if self.lines.quantity is not None:
+            self._check_packages()
         foreign = [name for name in self.lines.of_order or () if name not in self.columns.named]
         if foreign:
             raise ValueError(f"lines.of_order names {', '.join(foreign)}, which columns does not map")
@@ -72,6 +74,15 @@ class Mapping(MappingPart):
         if self.write_offs is not None and self.columns.price is None:
             raise ValueError("write_offs needs columns.price")
         return self
+
+    def _check_packages(self) -> None:
+        """Rows name the units of their packages, so these must be named, and be no part of what a line is known by."""
+        if self.columns.tracking_number is None and self.columns.carrier is None:
+            raise ValueError("lines.quantity needs columns.tracking_number or columns.carrier")
+        if self.columns.shipped_quantity is not None:
+            raise ValueError("lines.quantity is for files without columns.shipped_quantity")
+        if "quantity" in (self.lines.identity or ()):
+            raise ValueError("lines.identity names quantity, which is the package's by lines.quantity")
 
     @cached_property
     def file_columns(self) -> list[str]:
@@ -108,7 +119,13 @@ class Mapping(MappingPart):
     @property
     def identity(self) -> tuple[str, ...]:
         """Columns whose content, with its occurrence number, stands for a line id."""
-        return tuple(self.lines.identity or (name for name in DEFAULT_IDENTITY if name in self.columns.named))
+        own = (name for name in DEFAULT_IDENTITY if name in self.columns.named and (name, self.lines.quantity) != ("quantity", "package"))
+        return tuple(self.lines.identity or own)
+
+    @property
+    def rows_are_packages(self) -> bool:
+        """Whether rows say how many units their package holds."""
+        return self.lines.quantity == "package" or self.columns.shipped_quantity is not None
 
     @property
     def of_order(self) -> tuple[OrderColumn, ...]:

@@ -164,6 +164,7 @@ class ColumnsPart(MappingPart):
     status: ColumnSource | None = None
     ship_by: ColumnSource | None = None
     shipped: ColumnSource | None = None
+    shipped_quantity: ColumnSource | None = None
     carrier: ColumnSource | None = None
     tracking_number: ColumnSource | None = None
     tracking_uploaded: ColumnSource | None = None
@@ -206,6 +207,7 @@ class LinesPart(MappingPart):
 
     identity: Annotated[list[IdentityColumn], Field(min_length=1)] | None = None
     of_order: list[OrderColumn] | None = None
+    quantity: Literal["package"] | None = None
     without_status: Literal["placed", "shipped"] = "placed"
     price: Literal["unit", "line"] = "unit"
     zero_quantity: Literal["quarantine", "cancelled"] = "quarantine"

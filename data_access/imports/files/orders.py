@@ -58,6 +58,7 @@ ROWS: Final[dict[str, pl.DataType]] = {
     "sku": pl.String(),
     "title": pl.String(),
     "quantity": pl.Int64(),
+    "package_quantity": pl.Int64(),
     "is_void": pl.Boolean(),
     "says_state": pl.Boolean(),
     "unit_price": pl.Int64(),
@@ -81,7 +82,8 @@ ROWS: Final[dict[str, pl.DataType]] = {
     "fulfilled_by": pl.String(),
     "customer": pl.String(),
 }
-"""Schema of `normalised`. `quantity`: units, positive but for charges; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
+"""Schema of `normalised`. `quantity`: units, positive but for charges; `package_quantity`: of the line
+in the row's package, null if not said; `unit_price`: 1/10,000 of `currency`; `*_at`: microseconds
 since 1970 (UTC), null where it did not happen or the file does not say; `sku`: what the code becomes if it is not mapped by a listing;
 `event_ref`: the row's event id; `is_void`: a line whose quantity is written as 0; `says_state`: whether its status is said;
 `route`: place in `mapping.routes`; `returned_quantity`: units that came back, null for all of the line's.
@@ -181,11 +183,13 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
 
     has_signs = "price" in named and values.has_signs(raw["raw_price"])
     price_currency = values.currency_of("raw_price") if has_signs else pl.lit(None, pl.String)
-    money, refunded = pl.lit(None, pl.Int64), pl.lit(None, pl.Int64)
+    money, refunded, sent = (pl.lit(None, pl.Int64) for _ in range(3))
     if "price" in named:
         money = values.price("raw_price", *numbers, has_signs=has_signs)
     if mapping.columns.refunded_quantity is not None:
         refunded = values.units("raw_refunded_quantity", *numbers).abs()
+    if mapping.columns.shipped_quantity is not None:
+        sent = values.units("raw_shipped_quantity", *numbers)
     return raw.with_columns(
         *(time(name).alias(f"{name}_at") for name in TIMES if name in named and name != "placed"),
         *(pl.lit(None, pl.Int64).alias(f"{name}_at") for name in TIMES if name not in named),
@@ -194,6 +198,7 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         values.units("raw_quantity", *numbers).alias("units"),
         money.alias("money"),
         refunded.alias("refunded"),
+        sent.alias("sent_units"),
         price_currency.alias("price_currency"),
         _currency(mapping).alias("currency"),
         pl.col("raw_order").alias("order_ref"),
@@ -258,7 +263,7 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
                 missing = missing & pl.col("known_placed_at").is_null()
             checks.append((missing, f"missing_{name}", pl.lit(reason)))
     typed = {name: (f"{name}_at" if name != "placed" else "row_placed_at") for name in TIMES}
-    typed |= {"quantity": "units", "price": "money", "refunded_quantity": "refunded"}
+    typed |= {"quantity": "units", "price": "money", "refunded_quantity": "refunded", "shipped_quantity": "sent_units"}
     for name, parsed in typed.items():
         if name in named:
             wrong = pl.col(f"raw_{name}").is_not_null() & pl.col(parsed).is_null()
@@ -305,6 +310,8 @@ def _meaning_checks(mapping: Mapping) -> list[_Check]:
     may_be_zero = (role == "line") & pl.lit(mapping.lines.zero_quantity == "cancelled")
     check(is_goods & (units == 0) & ~may_be_zero, "zero_quantity", "The quantity is 0: mend it, or set lines.zero_quantity in the mapping.")
     check(is_goods & (pl.col("money") < 0), "negative_price", "The price is negative, and the row is no charge: mend it, or add the rule.")
+    beyond = (role == "line") & (pl.col("sent_units") > units.abs())
+    check(beyond, "beyond_ordered", "The row says that {} units left, of {}: mend one of them.", pl.col("sent_units"), units)
     check(~pl.col("currency").str.contains("^[A-Z]{3}$"), "bad_currency", "'{}' is no currency such as EUR: mend it.", pl.col("currency"))
     check(
         is_goods & (pl.col("price_currency") != pl.col("currency")),
@@ -343,7 +350,9 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     sent = pl.col("shipped_at").is_not_null() | pl.col("delivered_at").is_not_null()
     if {"shipped", "delivered"} & set(mapping.of_order):  # when the order left; which of its lines did is said by their own status
         sent = sent & (status.is_null() | ~status.is_in(list(words)))
-    is_shipped = said("shipped", "delivered", "returned") | sent
+    is_shipped = (said("shipped", "delivered", "returned") | sent | (pl.col("sent_units") > 0).fill_null(value=False)) & ~(
+        pl.col("sent_units") <= 0
+    ).fill_null(value=False)
     is_cancelled = said("cancelled") | is_void
     when_cancelled = pl.col("cancelled_at").is_not_null()
     # An order that is cancelled after a line of it has left: the line comes back, or is lost; it was not cancelled.
@@ -363,6 +372,7 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         returned_at=pl.when(is_line & (said("returned") | (is_shipped & (refunded > 0)))).then(latest),
         returned_quantity=pl.when(is_line & (refunded > 0)).then(pl.min_horizontal(refunded, ordered)),
         quantity=units.cast(pl.Int64),
+        package_quantity=pl.when(is_line & is_shipped & ~is_void).then("sent_units"),
         is_void=is_line & is_void,
         says_state=status.is_not_null(),
         unit_price=per_unit if mapping.lines.price == "line" else pl.col("money"),
@@ -388,7 +398,7 @@ def _numbered(frame: pl.DataFrame, mapping: Mapping, row_facts: pl.DataFrame | N
     """
     if "line" in mapping.columns.named:
         return frame
-    frame = frame.with_columns(number=_occurrences(frame).cast(pl.Int64))
+    frame = frame.with_columns(number=_occurrences(frame, by_package=mapping.rows_are_packages).cast(pl.Int64))
     if row_facts is not None:
         kept = row_facts.select("row_no", "occurrence", is_kept=pl.lit(value=True))
         frame = frame.join(kept, on="row_no", how="left", maintain_order="left")
@@ -411,12 +421,14 @@ def _identified(frame: pl.DataFrame, prefix: str) -> pl.DataFrame:
     return frame.with_columns(event_ref=pl.lit(prefix) + event_ref).drop("content")
 
 
-def _occurrences(frame: pl.DataFrame) -> pl.Series:
-    """The number of each row among those of the same content; rows that cannot be taken do not count, so that mending one does not
-    renumber the others.
+def _occurrences(frame: pl.DataFrame, *, by_package: bool) -> pl.Series:
+    """The number of each row among those of the same content, and `by_package` of the same package.
+
+    Rows that cannot be taken do not count, so that mending one does not renumber the others.
     """
-    repeated = frame.select("content", "code", "role", place=pl.int_range(pl.len())).filter(pl.col("content").is_duplicated())
-    numbered = repeated.select("place", number=(pl.col("code").is_null() & ~IS_ASIDE).cum_sum().over("content"))
+    same = ["content", "tracking_number", "carrier"] if by_package else ["content"]
+    repeated = frame.select(*same, "code", "role", place=pl.int_range(pl.len())).filter(pl.col("content").is_duplicated())
+    numbered = repeated.select("place", number=(pl.col("code").is_null() & ~IS_ASIDE).cum_sum().over(same))
     return pl.repeat(1, frame.height, dtype=pl.UInt32, eager=True).scatter(numbered["place"], numbered["number"].cast(pl.UInt32))
 
 

@@ -26,10 +26,14 @@ _EMPTY_IT: Final = f"empty the cell {ROW_COLUMN}, and it is a row of its own."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reentry:
-    """An open inbox item whose row comes in again. `text`: as it is now, written like its import's rows; None if nothing was mended."""
+    """An open inbox item whose row comes in again. `text`: as it is now, written like its import's rows; None if nothing was mended.
+
+    `question`: the code of what is wrong with it, if it still says what it said when that was seen; None once it is mended.
+    """
 
     item_id: int
     run_id: int
+    question: str | None
     text: str | None
     row_facts: Mapping[str, Any]
 
@@ -50,6 +54,10 @@ class Reentries:
     def row_nos(self) -> list[int]:
         """Those of the rows, known by open items or closed ones."""
         return self.row_facts["row_no"].to_list()
+
+    def unmended(self, reason_code: str) -> list[int]:
+        """Those of the rows that wait for this reason and still say what they said then."""
+        return [row_no for row_no, reentry in self.open.items() if reentry.question == reason_code]
 
     def renumbered(self, row_nos: Mapping[int, int]) -> "Reentries":
         """The same rows by other numbers."""
@@ -97,7 +105,17 @@ def _items(connection: Connection, row_ids: Iterable[str]) -> dict[str, Any]:
     wanted = sorted({int(row_id) for row_id in row_ids if re.fullmatch(r"[1-9]\d{0,17}", row_id, re.ASCII)})
     i = inbox_item.c
     query = (
-        sa.select(i.id, i.status, i.source, i.import_run_id, sa.func.coalesce(i.mended, i.content).label("text"), i.row_facts, *RUN_COLUMNS)
+        sa.select(
+            i.id,
+            i.status,
+            i.source,
+            i.reason_code,
+            i.mended,
+            i.import_run_id,
+            sa.func.coalesce(i.mended, i.content).label("text"),
+            i.row_facts,
+            *RUN_COLUMNS,
+        )
         .join(import_run, import_run.c.id == i.import_run_id)
         .where(in_values(connection, i.id, wanted), i.kind == "row")
     )
@@ -123,7 +141,8 @@ def _reentry(contents: Contents, row_no: int, item: Any, layout: FileLayout) -> 
     row_facts = json.loads(item.row_facts or "{}")
     if text is not None:
         row_facts.pop("occurrence", None)
-    return Reentry(item_id=item.id, run_id=item.import_run_id, text=text, row_facts=row_facts)
+    question = item.reason_code if text is None and item.mended is None else None
+    return Reentry(item_id=item.id, run_id=item.import_run_id, question=question, text=text, row_facts=row_facts)
 
 
 def _check_columns(contents: Contents, layout: FileLayout) -> None:
