@@ -85,7 +85,7 @@ CANCELLATIONS: Final = pl.Schema(
         "cancelled_by": pl.String,
     }
 )
-"""Units asked to be cancelled. `cancelled_by`: buyer, seller, marketplace or unknown."""
+"""Units cancelled, of a line at most those ordered. `cancelled_by`: buyer, seller, marketplace or unknown."""
 
 RETURNS: Final = pl.Schema(
     {

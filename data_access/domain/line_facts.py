@@ -39,10 +39,14 @@ class LineFact:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether a fact counts: `code` is None, or why it does not. `twin`: the row of the fact that it repeats."""
+    """Whether a fact counts: `code` is None, or why it does not. `twin`: the row of the fact that it repeats.
+
+    `units`: of a cancellation that counts, those that it cancels; where fewer are left than it says, they are fewer.
+    """
 
     code: str | None = None
     twin: int | None = None
+    units: int | None = None
 
 
 def judge(ordered: int, facts: Iterable[LineFact]) -> dict[int, Judgement]:
@@ -83,16 +87,19 @@ def _shipments(ordered: int, shipments: Sequence[LineFact]) -> dict[int, Judgeme
 def _cancellations(ordered: int, cancellations: Sequence[LineFact]) -> dict[int, Judgement]:
     """One of all units means all that is left, and what is beyond means it as well: nothing that may come later makes more room.
 
-    So all count until everything is cancelled.
+    So all count until everything is cancelled, and never for more than was ordered.
     """
     judgements: dict[int, Judgement] = {}
     counted: list[LineFact] = []
     for fact in cancellations:
-        is_all = sum(other.quantity for other in counted) >= ordered
+        left = ordered - sum(other.quantity for other in counted)
+        is_all = left <= 0
         twin = next((other for other in counted if is_all or (other.at, other.quantity) == (fact.at, fact.quantity)), None)
-        judgements[fact.row_id] = Judgement() if twin is None else Judgement(SAME_CANCELLATION, twin.row_id)
         if twin is None:
+            judgements[fact.row_id] = Judgement(units=min(fact.quantity, left))
             counted.append(fact)
+        else:
+            judgements[fact.row_id] = Judgement(SAME_CANCELLATION, twin.row_id)
     return judgements
 
 

@@ -51,6 +51,10 @@ def settle_line(context: EventContext, key: OrderKey, line: Line) -> list[str]:
             _set_aside(context, key, fact, judgement.code, judgement.twin)
             changed.add(fact.row["event_id"])
     for fact in facts:
+        units = judgements[fact.row["id"]].units
+        if units is not None and units != fact.row["quantity"]:
+            _cancel_as_many(context, fact, line, units)
+    for fact in facts:
         judgement = judgements[fact.row["id"]]
         if judgement.code is None and not fact.counts:
             _effect(context, fact, line, 1)
@@ -114,6 +118,18 @@ def _effect(context: EventContext, fact: KnownFact, line: Line, sign: int) -> No
             for sku, per in line.components:
                 where = (sku, row["location_id"], effect.state)
                 ledger.move(row["event_id"], effect.occurred_at, where, effect.kind, sign * effect.quantity * per)
+
+
+def _cancel_as_many(context: EventContext, fact: KnownFact, line: Line, units: int) -> None:
+    """A cancellation cancels as many units as are left to it, whatever it says."""
+    said, more = fact.judged().quantity, units - fact.row["quantity"]
+    values = {"quantity": units, "said_quantity": said if said > units else None}
+    if not fact.counts:
+        fact.row.update(values)
+        return
+    ledger = context.unit.ledger
+    (ledger.cancel if more > 0 else ledger.take_back_cancellation)(line, abs(more))
+    change_row(context, fact, values)
 
 
 def _count(context: EventContext, key: OrderKey, fact: KnownFact) -> str:

@@ -35,6 +35,16 @@ _CONTRADICTED: Final = Prepared(
     .join(order_line, order_line.c.id == contradicted_fact.c.line_id)
     .where(contradicted_fact.c.channel_id == sa.bindparam("channel"), in_list(contradicted_fact.c.order_ref, "refs"))
 )
+_IN_PART: Final = Prepared(
+    sa.select(sales_order.c.order_ref)
+    .join_from(cancellation, order_line, order_line.c.id == cancellation.c.line_id)
+    .join(sales_order, sales_order.c.id == order_line.c.order_id)
+    .where(
+        sales_order.c.channel_id == sa.bindparam("channel"),
+        in_list(sales_order.c.order_ref, "refs"),
+        cancellation.c.said_quantity.is_not(None),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -66,7 +76,7 @@ class KnownFact:
             row_id=row["id"],
             kind=self.kind,
             at=row[_TIMES[self.kind]],
-            quantity=row["quantity"],
+            quantity=row.get("said_quantity") or row["quantity"],
             reference=self.reference or "",
             carrier=row["carrier"] if self.kind == "shipment" else None,
             tracking_number=row["tracking_number"] if self.kind == "shipment" else None,
@@ -105,11 +115,12 @@ class KnownFacts:
 
     @staticmethod
     def contradicted(connection: Connection, keys: Iterable[OrderKey]) -> set[OrderKey]:
-        """Those of the orders of which something is set aside."""
+        """Those of the orders of which something is set aside, or counts in part."""
         return {
             (channel_id, row.order_ref)
             for channel_id, refs in by_channel(keys)
-            for row in _CONTRADICTED.all(connection, channel=channel_id, refs=refs)
+            for query in (_CONTRADICTED, _IN_PART)
+            for row in query.all(connection, channel=channel_id, refs=refs)
         }
 
     def load_lines(self, connection: Connection, keys: Iterable[OrderKey]) -> None:
@@ -128,7 +139,8 @@ class KnownFacts:
                     self._know((channel_id, row.order_ref), KnownFact(kind, row.order_id, content, counts=True))
         for channel_id, refs in by_channel(key for key in keys if key not in self._loaded):
             for row in _CONTRADICTED.all(connection, channel=channel_id, refs=refs):
-                fact = KnownFact(row.kind, row.order_id, json.loads(row.content), counts=False, code=row.code, twin_id=row.twin_id)
+                content = {**dict.fromkeys(FACT_COLUMNS[row.kind]), **json.loads(row.content)}
+                fact = KnownFact(row.kind, row.order_id, content, counts=False, code=row.code, twin_id=row.twin_id)
                 self._know((channel_id, row.order_ref), fact)
         for key in keys:
             self._loaded.setdefault(key, set()).update(kinds)

@@ -209,11 +209,13 @@ class SingleRows:
         self.keys.append(f"shipment:{self._plan.channel_id}:{row['order_ref']}:{package['shipment_ref']}")
 
     def _cancel(self, row: dict[str, Any], line: Line, units: int) -> None:
+        is_whole = row["cancelled_at"] is not None and row["package_quantity"] is None and not line.shipped
         fact = {
             "id": self._unit.ids.take(),
             "event_id": row["event_row"],
             "line_id": line.line_id,
             "quantity": units,
+            "said_quantity": line.quantity if is_whole and units < line.quantity else None,
             "cancelled_at": row["cancelled_at"] if row["cancelled_at"] is not None else row["placed_at"],
             "reason": row["cancel_reason"],
             "cancelled_by": row["cancelled_by"],

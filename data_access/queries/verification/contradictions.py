@@ -69,10 +69,9 @@ def _set_aside() -> sa.Select[Any]:
 def _too_much() -> list[sa.Select[Any]]:
     """Lines whose facts all count and cannot all be."""
     line = order_line.c
+    said = sa.func.coalesce(cancellation.c.said_quantity, cancellation.c.quantity)
     partly = (
-        sa.select(sa.func.coalesce(sa.func.sum(cancellation.c.quantity), 0))
-        .where(cancellation.c.line_id == line.id, cancellation.c.quantity < line.quantity)
-        .scalar_subquery()
+        sa.select(sa.func.coalesce(sa.func.sum(said), 0)).where(cancellation.c.line_id == line.id, said < line.quantity).scalar_subquery()
     )
     cancelled = (line.cancelled_quantity > 0) & (
         (line.shipped_quantity >= line.quantity) | (line.shipped_quantity + partly > line.quantity)

@@ -39,6 +39,7 @@ def _handle(context: EventContext, event: Cancellation, row_id: int) -> list[str
             "event_id": row_id,
             "line_id": line.line_id,
             "quantity": units,
+            "said_quantity": None,
             "cancelled_at": event.occurred_at,
             "reason": event.reason,
             "cancelled_by": event.cancelled_by,
