@@ -1,12 +1,9 @@
-"""What a newer row of a known line says that cannot be: what happened stands, and the row is listed, or a person is asked."""
+"""What a newer row of a known line says that cannot be: what happened stands, and the row is listed."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from data_access.domain.ledger_state import Line
-
-LIVES_AGAIN: Final = "lives_again"
-"""The code of what a person is asked about; all others are listed."""
 
 
 def contradiction(row: Mapping[str, Any], line: Line, external_sku: str, *, is_package: bool) -> tuple[str, str] | None:
@@ -22,13 +19,6 @@ def contradiction(row: Mapping[str, Any], line: Line, external_sku: str, *, is_p
     units, is_void = row["quantity"], row["is_void"]
     is_cancelled, is_shipped = row["cancelled_at"] is not None, row["shipped_at"] is not None
     left = line.quantity - line.shipped - line.cancelled
-    if line.cancelled == line.quantity and not is_cancelled and not is_void and (is_shipped or row["says_state"]):
-        what = "has left" if is_shipped else "is open"
-        reason = (
-            f"The line was cancelled, and the row says that it {what}: if the order lives again, give the row an order or line id of its "
-            "own, so that it is placed again; else dismiss it."
-        )
-        return LIVES_AGAIN, reason
     if row["external_sku"] != external_sku:
         said = f"The row is of {row['external_sku']}, and its line was placed as {external_sku}: a line keeps its item."
         return "other_item", said

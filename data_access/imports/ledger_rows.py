@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from data_access.domain.ledger_state import CountFact, Key, Line
 from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
-from data_access.imports.contradictions import LIVES_AGAIN, contradiction
+from data_access.imports.contradictions import contradiction
 from data_access.imports.lines.package_of_row import Shipping, shipping
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
+from data_access.imports.lines.reopening import LIVES_AGAIN, lives_again, reopen
 from data_access.imports.order_plan import Bad, Ignored, OrderPlan
 from data_access.schema.audit import import_change
 from data_access.schema.orders import cancellation, order_charge, order_line, sales_order, shipment
@@ -228,6 +229,11 @@ class SingleRows:
 
     def _change(self, row: dict[str, Any], line: Line) -> Outcome:
         """Apply a newer row of a known line. What it leaves empty stays as it is, and nothing that happened is undone."""
+        question = lives_again(row, line)
+        if question is not None and not self._plan.mapping.lines.reopens:
+            return Bad(row["row_no"], row["line_number"], row["order_ref"], LIVES_AGAIN, question)
+        if question is not None:
+            self._reopen(row, line)
         sent = self._shipping(row, line)
         if sent.problem is not None:
             return Bad(row["row_no"], row["line_number"], row["order_ref"], PACKAGE_UNITS, sent.problem)
@@ -238,11 +244,10 @@ class SingleRows:
             )
             return Bad(row["row_no"], row["line_number"], row["order_ref"], "quantity_grew", reason)
         odd = contradiction(row, line, self._facts[line.line_id]["external_sku"], is_package=sent.is_package)
-        if odd is not None and odd[0] == LIVES_AGAIN:
-            return Bad(row["row_no"], row["line_number"], row["order_ref"], *odd)
         if odd is not None:
             self.ignored.append(Ignored(row["line_number"], row["order_ref"], *odd))
-        changed = self._change_facts(row, line)
+        changed = question is not None
+        changed |= self._change_facts(row, line)
         changed |= self._change_order(row)
         if sent.growth:
             self._grow(line, sent.growth)
@@ -274,8 +279,14 @@ class SingleRows:
         by_package = self._plan.mapping.lines.quantity == "package"
         return shipping(row, line, self._packages.get(line.line_id, ()), may_grow=by_package)
 
+    def _reopen(self, row: dict[str, Any], line: Line) -> None:
+        """A cancelled line lives again; if its file had lost its units when it was cancelled, with those of the row."""
+        reopen(self._unit, self._plan.run_id, line, self._cancellations.pop(line.line_id, []))
+        if row["quantity"] > line.quantity:
+            self._grow(line, row["quantity"] - line.quantity)
+
     def _grow(self, line: Line, units: int) -> None:
-        """A line has more units than was known, for they left in a package of their own."""
+        """A line has more units than was known: they left in a package of their own, or the line lives again with them."""
         facts, changes = self._facts[line.line_id], {"quantity": line.quantity + units}
         if line.line_id not in self._new:
             self._overwrite(order_line, facts, changes)

@@ -25,6 +25,7 @@ from data_access.imports.inbox_files.reentries import Reentries, reentries
 from data_access.imports.line_matching import known_orders, taken_lines, with_known_lines
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.lines.packages_of_file import with_packages
+from data_access.imports.lines.reopening import with_states_again
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
@@ -173,7 +174,8 @@ class _OrderImport:
             if run.is_repeat:
                 rows = pl.concat(with_packages(connection, part, own, back.unmended(PACKAGE_UNITS)) for own, part in by_route)
             else:
-                rows = pl.concat(matched_lines(connection, part, own, self._source, back) for own, part in by_route)
+                matched = ((own, matched_lines(connection, part, own, self._source, back)) for own, part in by_route)
+                rows = pl.concat(with_states_again(connection, part, own, self._source, run.id) for own, part in matched)
         del by_route  # for the sake of memory
         plans = [self._plan(part, own, done) for own, part in _by_route(rows, mapping)]
         history: dict[int, int] = {}

@@ -66,6 +66,8 @@ class Mapping(MappingPart):
             raise ValueError(f"lines.identity names {', '.join(unmapped)}, which columns does not map")
         if self.lines.quantity is not None:
             self._check_packages()
+        if self.lines.reopens and self.columns.status is None:
+            raise ValueError("lines.reopens needs columns.status, which says that a line lives again")
         foreign = [name for name in self.lines.of_order or () if name not in self.columns.named]
         if foreign:
             raise ValueError(f"lines.of_order names {', '.join(foreign)}, which columns does not map")

@@ -210,6 +210,7 @@ class LinesPart(MappingPart):
     quantity: Literal["package"] | None = None
     without_status: Literal["placed", "shipped"] = "placed"
     price: Literal["unit", "line"] = "unit"
+    reopens: bool = False
     zero_quantity: Literal["quarantine", "cancelled"] = "quarantine"
 
 

@@ -11,6 +11,7 @@ from data_access.domain.ledger_state import Key, Movement
 from data_access.errors import Conflict
 from data_access.events.ingest import release
 from data_access.events.known_facts import OrderKey
+from data_access.imports.lines.reopening import cancel_again
 from data_access.imports.undo.rows import BROUGHT, TABLES, Overwritten, RunRows
 from data_access.schema.audit import import_change, import_run
 from data_access.schema.orders import cancellation, contradicted_fact, order_charge, order_line, sales_order, shipment
@@ -33,15 +34,45 @@ _LINKED: Final = {
 def put_back(unit: UnitOfWork, run_id: int, part: Sequence[Overwritten]) -> None:
     """Let rows that the import overwrote say again what they said before."""
     require_undoing(unit.connection, run_id)
+    _put_rows_back(unit, [one for one in part if one.is_removed])
     for one in part:
-        unit.change(TABLES[one.table], one.row_id, one.before)
+        if not one.is_removed:
+            unit.change(TABLES[one.table], one.row_id, one.before)
+    lines = [one for one in part if one.table == order_line.name and "quantity" in one.before]
+    _put_quantities_back(unit, {one.row_id: one.before["quantity"] for one in lines})
     for name in TABLES:
         ids = [one.row_id for one in part if one.table == name]
         if ids:
-            _touch(unit, name, ids)
+            _touch(unit, name, [one.row_id for one in part if one.table == name and not one.is_removed])
             c = import_change.c
             own = (c.import_run_id == run_id, c.table_name == name, in_values(unit.connection, c.row_id, ids))
             unit.connection.execute(sa.delete(import_change).where(*own))
+
+
+def _put_rows_back(unit: UnitOfWork, removed: Sequence[Overwritten]) -> None:
+    """Lines that the import let live again are cancelled again."""
+    orders = _orders_of_lines(unit.connection, [one.before["line_id"] for one in removed])
+    for one in removed:
+        if one.table == contradicted_fact.name:
+            unit.add(contradicted_fact, one.before)
+    for order_id in sorted(set(orders.values())):
+        own = [one.before for one in removed if one.table == cancellation.name and orders[one.before["line_id"]] == order_id]
+        cancel_again(unit, order_id, own)
+
+
+def _put_quantities_back(unit: UnitOfWork, quantities: dict[int, int]) -> None:
+    """Lines that the import made larger have what they had; what was allocated beyond is free."""
+    unit.load_lines(sorted(set(_orders_of_lines(unit.connection, list(quantities)).values())))
+    for line_id, quantity in quantities.items():
+        line = unit.ledger.lines[line_id]
+        line.quantity = quantity
+        unit.ledger.cancel(line, 0)
+
+
+def _orders_of_lines(connection: Connection, line_ids: Sequence[int]) -> dict[int, int]:
+    line = order_line.c
+    query = sa.select(line.id, line.order_id).where(in_values(connection, line.id, list(line_ids)))
+    return {row.id: row.order_id for row in connection.execute(query)} if line_ids else {}
 
 
 def _touch(unit: UnitOfWork, name: str, ids: list[int]) -> None:

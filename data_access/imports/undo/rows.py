@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import polars as pl
@@ -28,18 +28,22 @@ CHARGES: Final = pl.Schema({"id": pl.Int64, "event_id": pl.Int64, "order_ref": p
 COUNTS: Final = pl.Schema({"event_id": pl.Int64, "sku": pl.String, "location_id": pl.String, "occurred_at": pl.Int64})
 BROUGHT: Final = ("applied", "parked")
 """The status of events that brought something; a parked one of a file is contradicted by others."""
-TABLES: Final = {table.name: table for table in (sales_order, order_line, shipment, cancellation, order_charge)}
+TABLES: Final = {table.name: table for table in (sales_order, order_line, shipment, cancellation, order_charge, contradicted_fact)}
 """Tables whose rows a later row of a file may overwrite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overwritten:
-    """A row of another source that the import overwrote: the values before, and those that it wrote."""
+    """A row of another source that the import overwrote: the values before, and those that it wrote.
+
+    `is_removed`: it took the row away; `before` is all of it then.
+    """
 
     table: str
     row_id: int
     before: dict[str, Any]
     after: dict[str, Any]
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +131,7 @@ def _with_overwritten(connection: Connection, rows: RunRows) -> RunRows:
             known = merged.setdefault((table, row_id), Overwritten(table, row_id, {}, {}))
             known.before.update({name: value for name, value in before.items() if name not in known.before})
             known.after.update(after)
+            merged[(table, row_id)] = replace(known, is_removed=known.is_removed or not after)
     fields = {name: getattr(rows, name) for name in RunRows.__slots__}
     return RunRows(**{**fields, "overwritten": tuple(merged.values())})
 

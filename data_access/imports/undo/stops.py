@@ -1,5 +1,6 @@
 """What rests on an import from another source, so that it cannot be taken back."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from data_access.imports.undo.rows import TABLES, RunRows
-from data_access.schema.audit import import_change
+from data_access.schema.audit import import_change, import_run
 from data_access.schema.orders import cancellation, contradicted_fact, order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 from data_access.schema.stock import ROW_KIND, event, stock_count, stock_movement
@@ -38,6 +39,7 @@ def stops(connection: Connection, rows: RunRows) -> list[Stop]:
     """All that rests on the import; empty if it can be taken back."""
     reasons = [_of_lines(connection, rows, table, what) for table, what in _ON_LINES.items()]
     reasons += [_lines_of_orders(connection, rows), _returned_since(connection, rows), _followed(connection, rows), _inspected(rows)]
+    reasons += [_reopened(connection, rows), _reopened_by_imports(connection, rows)]
     reasons += [_changed_since(connection, rows), _changed_by_imports(connection, rows), _on_beginnings(connection, rows)]
     return [reason for reason in reasons if reason.count]
 
@@ -103,6 +105,31 @@ def _followed(connection: Connection, rows: RunRows) -> Stop:
         followed.height,
         _named(connection, followed),
     )
+
+
+def _reopened(connection: Connection, rows: RunRows) -> Stop:
+    """Lines that it let live again, and others have shipped or cancelled since."""
+    lines = sorted({one.before["line_id"] for one in rows.overwritten if one.is_removed})
+    began = sa.select(import_run.c.started_at).where(import_run.c.id == rows.run_id).scalar_subquery()
+    since = {shipment: event.c.received_at >= began, cancellation: sa.true()}  # all that cancelled them before was taken off
+    parts = [
+        sa.select(event.c.id, order_line.c.order_id, event.c.source, event.c.received_at)
+        .select_from(table.join(order_line, order_line.c.id == table.c.line_id).join(event, event.c.id == table.c.event_id))
+        .where(in_values(connection, table.c.line_id, lines), is_since)
+        for table, is_since in since.items()
+    ]
+    others = read(connection, sa.union_all(*parts), _OTHERS).join(rows.events, on="event_id", how="anti").sort("order_id")
+    what = "shipments or cancellations from another source are of lines that live again by it"
+    return Stop(what, others.height, _named(connection, others))
+
+
+def _reopened_by_imports(connection: Connection, rows: RunRows) -> Stop:
+    """What it cancelled, and another import let live again."""
+    c, own = import_change.c, set(rows.events["event_id"])
+    query = sa.select(c.import_run_id, c.before).where(c.import_run_id != rows.run_id, c.table_name == cancellation.name, c.after == "{}")
+    runs = [run_id for run_id, before in connection.execute(query.order_by(c.id)) if json.loads(before)["event_id"] in own]
+    first = tuple(f"import {run_id}" for run_id in dict.fromkeys(runs))[:EXAMPLES]
+    return Stop("lines that it cancelled live again by another import", len(runs), first)
 
 
 def _inspected(rows: RunRows) -> Stop:
