@@ -193,6 +193,11 @@ def _preview_lines(preview: "UndoPreview") -> Iterator[str]:
         yield f"  removes {preview.mended:,} rows that were mended in the inbox; the mended texts stay there"
     if preview.failed:
         yield f"  dismisses {preview.failed:,} rows that failed to import"
+    for other in preview.overlapping:
+        yield (
+            f"  leaves import {other['import_run_id']}, {other['file_name']}, without the rows that both files have "
+            f"({other['rows']:,} of its rows were known): import that file again afterwards, and they come in"
+        )
     yield "  keeps the products, listings, channels and locations that it created: others may use them"
     for reason in preview.stops:
         yield f"It cannot be taken back: {reason}."

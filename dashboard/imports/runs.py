@@ -173,6 +173,11 @@ def _undo(preview: UndoPreview) -> None:
         sentences.append(f"{words.counted(preview.mended, 'row')} that were mended in the inbox go too; the mended texts stay there.")
     if preview.failed:
         sentences.append(f"{words.counted(preview.failed, 'row')} that failed to import are dismissed.")
+    sentences += [
+        f"Import {other['import_run_id']} of {other['file_name']} keeps none of the rows that both files have "
+        f"({words.units(other['rows'])} of its rows were known): import that file again afterwards, and they come in."
+        for other in preview.overlapping
+    ]
     sentences.append("Products, listings, channels and locations that it created stay: others may use them.")
     st.markdown("\n".join(f"- {words.plain(sentence)}" for sentence in sentences))
     for stop in preview.stops:

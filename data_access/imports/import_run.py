@@ -283,11 +283,13 @@ def _begin(job: ImportJob, unit: UnitOfWork) -> tuple[dict[str, Any], StoreIdent
 
 
 def _complete(job: ImportJob) -> sa.Select[Any]:
-    """Imports of the same file by the same mapping that came to their end, and none of which was taken back since."""
+    """Imports of the same file by the same mapping that came to their end, and since then none of their kind was taken back.
+
+    What another import brought may be what rows of this file repeated, so once that is gone they are new.
+    """
     r, undone = import_run.c, import_run.alias("undone")
     where = (r.file_hash == job.file_hash, r.mapping_hash == job.mapping_hash, r.kind == job.kind, r.status == "complete")
-    same = (undone.c.file_hash == r.file_hash, undone.c.mapping_hash == r.mapping_hash, undone.c.kind == r.kind)
-    taken_back = sa.select(undone.c.id).where(*same, undone.c.undone_at > r.finished_at).exists()
+    taken_back = sa.select(undone.c.id).where(undone.c.kind == r.kind, undone.c.undone_at > r.finished_at).exists()
     return sa.select(r.id).where(*where, ~taken_back).limit(1)
 
 

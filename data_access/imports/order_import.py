@@ -26,6 +26,7 @@ from data_access.imports.line_matching import known_orders, taken_lines, with_kn
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.lines.packages_of_file import with_packages
 from data_access.imports.lines.reopening import with_states_again
+from data_access.imports.lines.taken_back import with_lost_rows
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
@@ -175,7 +176,8 @@ class _OrderImport:
                 rows = pl.concat(with_packages(connection, part, own, back.unmended(PACKAGE_UNITS)) for own, part in by_route)
             else:
                 matched = ((own, matched_lines(connection, part, own, self._source, back)) for own, part in by_route)
-                rows = pl.concat(with_states_again(connection, part, own, self._source, run.id) for own, part in matched)
+                still_known = ((own, with_lost_rows(connection, part, own, self._source, run.id)) for own, part in matched)
+                rows = pl.concat(with_states_again(connection, part, own, self._source, run.id) for own, part in still_known)
         del by_route  # for the sake of memory
         plans = [self._plan(part, own, done) for own, part in _by_route(rows, mapping)]
         history: dict[int, int] = {}

@@ -31,7 +31,8 @@ class UndoPreview:
     `orders`: that would be gone whole; `open_lines`: of the lines, those neither shipped nor cancelled; `overwritten`: rows of other
     sources that would say again what they said before; `units`: `UNITS`, for each location the units that come back to its stock
     and that go from it; `mended`: rows that a person mended in the inbox, which would be gone too; `failed`: rows that still wait
-    there, which would be dismissed; `stops`: what rests on the import, so that it cannot be taken back.
+    there, which would be dismissed; `overlapping`: later imports (`import_run_id`, `file_name`, `rows` that said nothing new) whose files
+    may hold rows of this one, so that they must be imported again; `stops`: what rests on the import, so that it cannot be taken back.
     """
 
     import_run_id: int
@@ -50,6 +51,7 @@ class UndoPreview:
     units: list[dict[str, Any]]
     mended: int
     failed: int
+    overlapping: list[dict[str, Any]]
     stops: list[Stop]
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,6 +86,7 @@ def preview_undo(engine: Engine, run_id: int) -> UndoPreview:
             units=_units(connection, run_id),
             mended=_items(connection, run_id, inbox_item.c.status == "resolved", inbox_item.c.mended.is_not(None)),
             failed=_items(connection, run_id, inbox_item.c.status == "open"),
+            overlapping=_overlapping(connection, run),
             stops=stops(connection, rows) if not is_begun(connection, run_id) else [],
         )
 
@@ -116,6 +119,20 @@ def is_begun(connection: Connection, run_id: int) -> bool:
     """Whether some of the import is taken back already."""
     query = sa.select(event.c.id).where(event.c.import_run_id == run_id, event.c.status == "undone").limit(1)
     return connection.execute(query).first() is not None
+
+
+def _overlapping(connection: Connection, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Later imports by the same mapping, or of the same channels, of which rows were known."""
+    r, e = import_run.c, event.c
+    channels = sa.select(e.channel_id).where(e.import_run_id == run["id"], e.channel_id.is_not(None))
+    of_channel = sa.select(e.id).where(e.import_run_id == r.id, e.channel_id.in_(channels)).exists()
+    query = (
+        sa.select(r.id.label("import_run_id"), r.file_name, (r.duplicates + r.ignored).label("rows"))
+        .where(r.kind == run["kind"], r.id != run["id"], r.started_at >= run["started_at"], r.status.in_(("running", "complete")))
+        .where(r.duplicates + r.ignored + r.updated > 0, sa.or_(r.mapping == run["mapping"], of_channel))
+        .order_by(r.id)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _orders(connection: Connection, rows: RunRows) -> int:
