@@ -17,8 +17,10 @@ from data_access.events.registry import parse
 from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.delimited.records import MAX_RECORD_BYTES
 from data_access.imports.files.orders import MAX_TEXT
+from data_access.imports.inbox_files.hiding import Hiding, hiding_of
+from data_access.imports.inbox_files.layout import RUN_COLUMNS
 from data_access.imports.retry_quarantined import ITEMS_A_TRANSACTION, Retried, retry_in, retry_rows
-from data_access.schema.audit import inbox_item
+from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.orders import contradicted_fact
 from data_access.schema.stock import event
@@ -118,6 +120,8 @@ def _waiting_rows(unit: UnitOfWork, channel_id: str, external_sku: str) -> list[
 def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why: str | None = None) -> None:
     """Keep a person's text for a row or event; `retry` then takes it instead of the original, which stays.
 
+    What is hidden in it takes the value that is stored.
+
     Raises:
         Forbidden: the actor may not work the inbox.
         InvalidInput: the text is empty or too long, or the item is a conflict, which only a new event can correct.
@@ -130,13 +134,16 @@ def mend(engine: Engine, item_id: int, text: str, version: int, actor: str, why:
 
     def edit(unit: UnitOfWork) -> None:
         row = _open_items(unit, [item_id])[0]
+        stored, hiding = row["mended"] or row["content"], _hiding(unit, row)
         if row["version"] != version:
-            now = row["mended"] or row["content"]
+            now = hiding.hidden(stored)
             raise Conflict(f"Item {item_id} was changed meanwhile to {now[:80]!r}: look at it again; your text was not kept.")
         if row["kind"] == "conflict":
             raise InvalidInput(f"Item {item_id} is a conflict, and the first event stands: send what changed as a new event, or dismiss it")
-        _change(unit, row, {"mended": text})
-        unit.audit("mend", ("inbox_item", item_id), {"text": row["mended"] or row["content"]}, {"text": text}, why)
+        after = hiding.revealed(text, stored)
+        _change(unit, row, {"mended": after})
+        texts = ({"text": hiding.hidden(one)} for one in (stored, after))
+        unit.audit("mend", ("inbox_item", item_id), next(texts), next(texts), why)
 
     _write(engine, actor, edit)
 
@@ -259,6 +266,12 @@ def _why(why: str) -> str:
 def _write(engine: Engine, actor: str, edit: Callable[[UnitOfWork], _T], rows: int = 0) -> _T:
     """One transaction of a person who may work the inbox; what waits there may be of any order, so all are locked."""
     return work(engine, actor, "work the inbox", edit, rows=20_000 + rows, parents=None)
+
+
+def _hiding(unit: UnitOfWork, item: dict[str, Any]) -> Hiding:
+    """What is hidden of an item's text."""
+    query = sa.select(*RUN_COLUMNS).where(import_run.c.id == item["import_run_id"])
+    return hiding_of(unit.connection.execute(query).first() if item["kind"] == "row" else None)
 
 
 def _open_items(unit: UnitOfWork, item_ids: Sequence[int]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What waits for a person: rows and events that could not be taken in, parked events, listings without a SKU."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,8 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from data_access.imports.inbox_files.hiding import hiding_of
+from data_access.imports.inbox_files.layout import RUN_COLUMNS
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing
 from data_access.schema.stock import event
@@ -82,7 +85,7 @@ class InboxFilter:
 
 
 def items(bind: Engine | Connection, where: InboxFilter | None = None) -> pl.DataFrame:
-    """Items by `ITEMS`, in the order in which they came."""
+    """Items by `ITEMS`, in the order in which they came; what rows of files say of persons is hidden in their texts."""
     where, i = where or InboxFilter(), inbox_item.c
     conditions: list[sa.ColumnElement[bool]] = []
     for column, value in (
@@ -98,7 +101,22 @@ def items(bind: Engine | Connection, where: InboxFilter | None = None) -> pl.Dat
         conditions.append(sa.or_(*(column.icontains(where.text, autoescape=True) for column in (i.reference, i.reason, i.content))))
     named = [import_run.c.file_name if name == "file_name" else i[name] for name in ITEMS]
     query = sa.select(*named).join(import_run, import_run.c.id == i.import_run_id, isouter=True).where(*conditions)
-    return read(bind, query.order_by(i.id).limit(where.limit).offset(where.offset), ITEMS)
+    return _hidden(bind, read(bind, query.order_by(i.id).limit(where.limit).offset(where.offset), ITEMS))
+
+
+def _hidden(bind: Engine | Connection, rows: pl.DataFrame) -> pl.DataFrame:
+    run_ids = rows.filter(pl.col("kind") == "row")["import_run_id"].drop_nulls().unique().to_list()
+    if not run_ids:
+        return rows
+    query = sa.select(import_run.c.id, *RUN_COLUMNS).where(import_run.c.id.in_(run_ids))
+    with bind.connect() if isinstance(bind, Engine) else nullcontext(bind) as connection:
+        hidings = {run.id: hiding_of(run) for run in connection.execute(query)}
+    texts: dict[str, list[str | None]] = {"content": [], "mended": []}
+    for run_id, kind, content, mended in rows.select("import_run_id", "kind", "content", "mended").iter_rows():
+        hiding = hidings.get(run_id) if kind == "row" else None
+        texts["content"].append(content if hiding is None else hiding.hidden(content))
+        texts["mended"].append(mended if hiding is None or mended is None else hiding.hidden(mended))
+    return rows.with_columns(pl.Series(name, values, dtype=pl.String) for name, values in texts.items())
 
 
 def listings_without_sku(bind: Engine | Connection) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from data_access.errors import InvalidInput
 from data_access.imports.files.delimited.dialect import encoding_of
 from data_access.imports.files.delimited.records import Unfit, fitted
 from data_access.imports.files.row_ids import ROW_COLUMN, harmless_records
+from data_access.imports.inbox_files.hiding import Hiding
 from data_access.imports.inbox_files.layout import RUN_COLUMNS, FileLayout, layout_of
 from data_access.schema.audit import import_run, inbox_item
 
@@ -25,7 +26,7 @@ def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
 
     The file is written as the one that the rows came from (encoding, delimiter, quotes, lines before the header, columns; the rows of a
     workbook to an XLSX file), with the column `onhand_row` before the others, by which `reentries` knows each row again. Cells that a
-    spreadsheet could take for formulas have an apostrophe before them, which the import takes off again.
+    spreadsheet could take for formulas have an apostrophe before them, which the import takes off again; what is said of persons is hidden.
 
     Raises:
         InvalidInput: there are none, or not all can stand in one file.
@@ -45,7 +46,8 @@ def export_rows(engine: Engine, import_run_id: int | None, path: Path) -> int:
     if not rows:
         raise InvalidInput("No row of that import waits in the inbox." if import_run_id is not None else "No row waits in the inbox.")
     layout = _common_layout(rows)
-    texts = harmless_records([row.text for row in rows], layout.form, len(layout.header))
+    hiding = Hiding(layout.header, layout.form)
+    texts = harmless_records([hiding.hidden(row.text) for row in rows], layout.form, len(layout.header))
     ids = [str(row.id) for row in rows]
     if layout.recipe.is_sheet:
         _write_workbook(path, layout, ids, texts)

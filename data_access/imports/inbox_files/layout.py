@@ -17,6 +17,15 @@ RUN_COLUMNS = (import_run.c.kind.label("run_kind"), import_run.c.mapping, import
 """What a layout is read from."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunRecipe:
+    """The same, of any import."""
+
+    run_kind: str
+    mapping: str
+    recipe: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileLayout:
     """`part`: what the mapping says of the file; `header`: the names of its columns."""
@@ -27,7 +36,7 @@ class FileLayout:
     header: tuple[str, ...]
 
 
-def layout_of(run: "sa.Row[tuple[str, str, str]]") -> FileLayout:
+def layout_of(run: "sa.Row[tuple[str, str, str]] | RunRecipe") -> FileLayout:
     """Of the import with these `RUN_COLUMNS`."""
     recipe = Recipe.from_json(run.recipe)
     if run.run_kind in TABLES:

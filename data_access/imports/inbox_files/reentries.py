@@ -16,6 +16,7 @@ from data_access.imports.files.delimited.records import Form, Unfit, fitted
 from data_access.imports.files.order_cells import ROW_FACTS
 from data_access.imports.files.reader import Contents, header_cells
 from data_access.imports.files.row_ids import ROW_COLUMN, record_of
+from data_access.imports.inbox_files.hiding import HIDDEN, Hiding
 from data_access.imports.inbox_files.layout import RUN_COLUMNS, FileLayout, layout_of
 from data_access.schema.audit import import_run, inbox_item
 from data_access.write.bulk import in_values
@@ -84,6 +85,7 @@ def reentries(connection: Connection, contents: Contents, kind: str, source: str
     layouts = {item.import_run_id: layout_of(item) for item in items.values() if (item.run_kind, item.source) == (kind, source)}
     for layout in layouts.values():
         _check_columns(contents, layout)
+    contents = _revealed(contents, items, layouts)
     is_open, facts, refused, lines = {}, [], {}, _line_numbers(contents)
     taken: dict[int, int] = {}
     for row_no in sorted(row_no for row_no in contents.row_ids if row_no in lines):  # others are empty rows
@@ -151,6 +153,36 @@ def _check_columns(contents: Contents, layout: FileLayout) -> None:
             f"The columns of the file are not those that its rows were exported with ({', '.join(layout.header)[:500]}): leave them as "
             f"they were, or remove the column {ROW_COLUMN}."
         )
+
+
+def _revealed(contents: Contents, items: Mapping[str, Any], layouts: Mapping[int, FileLayout]) -> Contents:
+    """The file with what is stored in place of what the export has hidden."""
+    raw, values = list(contents.texts.raw), dict[int, dict[str, str]]()
+    for row_no, row_id in contents.row_ids.items():
+        item, text = items.get(row_id), contents.texts(row_no)
+        if item is None or item.import_run_id not in layouts or HIDDEN not in text:
+            continue
+        layout = layouts[item.import_run_id]
+        hiding, width = Hiding(layout.header, contents.form), len(layout.header)
+        cells, stored = _cells(text, contents.form, width), _cells(item.text, layout.form, width)
+        if cells is None or stored is None:
+            after = hiding.revealed(text, item.text)
+        else:
+            after = record_of(hiding.revealed_cells(cells, stored), contents.form)
+            hidden = (place for place, cell in enumerate(cells) if cell.strip() == HIDDEN)
+            values[row_no] = {layout.header[place]: stored[place].strip() for place in hidden}
+        raw[row_no] = after.encode(contents.texts.encoding.removesuffix("-sig"), errors="backslashreplace")
+    if raw == list(contents.texts.raw):
+        return contents
+    columns = {name for cells_of_row in values.values() for name in cells_of_row if name in contents.frame.columns}
+    known = pl.col("row_no").replace_strict
+    frame = contents.frame.with_columns(
+        pl.coalesce(
+            known({row_no: row[name] for row_no, row in values.items() if name in row}, default=None, return_dtype=pl.String), name
+        ).alias(name)
+        for name in sorted(columns)
+    )
+    return replace(contents, frame=frame, texts=replace(contents.texts, raw=tuple(raw)))
 
 
 def _mended(contents: Contents, row_no: int, text: str, layout: FileLayout) -> str | None:

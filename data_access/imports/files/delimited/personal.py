@@ -14,7 +14,7 @@ _PERSONAL: Final = re.compile(
     r"|(?:buyer|ship|shipping|billing|customer|first|last|full|company|user)(?: to)? ?name|company"
     r"|telefon|handy|anschrift|adresse\d*|strasse|plz|postleitzahl|empf\xe4nger|vorname|nachname)\b"
 )
-_MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,18 @@ class Masked:
         try:
             cells = fitted(text, self.form, self.width)
         except Unfit:
-            return _MAIL.sub(MASK, text)
+            return MAIL.sub(MASK, text)
         kept = [MASK if place in self.places and cell.strip() else cell for place, cell in enumerate(cells)]
         return text if kept == list(cells) else record_of(kept, self.form)
 
 
 def masked_of(header: Sequence[str], wanted: Collection[int], form: Form) -> Masked | None:
     """For a file with these columns, of which a mapping reads those at the places `wanted`; None if the others say nothing of persons."""
-    names = [re.sub(r"[\W_]+", " ", name.casefold()) for name in header]
-    places = frozenset(place for place, name in enumerate(names) if place not in wanted and _PERSONAL.search(name))
+    places = personal_places(header) - set(wanted)
     return Masked(places, form, len(header)) if places else None
+
+
+def personal_places(header: Sequence[str]) -> frozenset[int]:
+    """The places of the columns that say something of persons, as their names tell."""
+    names = [re.sub(r"[\W_]+", " ", name.casefold()) for name in header]
+    return frozenset(place for place, name in enumerate(names) if _PERSONAL.search(name))
