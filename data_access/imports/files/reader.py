@@ -134,15 +134,17 @@ def read_records(
     decimal sign that numbers of a workbook are given.
 
     Raises:
-        InvalidInput: it cannot be read or decompressed whole, is in another encoding, has no header, or lacks columns; nothing
-            of it is used then.
+        InvalidInput: it cannot be read or decompressed whole, is in another encoding, has no header, lacks columns, or was changed
+            meanwhile; nothing of it is used then.
 
     """
     needed = list(needed)
     if is_workbook(path):
         digest = file_hash(path)
         with opened(path, decimal) as workbook:
-            return _sheet_contents(digest, workbook, part, needed, optional)
+            contents = _sheet_contents(digest, workbook, part, needed, optional)
+        _require_unchanged(path, digest)
+        return contents
     return open_records(path, part, needed, optional, always).contents()
 
 
@@ -159,6 +161,7 @@ def open_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
     header = header_cells(header_text, form, str(path))
     wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
     records.read(form, len(header), [wanted[name] for name in always])
+    _require_unchanged(path, digest)
     if part.footer is not None:
         _drop_footer(records, part.footer, encoding)
     row_ids: dict[int, str] = {}
@@ -177,6 +180,13 @@ def open_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
         preamble=preamble,
         row_ids=row_ids,
     )
+
+
+def _require_unchanged(path: Path, digest: str) -> None:
+    if file_hash(path) != digest:
+        raise InvalidInput(
+            f"The file {path} was changed while it was read, and nothing of it was used: import it once it is written whole."
+        )
 
 
 def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Sequence[str], optional: Iterable[str]) -> Contents:
