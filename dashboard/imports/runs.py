@@ -76,7 +76,13 @@ def outcome(file: DroppedFile, state: ImportState) -> None:
 def accounting(figures: dict[str, Any]) -> str:
     """What became of the rows, as a sum that can be checked."""
     parts = [f"{words.units(figures[name])} {_BECAME[name].lower()}" for name in OUTCOMES if figures[name]]
-    return f"{words.counted(figures['rows_read'], 'row')} read = {' + '.join(parts) or '0'}."
+    joined = figures.get("joined_records", 0)
+    spans = (
+        f" {words.counted(joined, 'record joins', 'records join')} {words.units(figures['joined_lines'])} lines of the file."
+        if joined
+        else ""
+    )
+    return f"{words.counted(figures['rows_read'], 'row')} read = {' + '.join(parts) or '0'}.{spans}"
 
 
 def inbox_link(figures: dict[str, Any]) -> None:

@@ -38,8 +38,8 @@ class ImportResult:
     `ignored`: changed rows that were not taken as a change; `left_out`: by a rule of the mapping; `waiting`: not yet an order.
 
     `counts`: how many rows were what; for orders: lines, history_lines, returns, unmatched_returns, charges, write_offs and
-    assumed_openings, of the rows that were imported. `resumed_at`: rows that an earlier, interrupted run had taken in. `read_as`: the
-    file's encoding and delimiter.
+    assumed_openings, of the rows that were imported; joined_records and joined_lines, where records join several lines of the file.
+    `resumed_at`: rows that an earlier, interrupted run had taken in. `read_as`: the file's encoding and delimiter.
     """
 
     import_run_id: int
@@ -101,7 +101,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ImportJob:
-    """What is imported, as `import_run` names it."""
+    """What is imported, as `import_run` names it. `joined`: the line counts of records that join several lines."""
 
     kind: str
     file_name: str
@@ -109,6 +109,7 @@ class ImportJob:
     mapping: str
     mapping_hash: str
     recipe: Recipe
+    joined: Sequence[int] = ()
 
 
 class Writer(Protocol):
@@ -315,7 +316,7 @@ def _new_row(run_id: int, job: ImportJob) -> dict[str, Any]:
         "status": "running",
         "started_at": now_us(),
         "recipe": job.recipe.to_json(),
-        "counts": "{}",
+        "counts": json.dumps({"joined_records": len(job.joined), "joined_lines": sum(job.joined)} if job.joined else {}),
         **figures,
     }
 

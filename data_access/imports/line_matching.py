@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 from data_access.imports.files.known_lines import LINES, ROWS, matched
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.orders import KNOWN_ORDERS, TAKEN
+from data_access.imports.matching.equal_lines import ROW_STATE, line_state
 from data_access.imports.return_matching import with_skus
-from data_access.schema.orders import order_line, sales_order
+from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.stock import event
 from data_access.write.bulk import in_values
 
@@ -22,9 +23,8 @@ _CONTENT_MADE: Final = r"^\d{1,20}\.\d+$"  # what `files.orders` calls a line of
 def with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str) -> pl.DataFrame:
     """Rows by `files.orders.ROWS` with the store's line ids of the lines that they are of; those that may be of several are refused."""
     is_line = pl.col("code").is_null() & (pl.col("role") == "line")
-    lines = (
-        rows.lazy().filter(is_line).select("position", "order_ref", "line_ref", "external_sku", "sku", "quantity", "unit_price").collect()
-    )
+    facts = ("position", "order_ref", "line_ref", "external_sku", "sku", "quantity", "unit_price")
+    lines = rows.lazy().filter(is_line).select(*facts, state=ROW_STATE).collect()
     stored = _stored(connection, mapping.channel.id, lines["order_ref"].unique().to_list())
     named = lines.join(stored.select("order_ref", "line_ref"), on=["order_ref", "line_ref"], how="semi")
     unnamed = lines.join(stored.select("order_ref").unique(), on="order_ref", how="semi").join(named, on="position", how="anti")
@@ -56,8 +56,13 @@ def with_known_lines(connection: Connection, rows: pl.DataFrame, mapping: Mappin
 def known_orders(connection: Connection, mapping: Mapping, order_refs: list[str]) -> pl.DataFrame:
     """`files.orders.KNOWN_ORDERS` of those of the orders that the store has, of all channels that rows of the mapping are of."""
     o, channels = sales_order.c, sorted({own.channel.id for own in mapping.routes})
-    query = sa.select(o.channel_id, o.order_ref, o.placed_at, o.currency).where(
-        o.channel_id.in_(channels), in_values(connection, o.order_ref, order_refs)
+    times = (order_line.c.ship_by_at, order_line.c.deliver_by_at, shipment.c.shipped_at)
+    query = (
+        sa.select(o.channel_id, o.order_ref, o.placed_at, o.currency, *(sa.func.min(time) for time in times))
+        .join(order_line, order_line.c.order_id == o.id, isouter=True)
+        .join(shipment, shipment.c.line_id == order_line.c.id, isouter=True)
+        .where(o.channel_id.in_(channels), in_values(connection, o.order_ref, order_refs))
+        .group_by(o.id)
     )
     rows = [tuple(row) for row in connection.execute(query)] if order_refs else []
     return pl.DataFrame(rows, KNOWN_ORDERS, orient="row")
@@ -83,14 +88,19 @@ def _stored(connection: Connection, channel_id: str, order_refs: list[str]) -> p
     """`LINES` of orders by their references, with `order_ref` and the `source` that told of each line."""
     o, line = sales_order.c, order_line.c
     query = (
-        sa.select(line.id, line.order_id, line.line_ref, line.sku, line.quantity, line.unit_price, o.order_ref, event.c.source)
+        sa.select(line.id, line.order_id, line.line_ref, line.sku, line.quantity, line.unit_price, line.shipped_quantity)
+        .add_columns(line.cancelled_quantity, o.order_ref, event.c.source)
         .join(sales_order, line.order_id == o.id)
         .join(event, line.event_id == event.c.id)
         .where(o.channel_id == channel_id, in_values(connection, o.order_ref, order_refs))
         .order_by(line.id)
     )
     schema = {name: dtype for name, dtype in LINES.items() if name != "is_named_here"} | {"order_ref": pl.String, "source": pl.String}
-    return pl.DataFrame([tuple(row) for row in connection.execute(query)], schema, orient="row")
+    rows = [
+        (*facts, line_state(facts[4], shipped, cancelled), order_ref, source)
+        for *facts, shipped, cancelled, order_ref, source in connection.execute(query)
+    ]
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def _question(rows: pl.DataFrame, refs: pl.DataFrame, asked: pl.DataFrame, known: pl.DataFrame) -> pl.Expr:

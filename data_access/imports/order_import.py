@@ -22,11 +22,14 @@ from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recognise import recognised
 from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
+from data_access.imports.line_matching import CODE as WHICH_LINE
 from data_access.imports.line_matching import known_orders, taken_lines, with_known_lines
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.lines.packages_of_file import with_packages
 from data_access.imports.lines.reopening import with_states_again
 from data_access.imports.lines.taken_back import with_lost_rows
+from data_access.imports.matching.equal_lines import with_equal_lines
+from data_access.imports.matching.respelled_ids import with_respelled_orders
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
@@ -102,6 +105,8 @@ def _understood(
         known = known_orders(connection, mapping, incomplete_orders(contents, mapping))
         taken = taken_lines(connection, mapping, orders_of(contents, mapping, back.row_nos), back.run_ids)
     rows = normalised(contents, mapping, back.row_facts if back.row_nos else None, known, taken)
+    with reading(engine) as connection:
+        rows = with_respelled_orders(connection, rows, mapping)
     return OrderFile(contents=contents, mapping=mapping, dates=dates, back=back, rows=rows)
 
 
@@ -227,13 +232,17 @@ def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.Da
 
 def matched_lines(connection: Connection, rows: pl.DataFrame, mapping: Mapping, source: str, back: Reentries) -> pl.DataFrame:
     """Rows as `with_known_lines` and `with_packages` have them; without line ids, rows of the inbox are no lines that other rows of their
-    file have told.
+    file have told, unless it was asked which line they are of.
     """
-    if not back.row_nos or "line" in mapping.columns.named:
-        return with_packages(connection, with_known_lines(connection, rows, mapping, source), mapping, back.unmended(PACKAGE_UNITS))
-    others = rows.join(back.row_facts.select("row_no"), on="row_no", how="anti", maintain_order="left")
-    own = rows.join(back.row_facts.select("row_no"), on="row_no", how="semi", maintain_order="left")
-    matched = pl.concat([with_known_lines(connection, others, mapping, source), own]).sort("position")
+    has_lines = "line" in mapping.columns.named
+    if not has_lines and not back.row_nos:
+        rows = with_equal_lines(connection, rows, mapping.channel.id)
+    if has_lines or not back.row_nos:
+        matched = with_known_lines(connection, rows, mapping, source)
+    else:
+        lines_of_their_own = pl.col("row_no").is_in(sorted(set(back.row_nos) - set(back.waiting_for(WHICH_LINE))))
+        others = with_known_lines(connection, rows.filter(~lines_of_their_own), mapping, source)
+        matched = pl.concat([others, rows.filter(lines_of_their_own)]).sort("position")
     return with_packages(connection, matched, mapping, back.unmended(PACKAGE_UNITS))
 
 
@@ -264,7 +273,7 @@ def _item_number(contents: Contents) -> ItemNumber:
 def _job(path: Path, contents: Contents, loaded: LoadedMapping, options: dict[str, Any], chosen: dict[str, Any]) -> ImportJob:
     recipe = contents.recipe(loaded.text, {**options, **chosen})
     said = f"opening_stock={options['opening_stock']}" + "".join(f",{name}={part['id']}" for name, part in sorted(chosen.items()))
-    return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe)
+    return ImportJob("orders", path.name, contents.file_hash, loaded.name, loaded.hash(said), recipe, contents.joined)
 
 
 def _history(engine: Engine, plan: OrderPlan) -> dict[int, int]:

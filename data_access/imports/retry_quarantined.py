@@ -23,9 +23,11 @@ from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
-from data_access.imports.line_matching import known_orders
+from data_access.imports.line_matching import CODE as WHICH_LINE
+from data_access.imports.line_matching import known_orders, with_known_lines
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.lines.packages_of_file import with_packages
+from data_access.imports.matching.respelled_ids import with_respelled_orders, with_respelled_products
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
 from data_access.imports.places import at_places, location_zones
@@ -160,24 +162,42 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> t
         return write_channel_rows(unit, file, (source, run["id"]), rows.filter(chosen)), 0
     if run["kind"] in TABLES:
         table = parse_table(run["kind"], recipe.mapping, run["mapping"])
-        contents = read_text(recipe.header, texts, table.mapping.file, table.needed, table.optional, is_sheet=recipe.is_sheet)
+        contents = read_text(
+            recipe.header, texts, table.mapping.file, table.needed, table.optional, table.never_empty, is_sheet=recipe.is_sheet
+        )
         table = table.with_dates(recipe.options)
         rows = table_rows(contents, table, location_zones(unit.connection))
+        if run["kind"] == "products":
+            rows = with_respelled_products(unit.connection, rows)
         return write_table(unit, table.kind, (source, run["id"]), rows.filter(chosen)), 0
     mapping = with_dates(at_places(parse_mapping(recipe.mapping, run["mapping"]), recipe.options), recipe.options)
     columns, optional = mapping.file_columns, mapping.optional_columns
-    contents = read_text(recipe.header, texts, mapping.file, columns, optional, is_sheet=recipe.is_sheet)
+    contents = read_text(recipe.header, texts, mapping.file, columns, optional, mapping.never_empty, is_sheet=recipe.is_sheet)
     row_facts = _row_facts(items)
     contents = split_items(contents, mapping, row_facts)
     known = known_orders(unit.connection, mapping, incomplete_orders(contents, mapping))
-    rows, chunk = normalised(contents, mapping, row_facts, known), Chunk()
+    rows = with_respelled_orders(unit.connection, normalised(contents, mapping, row_facts, known), mapping)
+    of_routes = [_asked_again(unit.connection, rows.filter(route=route), own, source, items) for route, own in enumerate(mapping.routes)]
+    chunk = Chunk()
     counted = ~pl.col("row_no").is_in([row_no for row_no, item in enumerate(items) if item["status"] == "dismissed"])
     unmended = [row_no for row_no, item in enumerate(items) if item["reason_code"] == PACKAGE_UNITS and item["mended"] is None]
-    for route, own in enumerate(mapping.routes):
-        of_route = with_packages(unit.connection, rows.filter(counted, route=route), own, unmended)
-        chunk += _write_route(unit, own, (source, run["id"]), of_route.filter(chosen))
-    rows = rows.filter(chosen)
+    for own, of_route in zip(mapping.routes, of_routes, strict=True):
+        with_counted = with_packages(unit.connection, of_route.filter(counted), own, unmended)
+        chunk += _write_route(unit, own, (source, run["id"]), with_counted.filter(chosen))
+    rows = pl.concat(of_routes).filter(chosen)
     return chunk, rows.height - rows["row_no"].n_unique()
+
+
+def _asked_again(connection: Connection, rows: pl.DataFrame, mapping: OrderMapping, source: str, items: Sequence[Item]) -> pl.DataFrame:
+    """Rows of which it was asked what known line they are of: by their texts as they are now, they are of one, or it is asked again.
+
+    Those of an order are looked at together, for only so is one of them the only one.
+    """
+    in_doubt = [row_no for row_no, item in enumerate(items) if item["reason_code"] == WHICH_LINE and item["status"] == "open"]
+    asked = pl.col("row_no").is_in(in_doubt)
+    if rows.filter(asked).is_empty():
+        return rows
+    return pl.concat([with_known_lines(connection, rows.filter(asked), mapping, source), rows.filter(~asked)]).sort("position")
 
 
 def _write_route(unit: UnitOfWork, mapping: OrderMapping, origin: tuple[str, int], rows: pl.DataFrame) -> Chunk:

@@ -16,6 +16,7 @@ from data_access.imports.files.sheets.workbook import is_workbook
 from data_access.imports.files.tables import Kind, LoadedTable, TableFile, load_table_mapping, table_rows
 from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Tally, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
+from data_access.imports.matching.respelled_ids import with_respelled_products
 from data_access.imports.places import location_zones
 from data_access.imports.quarantine import ImportOrigin, Quarantine
 from data_access.imports.retry_quarantined import retry_waiting
@@ -65,7 +66,7 @@ def read_table_file(engine: Engine, path: Path, loaded: LoadedTable, table: Tabl
         InvalidInput: the file cannot be read by the mapping.
 
     """
-    contents = read_records(path, table.mapping.file, table.needed, table.optional, decimal=table.decimal)
+    contents = read_records(path, table.mapping.file, table.needed, table.optional, table.never_empty, decimal=table.decimal)
     table, dates = table.with_decided_dates(table.date_cells(contents), path.name)
     return _understood(engine, contents, loaded, table, dates)
 
@@ -74,7 +75,7 @@ def _table_files(engine: Engine, path: Path, loaded: LoadedTable, table: TableFi
     """A file of one kind, in parts if it is large, and how many rows all of them have, at most; files of kits whole, as kits are."""
     if is_workbook(path):
         return iter([read_table_file(engine, path, loaded, table)]), None
-    file = open_records(path, table.mapping.file, table.needed, table.optional)
+    file = open_records(path, table.mapping.file, table.needed, table.optional, table.never_empty)
     if len(file) <= WHOLE_ROWS or file.row_ids or table.kind == "kits":
         contents = file.contents()
         table, dates = table.with_decided_dates(table.date_cells(contents), path.name)
@@ -89,6 +90,8 @@ def _understood(engine: Engine, contents: Contents, loaded: LoadedTable, table: 
     with reading(engine) as connection:
         contents, back = reentries(connection, contents, table.kind, f"import:{loaded.name}")
         rows = table_rows(contents, table, location_zones(connection))
+        if table.kind == "products":
+            rows = with_respelled_products(connection, rows)
     return ReadTable(contents=contents, dates=dates, back=back, rows=rows)
 
 
@@ -118,7 +121,8 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
         rows, texts, back = file.rows, file.contents.texts, file.back
         if run is None:
             recipe = file.contents.recipe(loaded.text, file.dates)
-            run = Run(engine, ImportJob(table.kind, path.name, file.contents.file_hash, loaded.name, loaded.hash(table.kind), recipe))
+            job = (table.kind, path.name, file.contents.file_hash, loaded.name, loaded.hash(table.kind), recipe, file.contents.joined)
+            run = Run(engine, ImportJob(*job))
         del file  # for the sake of memory
         load = Workload(_IDS_PER_ROW)
         if table.kind == "kits":

@@ -22,9 +22,13 @@ RUNS: Final = pl.Schema(
         "finished_at": MICROS,
         "rows_read": pl.Int64,
         **dict.fromkeys(OUTCOMES, pl.Int64()),
+        "joined_records": pl.Int64,
+        "joined_lines": pl.Int64,
     }
 )
-"""Columns as in the table `import_run`; `rows_read` is the sum of the figures after it."""
+"""Columns as in the table `import_run`; `rows_read` is the sum of the figures after it. `joined_records`: how many records join several
+lines of the file, which are `joined_lines`."""
+_JOINED: Final = ("joined_records", "joined_lines")
 
 IGNORED: Final = pl.Schema({"line_number": pl.Int64, "reference": pl.String, "reason_code": pl.String, "reason": pl.String})
 
@@ -32,8 +36,11 @@ IGNORED: Final = pl.Schema({"line_number": pl.Int64, "reference": pl.String, "re
 def runs(bind: Connection | Engine, limit: int = 100) -> pl.DataFrame:
     """`RUNS`, the newest first."""
     c = import_run.c
-    query = sa.select(c.id, *(c[name] for name in RUNS.names()[1:])).order_by(c.started_at.desc(), c.id.desc()).limit(limit)
-    return read(bind, query, RUNS)
+    kept = [name for name in RUNS.names()[1:] if name not in _JOINED]
+    query = sa.select(c.id, *(c[name] for name in kept), c.counts).order_by(c.started_at.desc(), c.id.desc()).limit(limit)
+    rows = read(bind, query, pl.Schema({name: RUNS[name] for name in ("import_run_id", *kept)} | {"counts": pl.String}))
+    joined = [pl.col("counts").str.json_path_match(f"$.{name}").cast(pl.Int64).fill_null(0).alias(name) for name in _JOINED]
+    return rows.with_columns(joined).drop("counts")
 
 
 def rows_taken_in(bind: Connection | Engine, file_hash: str) -> int:

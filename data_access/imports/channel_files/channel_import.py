@@ -105,7 +105,8 @@ def import_channel_file(engine: Engine, export: ChannelExport, progress: Progres
     read = read_channel_file(engine, export)
     file, contents = read.file, read.contents
     recipe = Recipe("", contents.header_text, file.as_options(), contents.read_as, contents.is_sheet)
-    run = Run(engine, ImportJob(file.kind, export.path.name, contents.file_hash, read.name, read.job_hash, recipe))
+    job = ImportJob(file.kind, export.path.name, contents.file_hash, read.name, read.job_hash, recipe, contents.joined)
+    run = Run(engine, job)
     facts = _look_up(product_facts(contents, file)) if file.kind == "products" else nothing
     quarantine = Quarantine(engine, ImportOrigin(source=read.source, run_id=run.id, text=contents.texts, row_facts=facts))
     load = Workload(_IDS_PER_ROW * (1 + len(file.places)))

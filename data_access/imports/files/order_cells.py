@@ -28,6 +28,7 @@ PUT_ASIDE: Final = {"leave_out": "left_out", "wait": "waiting"}
 TIMES: Final = ("placed", "ship_by", "shipped", "tracking_uploaded", "first_scan", "deliver_by", "delivered", "cancelled")
 """Columns that hold a time or a day."""
 
+_KNOWN: Final = ("placed", "currency", "ship_by", "deliver_by", "shipped")
 _IDS: Final = ("order", "external_sku", "line")
 _ITEM: Final = ("external_sku", "line", "title")
 
@@ -63,8 +64,10 @@ def cells(contents: Contents, mapping: Mapping, row_facts: pl.DataFrame | None =
 
 
 def incomplete_orders(contents: Contents, mapping: Mapping) -> list[str]:
-    """Orders of which no row of the file says when they were placed, or in what currency, though it has columns for that."""
-    wanted = [f"raw_{name}" for name in ("placed", "currency") if name in mapping.of_order]
+    """Orders of which no row of the file says something that belongs to the order and that the store may know, though it has columns for
+    that.
+    """
+    wanted = [f"raw_{name}" for name in _KNOWN if name in mapping.of_order]
     if not wanted:
         return []
     raw = _raw(contents.frame, mapping, ["order", *(name.removeprefix("raw_") for name in wanted)])

@@ -12,8 +12,8 @@ from typing import Final
 
 import polars as pl
 
-from data_access.domain.ids import unseen_in
 from data_access.imports.files import values
+from data_access.imports.files.id_checks import Check, id_checks
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.order_cells import TIMES, cells
 from data_access.imports.files.reader import Contents, of_sheet
@@ -38,7 +38,18 @@ _TEXTS: Final = (
     "customer",
 )
 _IDS: Final = ("order", "external_sku", "line")
-KNOWN_ORDERS: Final = pl.Schema({"channel_id": pl.String, "order_ref": pl.String, "known_placed_at": pl.Int64, "known_currency": pl.String})
+KNOWN_ORDERS: Final = pl.Schema(
+    {
+        "channel_id": pl.String,
+        "order_ref": pl.String,
+        "known_placed_at": pl.Int64,
+        "known_currency": pl.String,
+        "known_ship_by_at": pl.Int64,
+        "known_deliver_by_at": pl.Int64,
+        "known_shipped_at": pl.Int64,
+    }
+)
+"""What the store knows of an order as a whole; of the times of its lines the first."""
 TAKEN: Final = pl.Schema({"content": pl.UInt64, "taken": pl.Int64})
 """Of lines without a line id, the hash that their references begin with, and the greatest occurrence number."""
 
@@ -137,8 +148,8 @@ def _with_placing(raw: pl.DataFrame, mapping: Mapping, known: pl.DataFrame) -> p
     raw = raw.join(known, left_on="raw_order", right_on="order_ref", how="left", maintain_order="left")
     if "currency" not in mapping.of_order:
         raw = raw.with_columns(known_currency=pl.lit(None, pl.String))
-    if "placed" not in mapping.of_order:
-        raw = raw.with_columns(known_placed_at=pl.lit(None, pl.Int64))
+    apart = [name for name in ("placed", "shipped", *_DEADLINES) if name not in mapping.of_order]
+    raw = raw.with_columns(pl.lit(None, pl.Int64).alias(f"known_{name}_at") for name in apart)
     placed = pl.coalesce(values.micros("raw_placed", mapping.formats.dates, mapping.time_zone), _known_placing())
     return raw.with_columns(
         order_placed_at=placed.min().over("raw_order"),
@@ -179,7 +190,8 @@ def _parsed(raw: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     placing = pl.coalesce(values.micros("raw_placed", formats.dates, zone), _known_placing())
 
     def time(name: str) -> pl.Expr:
-        return values.micros(f"raw_{name}", formats.dates, zone, mapping.channel.time_zone if name in _DEADLINES else None)
+        instant = values.micros(f"raw_{name}", formats.dates, zone, mapping.channel.time_zone if name in _DEADLINES else None)
+        return pl.when(pl.col(f"raw_{name}").is_null()).then(f"known_{name}_at").otherwise(instant) if name in _DEADLINES else instant
 
     has_signs = "price" in named and values.has_signs(raw["raw_price"])
     price_currency = values.currency_of("raw_price") if has_signs else pl.lit(None, pl.String)
@@ -243,18 +255,15 @@ def _checked(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     return frame.with_columns(pl.when(~IS_ASIDE).then(code).alias("code"), pl.when(~IS_ASIDE).then(reason).alias("reason"))
 
 
-_Check = tuple[pl.Expr, str, pl.Expr]
-
-
 def _plain(text: str) -> str:
     """Text inside a pattern of `pl.format`."""
     return text.replace("{", "(").replace("}", ")")
 
 
-def _form_checks(mapping: Mapping) -> list[_Check]:
+def _form_checks(mapping: Mapping) -> list[Check]:
     """Empty, unreadable and overlong cells."""
     named = mapping.columns.named
-    checks: list[_Check] = []
+    checks: list[Check] = []
     for name in ("order", "external_sku", "placed", "quantity", "line"):
         if name in named:
             reason = f"The column {named[name]} is empty: every row needs it."
@@ -276,9 +285,7 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
             checks.append((wrong, code, pl.format("'{}' " + pattern, pl.col(f"raw_{name}").str.slice(0, 100))))
     for name in _IDS:
         if name in named:
-            unseen = unseen_in(pl.col(f"raw_{name}"))
-            pattern = _plain(f"The id in column {named[name]} holds the character ") + "{}, which nobody sees: write it without."
-            checks.append((unseen.is_not_null(), "unseen_character", pl.format(pattern, unseen)))
+            checks += id_checks(pl.col(f"raw_{name}"), str(named[name]), mapping.file)
     for name in (*_IDS, "customer"):
         if name in named:
             reason = f"The text in column {named[name]} is longer than {MAX_TEXT} characters: shorten it."
@@ -286,11 +293,11 @@ def _form_checks(mapping: Mapping) -> list[_Check]:
     return checks
 
 
-def _meaning_checks(mapping: Mapping) -> list[_Check]:
+def _meaning_checks(mapping: Mapping) -> list[Check]:
     """Quantities, prices, currencies and status words that do not fit the row's role."""
     role, units = pl.col("role"), pl.col("units")
     is_goods = role != "charge"
-    checks: list[_Check] = []
+    checks: list[Check] = []
 
     def check(wrong: pl.Expr, code: str, pattern: str, *parts: pl.Expr) -> None:
         checks.append((wrong.fill_null(value=False), code, pl.format(pattern, *parts) if parts else pl.lit(pattern)))
@@ -367,7 +374,7 @@ def _states(frame: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     per_unit = (pl.col("money") / pl.max_horizontal(pl.col("units").abs(), 1)).round().cast(pl.Int64)
     latest = pl.max_horizontal("placed_at", "shipped_at", "delivered_at")
     frame = frame.with_columns(
-        shipped_at=pl.when(is_line & is_shipped & ~is_void).then(pl.coalesce("shipped_at", "placed_at")),
+        shipped_at=pl.when(is_line & is_shipped & ~is_void).then(pl.coalesce("shipped_at", "known_shipped_at", "placed_at")),
         cancelled_at=pl.when(is_line & is_cancelled).then(pl.coalesce("cancelled_at", "placed_at")),
         returned_at=pl.when(is_line & (said("returned") | (is_shipped & (refunded > 0)))).then(latest),
         returned_quantity=pl.when(is_line & (refunded > 0)).then(pl.min_horizontal(refunded, ordered)),

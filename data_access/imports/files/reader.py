@@ -68,7 +68,7 @@ class Contents:
 
     `read_as`: its encoding and delimiter, or its sheet, in words. `is_sheet`: it is a workbook, and its texts are CSV. `form`: of the
     texts. `encoding`: of the file. `preamble`: its lines before the header. `row_ids`: of a file that the inbox has exported, what each
-    row says it is, by its row number.
+    row says it is, by its row number. `joined`: the line counts of the records that join several lines, as quoted line breaks make them.
     """
 
     file_hash: str
@@ -82,6 +82,7 @@ class Contents:
     encoding: str = "utf-8"
     preamble: tuple[str, ...] = ()
     row_ids: Mapping[int, str] = field(default_factory=dict)
+    joined: tuple[int, ...] = ()
 
     def recipe(self, mapping: str, options: Mapping[str, Any]) -> Recipe:
         """What is kept of the import by this text of a mapping."""
@@ -112,11 +113,18 @@ class RecordFile:
     def __len__(self) -> int:
         return len(self.records.texts)
 
+    @property
+    def joined(self) -> tuple[int, ...]:
+        """As of `Contents`."""
+        return tuple(self.records.joined.values())
+
     def contents(self, row_nos: Sequence[int] | None = None) -> Contents:
         """The whole file, or the rows of these numbers, which ascend."""
         frame, bad = split(self.records, self.read_as, self.problems, range(len(self)) if row_nos is None else row_nos)
         contents = Contents(self.file_hash, self.header_text, frame, tuple(bad), self.texts, self.read_as.in_words)
-        return replace(contents, form=self.read_as.form, encoding=self.read_as.name, preamble=self.preamble, row_ids=self.row_ids)
+        return replace(
+            contents, form=self.read_as.form, encoding=self.read_as.name, preamble=self.preamble, row_ids=self.row_ids, joined=self.joined
+        )
 
 
 def read_records(
@@ -160,7 +168,7 @@ def open_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
     form = form_of(part, header_text, needed)
     header = header_cells(header_text, form, str(path))
     wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
-    records.read(form, len(header), [wanted[name] for name in always])
+    records.read(replace(form, needed=tuple(wanted[name] for name in always)), len(header))
     _require_unchanged(path, digest)
     if part.footer is not None:
         _drop_footer(records, part.footer, encoding)
@@ -169,6 +177,7 @@ def open_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
         row_ids = take_off(records, form, len(header), encoding)
         header_text, header = _without_ids(header_text, form, len(header), str(path))
         wanted = _positions(header, [*needed, *_present(header, optional)], str(path))
+    form = replace(form, needed=tuple(wanted[name] for name in always))
     read_as = ReadAs(form=form, encoding=encoding, name=name, width=len(header), wanted=wanted, path=path)
     return RecordFile(
         file_hash=digest,
@@ -249,6 +258,7 @@ def read_text(
     part: FilePart,
     needed: Iterable[str],
     optional: Iterable[str] = (),
+    always: Sequence[str] = (),
     *,
     is_sheet: bool = False,
 ) -> Contents:
@@ -262,6 +272,7 @@ def read_text(
     form = form_of(SHEET_PART if is_sheet else part, header_text, needed)
     header = header_cells(header_text, form, "the file")
     wanted = _positions(header, [*needed, *_present(header, optional)], "The file")
+    form = replace(form, needed=tuple(wanted[name] for name in always))
     rows, bad, raw = [], [], {}
     for row_no, line_number, text in texts:
         raw[row_no] = text.encode()
@@ -367,3 +378,4 @@ def _drop_footer(records: Records, pattern: str, encoding: str, *, is_sheet: boo
     del records.line_numbers[end:]
     records.long = [index for index in records.long if index < end]
     records.suspect = [index for index in records.suspect if index < end]
+    records.joined = {index: lines for index, lines in records.joined.items() if index < end}

@@ -12,10 +12,11 @@ from typing import Any, Final, Literal
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
-from data_access.domain.ids import proper_ids, unseen_in
+from data_access.domain.ids import proper_ids
 from data_access.errors import InvalidInput
 from data_access.imports.files import values
 from data_access.imports.files.date_order import OPTION, decided
+from data_access.imports.files.id_checks import Check, id_checks
 from data_access.imports.files.mapping import parse_toml, read_toml
 from data_access.imports.files.mapping_parts import FilePart, FormatsPart
 from data_access.imports.files.reader import Contents, of_sheet
@@ -139,6 +140,11 @@ class TableFile:
         """The file's columns that must be there: those always needed, and those that the mapping names."""
         always = [column.name for column in TABLES[self.kind] if column.need == "always"]
         return [self.mapping.columns.get(name, name) for name in dict.fromkeys([*always, *self.mapping.columns])]
+
+    @property
+    def never_empty(self) -> list[str]:
+        """The file's columns that no row leaves empty."""
+        return [self.mapping.columns.get(column.name, column.name) for column in TABLES[self.kind] if column.need == "always"]
 
     @property
     def optional(self) -> list[str]:
@@ -291,10 +297,10 @@ def _formats(column: Column, mapping: TableMapping) -> tuple[str, ...]:
     return _TIMES if column.type == "time" else _DAYS
 
 
-def _checks(column: Column, file_name: str, mapping: TableMapping) -> list[tuple[pl.Expr, str, pl.Expr]]:
+def _checks(column: Column, file_name: str, mapping: TableMapping) -> list[Check]:
     raw, value = pl.col(f"raw_{column.name}"), pl.col(column.name)
     shown = file_name.replace("{", "(").replace("}", ")")
-    checks: list[tuple[pl.Expr, str, pl.Expr]] = []
+    checks: list[Check] = []
     if column.need == "always":
         checks.append((raw.is_null(), f"missing_{column.name}", pl.lit(f"The column {file_name} is empty: every row needs it.")))
     expected = {
@@ -310,8 +316,7 @@ def _checks(column: Column, file_name: str, mapping: TableMapping) -> list[tuple
     pattern = f"'{{}}' in column {shown} is not {expected}: mend it."
     checks.append((raw.is_not_null() & value.is_null(), code, pl.format(pattern, raw.str.slice(0, 100))))
     if column.name in _IDS:
-        pattern = f"The id in column {shown} holds the character {{}}, which nobody sees: write it without."
-        checks.append((unseen_in(raw).is_not_null(), "unseen_character", pl.format(pattern, unseen_in(raw))))
+        checks += id_checks(raw, file_name, mapping.file)
     if column.least is not None:
         low = f"'{{}}' in column {shown} is less than {column.least}: mend it."
         checks.append(((value < column.least).fill_null(value=False), "bad_number", pl.format(low, raw.str.slice(0, 100))))

@@ -29,12 +29,13 @@ _EMPTY_IT: Final = f"empty the cell {ROW_COLUMN}, and it is a row of its own."
 class Reentry:
     """An open inbox item whose row comes in again. `text`: as it is now, written like its import's rows; None if nothing was mended.
 
-    `question`: the code of what is wrong with it, if it still says what it said when that was seen; None once it is mended.
+    `reason_code`: of why it waits; `is_unmended`: it still says what it said when that was seen.
     """
 
     item_id: int
     run_id: int
-    question: str | None
+    reason_code: str
+    is_unmended: bool
     text: str | None
     row_facts: Mapping[str, Any]
 
@@ -58,7 +59,11 @@ class Reentries:
 
     def unmended(self, reason_code: str) -> list[int]:
         """Those of the rows that wait for this reason and still say what they said then."""
-        return [row_no for row_no, reentry in self.open.items() if reentry.question == reason_code]
+        return [row_no for row_no, reentry in self.open.items() if reentry.reason_code == reason_code and reentry.is_unmended]
+
+    def waiting_for(self, reason_code: str) -> list[int]:
+        """The row numbers of those that wait for this reason."""
+        return [row_no for row_no, reentry in self.open.items() if reentry.reason_code == reason_code]
 
     def renumbered(self, row_nos: Mapping[int, int]) -> "Reentries":
         """The same rows by other numbers."""
@@ -143,8 +148,9 @@ def _reentry(contents: Contents, row_no: int, item: Any, layout: FileLayout) -> 
     row_facts = json.loads(item.row_facts or "{}")
     if text is not None:
         row_facts.pop("occurrence", None)
-    question = item.reason_code if text is None and item.mended is None else None
-    return Reentry(item_id=item.id, run_id=item.import_run_id, question=question, text=text, row_facts=row_facts)
+    is_unmended = text is None and item.mended is None
+    reason = item.reason_code
+    return Reentry(item_id=item.id, run_id=item.import_run_id, reason_code=reason, is_unmended=is_unmended, text=text, row_facts=row_facts)
 
 
 def _check_columns(contents: Contents, layout: FileLayout) -> None:

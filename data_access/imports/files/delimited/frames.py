@@ -62,7 +62,7 @@ def problems_of(records: Records, form: ReadAs) -> Problems:
 
     """
     too_long = f"The row is longer than {MAX_RECORD_BYTES:,} bytes, and only its beginning is kept: import it again shortened."
-    swallowing = "A quote that opens in this row closes in a later one, with rows between: close it, or set file.quoting in the mapping."
+    swallowing = "A quote opens in one row here and closes in another: close it, or set file.quoting in the mapping."
     problems: Problems = dict.fromkeys(records.long, ("too_long", too_long)) | dict.fromkeys(records.suspect, ("open_quote", swallowing))
     check_encoding(records.texts, (form.encoding, form.name), form.path, problems)
     return problems

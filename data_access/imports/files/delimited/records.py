@@ -21,6 +21,7 @@ KEPT_BYTES: Final = 10_000  # of a record that is too long
 MAX_RECORD_LINES: Final = 200
 MAX_FILE_BYTES: Final = 4_000_000_000
 QUOTE: Final = b'"'
+_UNBALANCED: Final = "The quotes of the row do not match: mend them, or set file.quoting in the mapping."
 
 
 def file_hash(path: Path) -> str:
@@ -115,10 +116,14 @@ def recoded(path: Path, encoding: str) -> Iterator[bytes | LongLine]:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How records are written: what parts their fields, and whether quotes enclose some (`mapping.FilePart.quoting`)."""
+    """How records are written: what parts their fields, and whether quotes enclose some (`mapping.FilePart.quoting`).
+
+    `needed`: places of fields that no row leaves empty, and by which it is known.
+    """
 
     delimiter: str = ","
     quoting: Literal["detect", "standard", "none"] = "detect"
+    needed: tuple[int, ...] = ()
 
 
 class Records:
@@ -133,12 +138,12 @@ class Records:
         self._lines = lines
         self._form = Form()
         self._width = 0
-        self._needed: Sequence[int] = ()
         self.line_number = 0
         self.texts = Spool()
         self.line_numbers = array("q")
         self.long: list[int] = []
         self.suspect: list[int] = []
+        self.joined: dict[int, int] = {}
         self._doubtful: set[int] = set()  # lines of records that would swallow rows, and are no rows for sure
 
     def next_line(self) -> bytes | LongLine | None:
@@ -148,9 +153,9 @@ class Records:
             self.line_number += 1
         return line
 
-    def read(self, form: Form, width: int, needed: Sequence[int] = ()) -> None:
-        """All further records, of `width` fields; `needed`: places of those that no row leaves empty."""
-        self._form, self._width, self._needed = form, width, needed
+    def read(self, form: Form, width: int) -> None:
+        """All further records, of `width` fields."""
+        self._form, self._width = form, width
         waiting: list[tuple[int, bytes]] = []
         queue: list[tuple[int, bytes | LongLine]] = []
         may_open = form.quoting != "none"
@@ -193,7 +198,8 @@ class Records:
                 self._give_up(waiting, queue)
             return
         joined = b"\n".join(line for _, line in waiting)
-        if len(joined) > MAX_RECORD_BYTES or _width(joined, self._form.delimiter) != self._width:
+        if len(joined) > MAX_RECORD_BYTES or _width(joined, self._form.delimiter, self._width) != self._width:
+            self._doubt_end(waiting)
             self._give_up(waiting, queue)
             return
         looks = [self._looks(line) for _, line in waiting]
@@ -201,28 +207,40 @@ class Records:
             if not all(look == "row" for look in looks):
                 doubtful = (number for (number, _), look in zip(waiting[1:], looks[1:], strict=True) if look != "row")
                 self._doubtful |= {waiting[0][0], *doubtful}
+            self._doubt_end(waiting)
             self._give_up(waiting, queue)
             return
+        self.joined[len(self.texts)] = len(waiting)
         self._keep(waiting[0][0], joined)
         waiting.clear()
 
-    def _looks(self, line: bytes) -> Literal["row", "unclear"] | None:
-        """Whether a line of an open record looks like a row by itself: it has the fields of one, none of the needed ones empty.
+    def _doubt_end(self, waiting: list[tuple[int, bytes]]) -> None:
+        """The last line is in doubt if a field of the first opens with a quote, and the one that would close it ends a needed field."""
+        first, last = ([cell.strip() for cell in line.split(self._form.delimiter.encode())] for _, line in (waiting[0], waiting[-1]))
+        opens = any(cell.startswith(QUOTE) and (len(cell) == 1 or not cell.endswith(QUOTE)) for cell in first)
+        closing = [last[place] for place in self._form.needed if place < len(last)]
+        if opens and any(cell.endswith(QUOTE) and not cell.startswith(QUOTE) for cell in closing):
+            self._doubtful.add(waiting[-1][0])
 
-        It is unclear if some fields are enclosed in quotes, for then the open quote may well be one of a quoted line break.
+    def _looks(self, line: bytes) -> Literal["row", "unclear"] | None:
+        """Whether a line of an open record looks like a row by itself: it has the fields of one.
+
+        It is unclear if some fields are enclosed in quotes, for then the open quote may well be one of a quoted line break; or if a needed
+        one is empty.
         """
         if self._width == 1:
             return None  # every line has the fields of a row
         delimiter, text = self._form.delimiter, line.decode("latin-1")
-        cells = tuple(text.split(delimiter))
+        cells = _trimmed(tuple(text.split(delimiter)), self._width)
         if len(cells) != self._width:
             try:
-                cells = cells_of(text, delimiter)
+                cells = _trimmed(cells_of(text, delimiter), self._width)
             except csv.Error:
                 return None
-        if len(cells) != self._width or not all(cells[place].strip().strip('"').strip() for place in self._needed):
+        if len(cells) != self._width:
             return None
-        return "unclear" if any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells) else "row"
+        has_gaps = not all(cells[place].strip().strip('"').strip() for place in self._form.needed)
+        return "unclear" if has_gaps or any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells) else "row"
 
     def _give_up(self, waiting: list[tuple[int, bytes]], queue: list[tuple[int, bytes | LongLine]]) -> None:
         """Make the first open line a record of its own; the others are read again."""
@@ -231,10 +249,10 @@ class Records:
         waiting.clear()
 
 
-def _width(raw: bytes, delimiter: str) -> int:
-    """Number of fields; 0 if the quotes do not match."""
+def _width(raw: bytes, delimiter: str, width: int) -> int:
+    """Number of fields without empty ones beyond the header's width; 0 if the quotes do not match."""
     try:
-        return len(cells_of(raw.decode("latin-1"), delimiter))
+        return len(_trimmed(cells_of(raw.decode("latin-1"), delimiter), width))
     except csv.Error:
         return 0
 
@@ -258,7 +276,8 @@ class Unfit(ValueError):
 def fitted(text: str, form: Form, width: int) -> tuple[str, ...]:
     """The cells of one record, as many as the header has: empty ones beyond it are dropped, those missing at the end are empty.
 
-    With `detect`, quotes are plain text where only so the record has the header's width.
+    With `detect`, quotes that do not match are plain text if the record has the header's width so; fields that are properly enclosed
+    by themselves lose theirs.
 
     Raises:
         Unfit: the quotes do not match, or the width is another.
@@ -274,13 +293,31 @@ def fitted(text: str, form: Form, width: int) -> tuple[str, ...]:
         quoted = ()
     if len(_trimmed(quoted, width)) == width:
         return _trimmed(quoted, width)
-    if form.quoting == "detect" and len(as_text) == width:
-        return as_text
+    if form.quoting == "detect" and len(as_text) == width and not quoted:
+        return _bared(as_text, form.needed)
     if not quoted:
-        raise Unfit("unbalanced_quotes", "The quotes of the row do not match: mend them, or set file.quoting in the mapping.")
+        raise Unfit("unbalanced_quotes", _UNBALANCED)
     if len(quoted) < len(as_text):  # cells are missing, or a quote swallowed them: who can tell?
         raise _wrong_width(len(quoted), width)
     return _padded(quoted, width)
+
+
+def _bared(cells: tuple[str, ...], needed: Sequence[int]) -> tuple[str, ...]:
+    """The fields of a record whose quotes do not match, each by itself. Where quotes enclose some, a needed one with half of its own is in
+    doubt.
+    """
+    bare = tuple(_bare(cell) for cell in cells)
+    if bare != cells and any(bare[place].strip().endswith('"') for place in needed):
+        raise Unfit("unbalanced_quotes", _UNBALANCED)
+    return bare
+
+
+def _bare(cell: str) -> str:
+    """A field of a record whose quotes do not match: without those that enclose it, if all within it is written as it has to be."""
+    stripped = cell.strip()
+    inner = stripped[1:-1]
+    is_enclosed = len(stripped) > 1 and stripped[0] == stripped[-1] == '"' and '"' not in inner.replace('""', "")
+    return inner.replace('""', '"') if is_enclosed else cell
 
 
 def _trimmed(cells: tuple[str, ...], width: int) -> tuple[str, ...]:

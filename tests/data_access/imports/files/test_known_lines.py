@@ -13,8 +13,8 @@ Row = tuple[str, str, int, int | None]  # line_ref, sku, quantity, unit_price
 def match(rows: list[Row], lines: list[tuple[str, str, int, int | None, bool]], *, named: bool = False) -> list[int | str | None]:
     """The line ids (1, 2, ... in order) that the rows find; "?" where in doubt, None for new lines."""
     matches = matched(
-        pl.DataFrame([(place, 7, *row) for place, row in enumerate(rows)], ROWS, orient="row"),
-        pl.DataFrame([(place, 7, *line) for place, line in enumerate(lines, 1)], LINES, orient="row"),
+        pl.DataFrame([(place, 7, *row, "open") for place, row in enumerate(rows)], ROWS, orient="row"),
+        pl.DataFrame([(place, 7, *line[:-1], "open", line[-1]) for place, line in enumerate(lines, 1)], LINES, orient="row"),
         rows_are_named=named,
     )
     assert matches.schema == MATCHES

@@ -1,0 +1,1 @@
+"""Rows of files and what the store knows: ids that are written otherwise."""
