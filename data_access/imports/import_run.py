@@ -164,7 +164,7 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FilePortion:
     """A part of a file. `start`: rows of the parts before it; `of`: rows of the file, at most."""
 
     start: int
@@ -196,7 +196,7 @@ class Run:
         self.total = Tally(**{name: row[name] for name in OUTCOMES}, counts=json.loads(row["counts"]))
 
     def go_through(
-        self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None, *, part: Part | None = None
+        self, rows: int, writer: Writer, progress: Progress | None = None, load: Workload | None = None, *, part: FilePortion | None = None
     ) -> None:
         """Write all rows from `next_row` on, in chunks that each hold the write lock for a short time.
 
@@ -208,7 +208,7 @@ class Run:
             StoreUnavailable: the database refused; what was taken in stays, and the next run goes on from there.
 
         """
-        load, part, size = load or Workload(), part or Part(0, rows), FIRST_CHUNK
+        load, part, size = load or Workload(), part or FilePortion(0, rows), FIRST_CHUNK
         while (start := self.next_row - part.start) < rows:
             end = load.end(start, size, rows)
             writer.prepare(start, end)

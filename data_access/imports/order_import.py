@@ -16,25 +16,25 @@ from data_access.imports.files.items import ITEM, itemised
 from data_access.imports.files.mapping import LoadedMapping, Mapping, load_mapping
 from data_access.imports.files.opening import OPENINGS, cover_days, openings
 from data_access.imports.files.order_cells import filled, incomplete_orders, orders_of
-from data_access.imports.files.order_parts import OrderParts, order_parts
 from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import Contents, read_records
 from data_access.imports.files.recognise import recognised
-from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Workload
+from data_access.imports.import_run import FilePortion, ImportJob, ImportResult, Progress, Run, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
-from data_access.imports.line_matching import CODE as WHICH_LINE
-from data_access.imports.line_matching import known_orders, taken_lines, with_known_lines
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.lines.packages_of_file import with_packages
 from data_access.imports.lines.reopening import with_states_again
 from data_access.imports.lines.taken_back import with_lost_rows
 from data_access.imports.matching.equal_lines import with_equal_lines
+from data_access.imports.matching.known_orders import CODE as WHICH_LINE
+from data_access.imports.matching.known_orders import known_orders, taken_lines, with_known_lines
 from data_access.imports.matching.respelled_ids import with_respelled_orders
+from data_access.imports.matching.returns import match_returns, with_skus
+from data_access.imports.order_parts import OrderParts, order_parts
 from data_access.imports.order_plan import OrderPlan
 from data_access.imports.order_writer import OrderWriter
 from data_access.imports.places import ChosenPlaces, placed
 from data_access.imports.quarantine import ImportOrigin, ItemNumber, Quarantine, RowFacts, no_item
-from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_import import import_table
 from data_access.schema.orders import order_line, shipment
 from data_access.schema.returns import return_line
@@ -189,7 +189,7 @@ class _OrderImport:
         for plan in plans:
             history |= _history(engine, plan)
         walls = rows.filter(pl.col("route") != pl.col("route").shift())["position"].to_list()
-        here = Part(self._start, rows.height if most is None else most)
+        here = FilePortion(self._start, rows.height if most is None else most)
         writer = OrderWriter(engine, plans, rows, self._inbox)
         run.go_through(rows.height, writer, progress, Workload(walls=walls, extra=history), part=here)
         self._start += rows.height

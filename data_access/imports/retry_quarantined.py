@@ -23,16 +23,16 @@ from data_access.imports.files.orders import IS_GOODS, normalised
 from data_access.imports.files.reader import read_text
 from data_access.imports.files.recipe import Recipe
 from data_access.imports.files.tables import TABLES, parse_table, table_rows
-from data_access.imports.line_matching import CODE as WHICH_LINE
-from data_access.imports.line_matching import known_orders, with_known_lines
 from data_access.imports.lines.packages_of_file import CODE as PACKAGE_UNITS
 from data_access.imports.lines.packages_of_file import with_packages
+from data_access.imports.matching.known_orders import CODE as WHICH_LINE
+from data_access.imports.matching.known_orders import known_orders, with_known_lines
 from data_access.imports.matching.respelled_ids import with_respelled_orders, with_respelled_products
+from data_access.imports.matching.returns import match_returns, with_skus
 from data_access.imports.order_plan import Chunk, OrderPlan
 from data_access.imports.order_writer import write_rows
 from data_access.imports.places import at_places, location_zones
 from data_access.imports.quarantine import note_ignored
-from data_access.imports.return_matching import match_returns, with_skus
 from data_access.imports.table_rows import write_table
 from data_access.schema.audit import import_run, inbox_item
 from data_access.schema.catalog import listing

@@ -14,7 +14,7 @@ from data_access.imports.create_master_data import release_keys
 from data_access.imports.files.reader import PART_ROWS, WHOLE_ROWS, Contents, open_records, read_records
 from data_access.imports.files.sheets.workbook import is_workbook
 from data_access.imports.files.tables import Kind, LoadedTable, TableFile, load_table_mapping, table_rows
-from data_access.imports.import_run import ImportJob, ImportResult, Part, Progress, Run, Tally, Workload
+from data_access.imports.import_run import FilePortion, ImportJob, ImportResult, Progress, Run, Tally, Workload
 from data_access.imports.inbox_files.reentries import Reentries, reentries
 from data_access.imports.matching.respelled_ids import with_respelled_products
 from data_access.imports.places import location_zones
@@ -133,7 +133,7 @@ def import_table(engine: Engine, kind: str, path: Path, mapping: str | None = No
             quarantine = Quarantine(engine, origin)
         quarantine.turn_to(origin)
         writer = _TableWriter(table.kind, (source, run.id), rows, quarantine)
-        run.go_through(rows.height, writer, progress, load, part=Part(start, rows.height if most is None else most))
+        run.go_through(rows.height, writer, progress, load, part=FilePortion(start, rows.height if most is None else most))
         start += rows.height
     if run is None:
         raise AssertionError("a file has one part at least")

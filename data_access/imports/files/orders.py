@@ -22,20 +22,8 @@ MAX_TEXT: Final = 200
 SLICE_ROWS: Final = 50_000  # understood at a time, for the sake of memory
 _DEADLINES: Final = ("ship_by", "deliver_by")
 _TEXTS: Final = (
-    "order",
-    "external_sku",
-    "line",
-    "title",
-    "currency",
-    "status",
-    "carrier",
-    "tracking_number",
-    "cancel_reason",
-    "cancelled_by",
-    "country",
-    "region",
-    "fulfilled_by",
-    "customer",
+    *("order", "external_sku", "line", "title", "currency", "status", "carrier", "tracking_number", "cancel_reason", "cancelled_by"),
+    *("country", "region", "fulfilled_by", "customer"),
 )
 _IDS: Final = ("order", "external_sku", "line")
 KNOWN_ORDERS: Final = pl.Schema(

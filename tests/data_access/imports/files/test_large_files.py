@@ -14,8 +14,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.engine import open_engine, reading
 from data_access.errors import InvalidInput
-from data_access.imports import table_import
-from data_access.imports.files import order_parts
+from data_access.imports import order_parts, table_import
 from data_access.imports.files.delimited.spool import Spool
 from data_access.imports.import_run import ImportResult
 from data_access.imports.order_import import import_orders, import_table

@@ -11,7 +11,7 @@ from data_access.imports.files.known_lines import LINES, ROWS, matched
 from data_access.imports.files.mapping import Mapping
 from data_access.imports.files.orders import KNOWN_ORDERS, TAKEN
 from data_access.imports.matching.equal_lines import ROW_STATE, line_state
-from data_access.imports.return_matching import with_skus
+from data_access.imports.matching.returns import with_skus
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.stock import event
 from data_access.write.bulk import in_values
