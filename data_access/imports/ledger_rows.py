@@ -150,6 +150,7 @@ class SingleRows:
             components=unit.lookups.components(row["sku"], row["kit_version"]),
             quantity=row["quantity"],
             placed_at=row["placed_at"],
+            location_id=self._plan.reserved_at,
         )
         facts = {
             "id": line.line_id,
@@ -165,7 +166,7 @@ class SingleRows:
             "placed_at": line.placed_at,
             "ship_by_at": row["ship_by_at"],
             "deliver_by_at": row["deliver_by_at"],
-            "location_id": None,
+            "location_id": self._plan.reserved_at,
         }
         unit.add_line(facts, line)
         self._facts[line.line_id] = facts

@@ -220,7 +220,8 @@ class _OrderImport:
                 restocks = mapping.returns is not None and mapping.returns.disposition == "restock"
                 opened = openings(_exploded(connection, goods), self._cover, restocks)
             matches = match_returns(connection, goods.filter(pl.col("position") >= done), mapping, self._source)
-        return OrderPlan(mapping, self._source, self.run.id, matches, opened)
+        is_elsewhere = mapping.location.id != self._mapping.location.id
+        return OrderPlan(mapping, self._source, self.run.id, matches, opened, is_elsewhere=is_elsewhere)
 
 
 def _by_route(rows: pl.DataFrame, mapping: Mapping) -> list[tuple[Mapping, pl.DataFrame]]:

@@ -62,13 +62,17 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
-    """`run_id`: of the import; `matches`: purchases of returns, by `files.returns.MATCHES`; `openings`: by `files.opening.OPENINGS`."""
+    """`run_id`: of the import; `matches`: purchases of returns, by `files.returns.MATCHES`; `openings`: by `files.opening.OPENINGS`.
+
+    `is_elsewhere`: a rule says that the rows leave from another location than the mapping's, so that no other stock is held for them.
+    """
 
     mapping: Mapping
     source: str
     run_id: int
     matches: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MATCHES))
     openings: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPENINGS))
+    is_elsewhere: bool = False
 
     @property
     def channel_id(self) -> str:
@@ -79,6 +83,11 @@ class OrderPlan:
     def location_id(self) -> str:
         """The location that the goods leave and come back to."""
         return self.mapping.location.id
+
+    @property
+    def reserved_at(self) -> str | None:
+        """The one location whose stock open lines hold; None for those that serve the channel."""
+        return self.location_id if self.is_elsewhere else None
 
     @property
     def disposition(self) -> str | None:

@@ -183,7 +183,8 @@ def _write(unit: UnitOfWork, run: Mapping[str, Any], items: Sequence[Item]) -> t
     unmended = [row_no for row_no, item in enumerate(items) if item["reason_code"] == PACKAGE_UNITS and item["mended"] is None]
     for own, of_route in zip(mapping.routes, of_routes, strict=True):
         with_counted = with_packages(unit.connection, of_route.filter(counted), own, unmended)
-        chunk += _write_route(unit, own, (source, run["id"]), with_counted.filter(chosen))
+        is_elsewhere = own.location.id != mapping.location.id
+        chunk += _write_route(unit, own, (source, run["id"]), with_counted.filter(chosen), is_elsewhere=is_elsewhere)
     rows = pl.concat(of_routes).filter(chosen)
     return chunk, rows.height - rows["row_no"].n_unique()
 
@@ -200,7 +201,7 @@ def _asked_again(connection: Connection, rows: pl.DataFrame, mapping: OrderMappi
     return pl.concat([with_known_lines(connection, rows.filter(asked), mapping, source), rows.filter(~asked)]).sort("position")
 
 
-def _write_route(unit: UnitOfWork, mapping: OrderMapping, origin: tuple[str, int], rows: pl.DataFrame) -> Chunk:
+def _write_route(unit: UnitOfWork, mapping: OrderMapping, origin: tuple[str, int], rows: pl.DataFrame, *, is_elsewhere: bool) -> Chunk:
     """Take in rows of one channel and location. `origin`: their source and import."""
     rows = rows.with_columns(position=pl.int_range(pl.len(), dtype=pl.Int64))
     goods = rows.filter(IS_GOODS)
@@ -209,7 +210,8 @@ def _write_route(unit: UnitOfWork, mapping: OrderMapping, origin: tuple[str, int
         keys = create_codes(unit, goods, mapping)
         lookups.forget()
     goods = with_skus(unit.connection, goods, mapping)
-    chunk = write_rows(unit, OrderPlan(mapping, *origin, match_returns(unit.connection, goods, mapping, origin[0])), rows)
+    matches = match_returns(unit.connection, goods, mapping, origin[0])
+    chunk = write_rows(unit, OrderPlan(mapping, *origin, matches, is_elsewhere=is_elsewhere), rows)
     chunk.keys += keys
     return chunk
 

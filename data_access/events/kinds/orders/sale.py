@@ -1,7 +1,8 @@
 """An order placed on a channel, or at a till."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import sqlalchemy as sa
 from pydantic import Field, model_validator
 
 from data_access.domain.events import Event, EventPart, Id, Micros, Price, Text, Units
@@ -12,7 +13,8 @@ from data_access.events.kind import EventKind
 from data_access.events.needs import Needs
 from data_access.events.packages import Package, send
 from data_access.schema.catalog import listing
-from data_access.schema.orders import sales_order
+from data_access.schema.orders import order_line, sales_order
+from data_access.schema.stock import event as event_table
 
 
 class SaleLine(EventPart):
@@ -98,6 +100,17 @@ def _skus_of_lines(context: EventContext, event: Sale) -> list[str]:
     return skus
 
 
+def _told_by_file(context: EventContext, order_id: int, skus: list[str]) -> Any:
+    """A line of the order and of one of the SKUs that a file told of, by a line id that events do not know; None if there is none."""
+    line = order_line.c
+    query = (
+        sa.select(line.sku, line.line_ref)
+        .join(event_table, event_table.c.id == line.event_id)
+        .where(line.order_id == order_id, line.sku.in_(skus), event_table.c.source.startswith("import:"))
+    )
+    return context.unit.connection.execute(query.order_by(line.id).limit(1)).first()
+
+
 def _handle(context: EventContext, event: Sale, row_id: int) -> list[str]:
     unit = context.unit
     if not unit.lookups.has_channel(event.channel_id):
@@ -111,6 +124,11 @@ def _handle(context: EventContext, event: Sale, row_id: int) -> list[str]:
         raise Contradiction(
             f"Line {taken[0]} of order {event.order_ref} on {event.channel_id} was placed by another event: it stands; "
             "send what changed as a cancellation or under a line of its own."
+        )
+    if order is not None and (line := _told_by_file(context, order.order_id, skus)):
+        raise Contradiction(
+            f"A file told of order {event.order_ref} on {event.channel_id}, with a line of {line.sku} (id {line.line_ref}): it stands; "
+            "send what becomes of it by that line id, or take the import back and send the sale again."
         )
     if order is None:
         order = context.orders[key] = KnownOrder(unit.ids.take())
