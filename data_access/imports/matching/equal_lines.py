@@ -34,7 +34,8 @@ def with_equal_lines(connection: Connection, rows: pl.DataFrame, channel_id: str
     content = pl.col("line_ref").str.extract(r"^(\d+)\.\d+$")
     lines = rows.lazy().filter(pl.col("code").is_null() & (pl.col("role") == "line"))
     chosen = lines.select("position", "order_ref", "line_ref", "event_ref", content=content, state=ROW_STATE).collect()
-    repeated = chosen.filter(pl.len().over("order_ref", "content") > 1)
+    are_packages = pl.len().over("order_ref", "line_ref") > 1  # several rows of one line
+    repeated = chosen.filter((pl.len().over("order_ref", "content") > 1) & ~are_packages.any().over("order_ref", "content"))
     if repeated.is_empty():
         return rows
     states = _states(connection, channel_id, repeated["order_ref"].unique().to_list())
