@@ -30,7 +30,8 @@ from data_access.write.unit_of_work import UnitOfWork
 
 IMPORT: Final[Permission] = "import files"
 PERMISSION: Final[Permission] = "take back imports"
-FIRST_CHUNK_EVENTS: Final = 100
+FIRST_CHUNK_EVENTS: Final = 50
+TARGET_SECONDS: Final = 0.05  # shorter than an import's: how long events take differs much, by what was moved since
 _IDS_PER_EVENT: Final = 32
 _T = TypeVar("_T")
 
@@ -147,7 +148,7 @@ class _Undoing:
             self._work(partial(_written, write, part), 2_000 + _IDS_PER_EVENT * len(part))
             held, self._longest_lock = self._longest_lock, max(before, self._longest_lock)
             start += len(part)
-            size = next_size(size, len(part), held)
+            size = next_size(size, len(part), held, TARGET_SECONDS)
             if self._progress is not None and total is not None:
                 self._progress(done + start, total)
 

@@ -321,7 +321,7 @@ def _new_row(run_id: int, job: ImportJob) -> dict[str, Any]:
     }
 
 
-def next_size(size: int, cost: int, seconds: float) -> int:
+def next_size(size: int, cost: int, seconds: float, target: float = TARGET_SECONDS) -> int:
     """As much work as fits the target, by the pace of the last chunk; at most 1.5 times as much as before."""
-    fitting = int(cost * TARGET_SECONDS / max(seconds, 1e-6))
+    fitting = int(cost * target / max(seconds, 1e-6))
     return max(min(fitting, size * 3 // 2, LARGEST_CHUNK), SMALLEST_CHUNK)

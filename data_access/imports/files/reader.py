@@ -193,9 +193,7 @@ def open_records(path: Path, part: FilePart, needed: Iterable[str], optional: It
 
 def _require_unchanged(path: Path, digest: str) -> None:
     if file_hash(path) != digest:
-        raise InvalidInput(
-            f"The file {path} was changed while it was read, and nothing of it was used: import it once it is written whole."
-        )
+        raise InvalidInput(f"The file {path} was changed while it was read, and nothing of it was used: import it once it is whole.")
 
 
 def _sheet_contents(digest: str, workbook: Workbook, part: FilePart, needed: Sequence[str], optional: Iterable[str]) -> Contents:

@@ -90,10 +90,7 @@ def test_a_file_that_is_still_written_is_not_used(sqlite_store: Engine, file: Pa
     finally:
         ended.set()
         writer.join()
-    assert (
-        str(refusal.value)
-        == f"The file {file} was changed while it was read, and nothing of it was used: import it once it is written whole."
-    )
+    assert str(refusal.value) == f"The file {file} was changed while it was read, and nothing of it was used: import it once it is whole."
     assert one(sqlite_store, "select count(*) from import_run") == 0
     write(file, HEADER, *ROWS)
     assert figures(import_orders(sqlite_store, file, mapping(tmp_path))) == (1_200, 1_200, 0, 0, 0)
