@@ -100,7 +100,7 @@ def _skus_of_lines(context: EventContext, event: Sale) -> list[str]:
     return skus
 
 
-def _told_by_file(context: EventContext, order_id: int, skus: list[str]) -> Any:
+def _line_of_a_file(context: EventContext, order_id: int, skus: list[str]) -> Any:
     """A line of the order and of one of the SKUs that a file told of, by a line id that events do not know; None if there is none."""
     line = order_line.c
     query = (
@@ -125,10 +125,10 @@ def _handle(context: EventContext, event: Sale, row_id: int) -> list[str]:
             f"Line {taken[0]} of order {event.order_ref} on {event.channel_id} was placed by another event: it stands; "
             "send what changed as a cancellation or under a line of its own."
         )
-    if order is not None and (line := _told_by_file(context, order.order_id, skus)):
+    if order is not None and (line := _line_of_a_file(context, order.order_id, skus)):
         raise Contradiction(
-            f"A file told of order {event.order_ref} on {event.channel_id}, with a line of {line.sku} (id {line.line_ref}): it stands; "
-            "send what becomes of it by that line id, or take the import back and send the sale again."
+            f"Order {event.order_ref} on {event.channel_id} has a line of {line.sku} from a file (id {line.line_ref}): it stands; "
+            "send its shipments and cancellations by that id, or take the import back and send the sale again."
         )
     if order is None:
         order = context.orders[key] = KnownOrder(unit.ids.take())

@@ -39,7 +39,7 @@ title = "title"
 
 
 @dataclass(frozen=True)
-class DrawnFile:
+class FileStyle:
     """A way to write a file: its delimiter, quotes, line ends and encoding, and the order of its columns."""
 
     delimiter: str
@@ -58,7 +58,7 @@ class DrawnFile:
 
 
 WAYS = st.builds(
-    DrawnFile,
+    FileStyle,
     st.sampled_from(",;\t|"),
     st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
     st.sampled_from(["\n", "\r\n"]),
@@ -105,7 +105,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @given(rows=rows_of(LINES), way=WAYS)
-def test_the_slow_reader_reads_what_was_written(rows: list[dict[str, str]], way: DrawnFile) -> None:
+def test_the_slow_reader_reads_what_was_written(rows: list[dict[str, str]], way: FileStyle) -> None:
     header, *cells = records(way.text(rows), way.delimiter)
     assert header == list(way.columns)
     assert cells == [[row[name] for name in way.columns] for row in rows]
@@ -113,14 +113,14 @@ def test_the_slow_reader_reads_what_was_written(rows: list[dict[str, str]], way:
 
 @given(rows=rows_of(LINE), way=WAYS)
 @settings(max_examples=50)
-def test_a_file_without_line_breaks_is_taken_in_whole(folder: Path, rows: list[dict[str, str]], way: DrawnFile) -> None:
+def test_a_file_without_line_breaks_is_taken_in_whole(folder: Path, rows: list[dict[str, str]], way: FileStyle) -> None:
     text = way.text(rows)
     assert taken_in(folder, text, way.encoding) == (facts(text, way.delimiter), 0)
 
 
 @given(rows=rows_of(LINES), way=WAYS)
 @settings(max_examples=50)
-def test_of_a_file_with_line_breaks_nothing_is_taken_in_otherwise(folder: Path, rows: list[dict[str, str]], way: DrawnFile) -> None:
+def test_of_a_file_with_line_breaks_nothing_is_taken_in_otherwise(folder: Path, rows: list[dict[str, str]], way: FileStyle) -> None:
     """A title whose lines look like rows asks; all that is taken in is what the file says."""
     text = way.text(rows)
     taken, waiting = taken_in(folder, text, way.encoding)
@@ -131,7 +131,7 @@ def test_of_a_file_with_line_breaks_nothing_is_taken_in_otherwise(folder: Path, 
 
 @given(rows=rows_of(LINE), way=WAYS, draw=st.data())
 @settings(max_examples=60)
-def test_a_quote_too_few_or_too_many_changes_no_row(folder: Path, rows: list[dict[str, str]], way: DrawnFile, draw: st.DataObject) -> None:
+def test_a_quote_too_few_or_too_many_changes_no_row(folder: Path, rows: list[dict[str, str]], way: FileStyle, draw: st.DataObject) -> None:
     """One quote is lost anywhere below the header, or one is added before or after a title."""
     text = way.text(rows)
     body = text.index(way.ending) + len(way.ending)
