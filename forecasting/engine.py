@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from forecasting.distribution import LEAST_MEAN, Calibration, calibrate, quantiles_of, transform, uncalibrated
 from forecasting.drivers import multipliers
-from forecasting.features import Features, Groups, Rows
+from forecasting.features import YEAR, Features, Groups, Rows
 from forecasting.metrics import QUANTILES, naive_scale, pinball
 from forecasting.models import pooled, smoothing
+from forecasting.models.outliers import FAR, calmed, limits
 from forecasting.panel import Floats, Panel
 from forecasting.promotions import Promotions
 from forecasting.segments import SEGMENTS, THIRDS, kinds, segment
@@ -38,6 +39,9 @@ MOST_SERIES: Final = 8_000
 LEAST_PERIODS: Final = 12
 LEAST_ROWS: Final = 300
 """With fewer periods or known demands in all, nothing is learned: the average is taken, spread as its own past is."""
+
+LEAST_YOUNG_ROWS: Final = 12_500
+"""The same for a history of less than a year, in which what series have in common is mostly luck."""
 
 ROWS_A_POINT: Final = 8
 """Each known demand is seen from at most so many origins on average."""
@@ -90,23 +94,32 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a chunk of series must know of all the others. `law`: how promotions act, where that was learned."""
+    """What a chunk of series must know of all the others. `law`: how promotions act, where that was learned; `most`: `outliers.limits`."""
 
     groups: Groups
     kinds: Index
     shares: Array
     multipliers: Floats | None
     law: Promotions | None
+    most: Array
 
     @staticmethod
     def of(panel: Panel, law: Promotions | None = None) -> "Context":
         """The context of a whole panel. `law`: how promotions act, if it was learned before."""
-        return Context(Groups(panel), kinds(panel), smoothing.weekday_shares(panel), *multipliers(panel, law=law))
+        driven, law = multipliers(panel, law=law)
+        most = limits(panel, driven)
+        groups = Groups(calmed(panel, most / FAR, driven))  # no more than usual, for what others are measured by
+        calm = calmed(panel, most, driven)
+        return Context(groups, kinds(calm), smoothing.weekday_shares(calm), driven, law, most)
 
     def take(self, rows: Index) -> "Context":
         """The same for some of its series."""
         driven = None if self.multipliers is None else self.multipliers[rows]
-        return replace(self, kinds=self.kinds[rows], shares=self.shares[rows], multipliers=driven)
+        return replace(self, kinds=self.kinds[rows], shares=self.shares[rows], multipliers=driven, most=self.most[rows])
+
+    def calmed(self, panel: Panel) -> Panel:
+        """The panel of this context without its lone days (`outliers.calmed`)."""
+        return calmed(panel, self.most, self.multipliers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +140,16 @@ def fit(
     """Train, choose and calibrate on a panel. `context`: of this panel, where it is there already."""
     rng = np.random.default_rng(seed)
     context = Context.of(panel) if context is None else context
-    groups, driven = context.groups, context.multipliers
     if len(panel) > MOST_SERIES:
         chosen = _drawn(panel, rng)
-        panel, driven = panel.take(chosen), None if driven is None else driven[chosen]
+        panel, context = panel.take(chosen), context.take(chosen)
+    groups, driven = context.groups, context.multipliers
     known = panel.y[~np.isnan(panel.y)]
     whole = bool((np.abs(known - np.round(known)) < 1e-4).mean() > 0.98) if len(known) else True
-    if panel.periods < LEAST_PERIODS or len(known) < LEAST_ROWS:
+    least = LEAST_YOUNG_ROWS if panel.periods < YEAR[panel.step] else LEAST_ROWS
+    if panel.periods < LEAST_PERIODS or len(known) < least:
         return _unlearned(horizon, whole)
+    came, panel = panel.y, context.calmed(panel)
     periods = panel.periods
     cut = periods - max(min(horizon, periods // 3), periods // 6)
     then, _ = multipliers(panel, cut)
@@ -157,14 +172,15 @@ def fit(
         above = then[held.series, held.target] > DRIVEN
         raised = np.array([_raised(y[above], mean[above]) for mean in means])
         means = [np.where(above, mean * factor, mean) for mean, factor in zip(means, raised, strict=True)]
-    spread, alphas = _spread(table, scale, means, y, seed, rounds)
+    raw = came[held.series, held.target].astype(np.float64)  # lone days teach no mean, but how far demand strays
+    spread, alphas = _spread(table, scale, means, raw, seed, rounds)
     code = segment(kinds_then(panel, held), held.horizon, horizon)
     luck = rng.random(len(y))
     naive = naive_scale(panel.y[:, :cut], SEASON[panel.step])[held.series]
     losses = np.full((len(MODELS), SEGMENTS), np.nan)
     calibrations = []
     for number, mean in enumerate(means):
-        calibration = calibrate(transform(y, mean, alphas[number], luck), code, SEGMENTS, THIRDS)
+        calibration = calibrate(transform(raw, mean, alphas[number], luck), code, SEGMENTS, THIRDS)
         calibrations.append(calibration)
         forecasts = quantiles_of(mean, alphas[number], code, calibration.at(QUANTILES), whole)
         loss = pinball(y, forecasts) / naive
@@ -229,13 +245,19 @@ def kinds_then(panel: Panel, rows: Rows) -> Index:
     return kind
 
 
-def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drivers: Floats | None) -> list[Array]:
+def _week(panel: Panel, shares: Array, rows: Rows) -> Array:
+    """The share of each row's weekday."""
+    weekday = (rows.target + panel.start.weekday()) % 7 if panel.step == 1 else np.zeros(len(rows), np.int64)
+    share: Array = shares[rows.series, weekday]
+    return share
+
+
+def _means(panel: Panel, shares: Array, rows: Rows, learned: Array, drivers: Floats | None) -> list[Array]:
     """The mean of each row by each of `MODELS`. `drivers`: multipliers by which levels are measured and carried ahead."""
     origins = np.unique(rows.origin)
     free = panel if drivers is None else replace(panel, y=panel.y / drivers[:, : panel.periods])
     levels = smoothing.levels(free, shares, origins.tolist())
-    weekday = (rows.target + panel.start.weekday()) % 7 if panel.step == 1 else np.zeros(len(rows), np.int64)
-    share = shares[rows.series, weekday]
+    share = _week(panel, shares, rows)
     if drivers is not None:
         share = share * drivers[rows.series, rows.target]
     place = np.searchsorted(origins, rows.origin)
@@ -243,8 +265,6 @@ def _means(panel: Panel, shares: Array, rows: Rows, learned: Array | None, drive
     season = SEASON[panel.step]
     again = rows.origin - season + (rows.horizon - 1) % season
     naive = np.nan_to_num(np.where(again >= 0, panel.y[rows.series, np.maximum(again, 0)], 0.0)).astype(np.float64)
-    if learned is None:
-        learned = flat["average"]
     by_name = {"pooled": learned, "blend": (learned + flat["smoothing"]) / 2.0, **flat, "seasonal naive": naive}
     known = ~np.isnan(panel.y)
     most = np.where(known, panel.y, 0.0).max(axis=1, initial=0.0)[rows.series].astype(np.float64) * MOST_RATIO
@@ -302,11 +322,13 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
     rows = Rows(np.repeat(np.arange(count), horizon), np.full(count * horizon, panel.periods), np.tile(np.arange(1, horizon + 1), count))
     code = segment(context.kinds[rows.series], rows.horizon, fitted.horizon)
     model = fitted.choice[code] if only is None else np.full(len(rows), only)
+    came, panel = panel, context.calmed(panel)
+    features = Features(panel, context.groups, context.multipliers)
     if fitted.mean is None:
-        mean = np.choose(model, _means(panel, context.shares, rows, None, context.multipliers))
-        alpha = _own_alpha(panel)[rows.series]
+        means = _means(panel, context.shares, rows, features.steady(rows) * _week(panel, context.shares, rows), context.multipliers)
+        mean = np.choose(np.where(model == AVERAGE, MODELS.index("pooled"), model), means)  # in the place of what would be learned
+        alpha = _own_alpha(came)[rows.series]
     else:
-        features = Features(panel, context.groups, context.multipliers)
         scale = features.scale(rows)
         table, _ = features.table(rows, scale)
         learned = fitted.mean.of_table(table, scale)
@@ -316,6 +338,8 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
             mean = np.where(driven, mean * fitted.raised[model], mean)
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
+        lone = np.isfinite(context.most)[rows.series]
+        alpha = np.where(lone, np.maximum(alpha, _own_alpha(came)[rows.series]), alpha)
     known = ~np.isnan(panel.y)
     silent = (np.where(known, panel.y, 0.0).max(axis=1, initial=0.0) == 0)[rows.series]  # never sold: nothing is expected
     shape = (count, horizon)

@@ -111,8 +111,29 @@ class Features:
         self._known = {name: _Running(values) for name, values in panel.known.items()}
         self._responses = {name: _Response(values[:, : panel.periods], logs) for name, values in panel.known.items()}
 
+    def steady(self, rows: Rows) -> NDArray[np.float64]:
+        """Units a period to expect where nothing can be learned: a mean of recent ones, mixed with as much of its group's as one demand
+        of the group takes in time.
+        """
+        own = np.nan_to_num(self._recent(rows))
+        _, known = self._demand.window(rows.series, rows.origin - SCALE_WINDOWS[self.step][1], rows.origin)
+        rate = self.groups.level(self.panel, rows, sold=True)
+        weight = np.minimum(1.0 / np.maximum(rate, 1e-3), PRIOR[self.step])
+        steady: NDArray[np.float64] = (own * known + self.groups.level(self.panel, rows) * weight) / (known + weight)
+        return steady if self.multipliers is None else steady * self.multipliers[rows.series, rows.target]
+
     def scale(self, rows: Rows) -> NDArray[np.float64]:
         """Units a period that the series' levels are measured in: a mean of recent ones, mixed with its group's while it is young."""
+        own = self._recent(rows)
+        _, known = self._demand.window(rows.series, rows.origin - SCALE_WINDOWS[self.step][1], rows.origin)
+        prior = self.groups.level(self.panel, rows)
+        mixed = (np.nan_to_num(own) * known + prior * PRIOR[self.step]) / (known + PRIOR[self.step])
+        young = np.isnan(own) | (known < 4 * PRIOR[self.step])
+        scale: NDArray[np.float64] = np.maximum(np.where(young, mixed, own), 0.5 / YEAR[self.step])
+        return scale if self.multipliers is None else scale * self.multipliers[rows.series, rows.target]
+
+    def _recent(self, rows: Rows) -> NDArray[np.float64]:
+        """Mean of the recent units a period, the latest counting most; NaN where none is known."""
         total = np.zeros(len(rows))
         weight = np.zeros(len(rows))
         for window, share in zip(SCALE_WINDOWS[self.step], SCALE_WEIGHTS, strict=True):
@@ -120,13 +141,7 @@ class Features:
             enough = counts > 0
             total += np.where(enough, share * sums / np.maximum(counts, 1), 0.0)
             weight += np.where(enough, share, 0.0)
-        own = _over(total, weight)
-        _, known = self._demand.window(rows.series, rows.origin - SCALE_WINDOWS[self.step][1], rows.origin)
-        prior = self.groups.level(self.panel, rows)
-        mixed = (np.nan_to_num(own) * known + prior * PRIOR[self.step]) / (known + PRIOR[self.step])
-        young = np.isnan(own) | (known < 4 * PRIOR[self.step])
-        scale: NDArray[np.float64] = np.maximum(np.where(young, mixed, own), 0.5 / YEAR[self.step])
-        return scale if self.multipliers is None else scale * self.multipliers[rows.series, rows.target]
+        return _over(total, weight)
 
     def table(self, rows: Rows, scale: NDArray[np.float64]) -> tuple[Floats, list[str]]:
         """The features (rows x columns) and their names."""
@@ -240,21 +255,29 @@ class Groups:
         self.names = ["all", *(name for name in ("category", "channel", "region") if name in panel.statics)]
         self.step = panel.step
         self._mean: dict[str, _Running] = {}
+        self._sold: dict[str, _Running] = {}
         for name in self.names:
             codes = self._codes(panel, name)
             count = int(codes.max()) + 1 if len(codes) else 1
-            self._mean[name] = _Running(_group_mean(panel, codes, count))
+            self._mean[name] = _Running(_group_mean(panel.y, codes, count))
+            if name == self._narrowest:
+                sold = np.where(np.isnan(panel.y), np.nan, panel.y > 0).astype(np.float32)
+                self._sold[name] = _Running(_group_mean(sold, codes, count))
 
     @staticmethod
     def _codes(panel: Panel, name: str) -> NDArray[np.int32]:
         return np.zeros(len(panel), np.int32) if name == "all" else panel.statics[name]
 
-    def level(self, panel: Panel, rows: Rows) -> NDArray[np.float64]:
-        """Mean units a period of the narrowest group that a series belongs to, lately."""
-        name = self.names[1] if len(self.names) > 1 else "all"
+    @property
+    def _narrowest(self) -> str:
+        return self.names[1] if len(self.names) > 1 else "all"
+
+    def level(self, panel: Panel, rows: Rows, sold: bool = False) -> NDArray[np.float64]:
+        """Mean units a period of the narrowest group that a series belongs to, lately. `sold`: share of its periods with demand."""
+        name = self._narrowest
         group = self._codes(panel, name)[rows.series].astype(np.int64)
         window = SCALE_WINDOWS[self.step][1]
-        level = self._mean[name].mean(group, rows.origin - window, rows.origin)
+        level = (self._sold if sold else self._mean)[name].mean(group, rows.origin - window, rows.origin)
         return np.nan_to_num(level, nan=0.0)
 
     def add(self, columns: dict[str, NDArray[np.generic]], panel: Panel, rows: Rows) -> None:
@@ -271,5 +294,5 @@ class Groups:
             columns[f"{name}_year"] = _over(np.nan_to_num(ahead), np.nan_to_num(then))
 
 
-def _group_mean(panel: Panel, codes: NDArray[np.int32], count: int) -> Floats:
-    return _over(sums(panel.y, codes, count), sums(~np.isnan(panel.y), codes, count)).astype(np.float32)
+def _group_mean(values: Floats, codes: NDArray[np.int32], count: int) -> Floats:
+    return _over(sums(values, codes, count), sums(~np.isnan(values), codes, count)).astype(np.float32)

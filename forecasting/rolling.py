@@ -93,16 +93,28 @@ class Scene:
     def of(panel: Panel, law: Promotions | None = None) -> "Scene":
         """The scene of a panel. `law`: how promotions act, if it was learned before."""
         tree = hierarchy.tree(panel)
-        values = hierarchy.filled(panel)
+        context = Context.of(panel, law)
+        values = hierarchy.filled(context.calmed(panel))  # a lone day would reach all series through what is above them
         above = hierarchy.upper_panel(panel, tree, values)
         skus = hierarchy.sku_panel(panel, tree, values) if tree.skus else None
         del values
         of_skus = None if skus is None else Context.of(skus)
-        return Scene(tree, panel, Context.of(panel, law), above, Context.of(above), skus, of_skus)
+        return Scene(tree, panel, context, above, Context.of(above), skus, of_skus)
 
     def parts(self) -> list[Index]:
         """The series in parts of at most `CHUNK`."""
         return _parts(len(self.panel))
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What came in periods that were forecast (series x horizon): `known`, NaN where it is not; `filled` (`hierarchy.filled`); and `calm`,
+    the same without lone days, which say nothing of how good the forecasts of a level are.
+    """
+
+    known: Array
+    filled: NDArray[np.float32]
+    calm: NDArray[np.float32]
 
 
 def _parts(count: int) -> list[Index]:
@@ -155,8 +167,10 @@ def learn(
         learned = _trained(then, horizon, seed, errors, country, levels.str.contains(" x ", literal=True).not_().to_numpy(), effort)
         progress((number + 0.5) / (len(origins) + 1))
         came = panel.y[began, origin : origin + horizon].astype(np.float64)
-        filled = hierarchy.filled(panel.take(began))[:, origin : origin + horizon]
-        tables += _tried(then, learned, came, filled, errors)
+        known = panel.take(began)
+        filled = hierarchy.filled(known)[:, origin : origin + horizon]
+        calm = hierarchy.filled(scene.context.take(began).calmed(known))[:, origin : origin + horizon]
+        tables += _tried(then, learned, Came(came, filled, calm), errors)
         progress((number + 1) / (len(origins) + 1))
     levels = scene.tree.nodes["level"]
     wanted = np.array([level == hierarchy.TOTAL or errors.by_prophet(level) for level in levels])
@@ -239,34 +253,35 @@ def _with_prophet(learned: Learned, scene: Scene, own: Array) -> Array:
     return means
 
 
-def _tried(scene: Scene, learned: Learned, came: Array, filled: NDArray[np.float32], errors: Errors) -> list[pl.DataFrame]:
-    """Forecast the periods that `came` (series x horizon, NaN where unknown; `filled` without), and take what was off into `errors`."""
+def _tried(scene: Scene, learned: Learned, came: Came, errors: Errors) -> list[pl.DataFrame]:
+    """Forecast the periods that came, and take what was off into `errors`."""
     tree, parts = scene.tree, scene.parts()
     predicted = join(list(side_by_side(lambda rows: ahead(learned, scene, rows)[0], parts)))
     settled = settle(learned, scene, predicted)
     every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
     cutoff, season = scene.panel.day(scene.panel.periods - 1), SEASON[scene.panel.step]
-    nodes_came = every @ sums(filled, tree.cell, cells)
+    nodes_came = every @ sums(came.filled, tree.cell, cells)
+    nodes_calm = every @ sums(came.calm, tree.cell, cells)
     nodes_below = every @ sums(predicted.mean, tree.cell, cells)
     nodes_own, tables = settled.own_above, []
     for level in tree.nodes["level"].unique(maintain_order=True):
         mine = np.flatnonzero((tree.nodes["level"] == level).to_numpy())
         prophet = [learned.prophet[name][: learned.horizon] for name in scene.above.ids[mine] if name in learned.prophet]
-        errors.add(level, nodes_came[mine], nodes_own[mine], nodes_below[mine], np.array(prophet) if len(prophet) == len(mine) else None)
+        errors.add(level, nodes_calm[mine], nodes_own[mine], nodes_below[mine], np.array(prophet) if len(prophet) == len(mine) else None)
         above = take(settled.above, mine)
         naive = naive_scale(scene.above.y[mine], season)
         spread = quantiles(learned.above, above, QUANTILES)
         tables.append(_with_level(errors_of(scene.above.ids[mine], cutoff, CHOSEN, nodes_came[mine], above.mean, spread, naive), level))
     if scene.skus is not None and learned.skus is not None and settled.skus is not None and settled.own_skus is not None:
-        sku_came = sums(filled, tree.sku, len(tree.skus))
-        errors.add(SKU, sku_came, settled.own_skus, sums(predicted.mean, tree.sku, len(tree.skus)))
+        sku_came, sku_calm = (sums(values, tree.sku, len(tree.skus)) for values in (came.filled, came.calm))
+        errors.add(SKU, sku_calm, settled.own_skus, sums(predicted.mean, tree.sku, len(tree.skus)))
         spread, naive = quantiles(learned.skus, settled.skus, QUANTILES), naive_scale(scene.skus.y, season)
         tables.append(_with_level(errors_of(scene.skus.ids, cutoff, CHOSEN, sku_came, settled.skus.mean, spread, naive), SKU))
 
     def off(rows: Index) -> pl.DataFrame:
         series = take(settled.series, rows)
         spread, naive = quantiles(learned.series, series, QUANTILES), naive_scale(scene.panel.y[rows], season)
-        return _with_level(errors_of(scene.panel.ids[rows], cutoff, CHOSEN, came[rows], series.mean, spread, naive), SERIES)
+        return _with_level(errors_of(scene.panel.ids[rows], cutoff, CHOSEN, came.known[rows], series.mean, spread, naive), SERIES)
 
     return [*tables, *side_by_side(off, parts)]
 

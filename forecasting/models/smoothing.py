@@ -18,6 +18,12 @@ RATES: Final = (0.03, 0.08, 0.15, 0.3, 0.5)
 TSB_RATES: Final = (0.1, 0.05)
 """How fast TSB learns the size of a demand, and how often there is one."""
 
+SHARED: Final = 28.0
+"""Periods with demand from which on a series counts in full in what weekdays sell."""
+
+EVEN: Final = 4.0
+"""Weeks of one series whose weekdays are alike, which the weekdays of a few are mixed with; of twice as many they speak for themselves."""
+
 Array = NDArray[np.float64]
 
 
@@ -35,10 +41,12 @@ def weekday_shares(panel: Panel) -> Array:
         active = (level > 0)[:, 0]
         if not active.any():
             continue
-        relative = np.divide(1.0, level[:, 0], out=np.zeros(len(rows)), where=active) @ np.where(there, rows, 0.0)
+        weight = np.minimum((np.nan_to_num(rows) > 0).sum(axis=1) / SHARED, 1.0)
+        relative = np.divide(weight, level[:, 0], out=np.zeros(len(rows)), where=active) @ np.where(there, rows, 0.0)
         sums = np.bincount(weekday, relative, 7)
-        counts = np.bincount(weekday, there[active].sum(axis=0), 7)
-        mean = np.divide(sums, counts, out=np.ones(7), where=counts > 0)
+        counts = np.bincount(weekday, weight @ there, 7)
+        even = np.maximum(EVEN - counts / 2.0, 0.0)
+        mean = np.divide(sums + even, counts + even, out=np.ones(7), where=counts + even > 0)
         shares[codes == code] = mean / max(mean.mean(), 1e-9)
     return shares
 

@@ -1,5 +1,6 @@
 """Everything forecast at once: it adds up, parts make no difference, and one bad series stops nothing."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -7,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from forecasting import rolling
+from forecasting import engine, rolling
 from forecasting.engine import quantiles
 from forecasting.grouping import sums
 from forecasting.panel import Panel
@@ -35,6 +36,14 @@ def company() -> Panel:
         statics={"sku": sku, "channel": np.tile([0, 1], SKUS).astype(np.int32), "category": (sku % 2).astype(np.int32)},
         labels={"sku": [f"S{number:02d}" for number in range(SKUS)], "channel": ["m", "w"], "category": ["k", "l"]},
     )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def learning() -> Iterator[None]:
+    """This young company is learned from, small as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "LEAST_YOUNG_ROWS", engine.LEAST_ROWS)
+        yield
 
 
 @pytest.fixture(scope="module")
