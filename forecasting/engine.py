@@ -107,7 +107,7 @@ class Context:
     def of(panel: Panel, law: Promotions | None = None) -> "Context":
         """The context of a whole panel. `law`: how promotions act, if it was learned before."""
         driven, law = multipliers(panel, law=law)
-        most = limits(panel, driven)
+        most = limits(panel, driven, _learnable(panel, int((~np.isnan(panel.y)).sum())))
         groups = Groups(calmed(panel, most / FAR, driven))  # no more than usual, for what others are measured by
         calm = calmed(panel, most, driven)
         return Context(groups, kinds(calm), smoothing.weekday_shares(calm), driven, law, most)
@@ -146,8 +146,7 @@ def fit(
     groups, driven = context.groups, context.multipliers
     known = panel.y[~np.isnan(panel.y)]
     whole = bool((np.abs(known - np.round(known)) < 1e-4).mean() > 0.98) if len(known) else True
-    least = LEAST_YOUNG_ROWS if panel.periods < YEAR[panel.step] else LEAST_ROWS
-    if panel.periods < LEAST_PERIODS or len(known) < least:
+    if not _learnable(panel, len(known)):
         return _unlearned(horizon, whole)
     came, panel = panel.y, context.calmed(panel)
     periods = panel.periods
@@ -192,6 +191,12 @@ def fit(
         features = Features(panel, groups, driven)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
     return Fitted(horizon, final, spread, choice, calibrations, losses, raised, whole)
+
+
+def _learnable(panel: Panel, known: int) -> bool:
+    """Whether a panel with so many known demands is large and old enough to learn from."""
+    least = LEAST_YOUNG_ROWS if panel.periods < YEAR[panel.step] else LEAST_ROWS
+    return panel.periods >= LEAST_PERIODS and known >= least
 
 
 def _drawn(panel: Panel, rng: np.random.Generator) -> Index:

@@ -16,6 +16,10 @@ from forecasting.panel import Floats, Panel
 FAR: Final = 3.0
 """How many times the usual largest day of a series its largest one may be before it is a lone day."""
 
+FAR_KNOWN: Final = 20.0
+KNOWN: Final = 8
+"""The same of a series with so many demands, in a panel that can be learned from: its peaks tell how far demand strays."""
+
 USUAL: Final = 0.95
 """The usual largest day: this quantile of a series' days with demand, the largest left out."""
 
@@ -31,19 +35,19 @@ PART: Final = 4_000
 Array = NDArray[np.float64]
 
 
-def limits(panel: Panel, driven: Floats | None = None) -> Array:
+def limits(panel: Panel, driven: Floats | None = None, learnable: bool = False) -> Array:
     """The most that a day of each series counts as, in units per multiplier; infinite where no day is a lone one.
 
     A series with one demand alone is measured by the middle demand (the geometric mean) of its category, else of all; where there is none,
-    by one unit. `driven`: multipliers of each series and period.
+    by one unit. `driven`: multipliers of each series and period; `learnable`: whether the panel can be learned from.
     """
     count = len(panel)
-    usual, second, largest = np.full(count, np.nan), np.zeros(count), np.zeros(count)
+    usual, second, largest, demands_of = np.full(count, np.nan), np.zeros(count), np.zeros(count), np.zeros(count, np.int64)
     sizes, owner = [], []
     for start in range(0, count, PART):
         rows = slice(start, start + PART)
         y = _ordinary(panel.y[rows], None if driven is None else driven[rows, : panel.periods])
-        demands = (y > 0).sum(axis=1)
+        demands_of[rows] = demands = (y > 0).sum(axis=1)
         top = max(int(demands.max(initial=0)), 2)
         ranked = -np.sort(-y, axis=1)[:, :top] if y.shape[1] >= top else -np.sort(-np.pad(y, ((0, 0), (0, top - y.shape[1]))), axis=1)
         largest[rows], second[rows] = ranked[:, 0], ranked[:, 1]
@@ -56,7 +60,8 @@ def limits(panel: Panel, driven: Floats | None = None) -> Array:
         sizes.append(ranked[others_of])
         owner.append(start + others_of[0])
     typical = _typical(panel, np.concatenate(sizes), np.concatenate(owner), largest)
-    most = np.maximum(FAR * np.where(np.isnan(usual), typical, usual), second)
+    far = np.where((demands_of >= KNOWN) & learnable, FAR_KNOWN, FAR)
+    most = np.maximum(far * np.where(np.isnan(usual), typical, usual), second)
     result: Array = np.where(largest > most, most, np.inf)
     return result
 
