@@ -40,8 +40,10 @@ LEAST_PERIODS: Final = 12
 LEAST_ROWS: Final = 300
 """With fewer periods or known demands in all, nothing is learned: the average is taken, spread as its own past is."""
 
-LEAST_YOUNG_ROWS: Final = 12_500
-"""The same for a history of less than a year, in which what series have in common is mostly luck."""
+LEAST_YOUNG_ROWS: Final = {1: 12_500, 7: LEAST_ROWS}
+"""The same for a history of less than a year, by days a period; a SKU's channels count as one series. What a smaller panel of days teaches
+is no nearer than its averages, and depends on chance.
+"""
 
 ROWS_A_POINT: Final = 8
 """Each known demand is seen from at most so many origins on average."""
@@ -195,8 +197,10 @@ def fit(
 
 def _learnable(panel: Panel, known: int) -> bool:
     """Whether a panel with so many known demands is large and old enough to learn from."""
-    least = LEAST_YOUNG_ROWS if panel.periods < YEAR[panel.step] else LEAST_ROWS
-    return panel.periods >= LEAST_PERIODS and known >= least
+    if panel.periods >= YEAR[panel.step]:
+        return known >= LEAST_ROWS
+    skus = len(np.unique(panel.statics["sku"])) if "sku" in panel.statics else len(panel)
+    return panel.periods >= LEAST_PERIODS and known * skus >= LEAST_YOUNG_ROWS[panel.step] * len(panel)
 
 
 def _drawn(panel: Panel, rng: np.random.Generator) -> Index:

@@ -1,8 +1,8 @@
 """Lone days: what a series sold once, far above everything else that it ever sold, says little of what comes.
 
 One order of 600 is an event of its own. Learned from as it is, it raises the series' level for weeks, is carried on by whatever repeats the
-past, and reaches other series through all that is measured of several: totals, groups, weekdays. So the largest day of a series counts as
-`FAR` times its usual largest at most, unless it happened twice, or what is known ahead explains it.
+past, and reaches other series through all that is measured of several: totals, groups, weekdays. So no day of a series counts as more than
+`FAR` times its usual largest, unless what is known ahead explains it.
 """
 
 from dataclasses import replace
@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from forecasting.panel import Floats, Panel
 
 FAR: Final = 3.0
-"""How many times the usual largest day of a series its largest one may be before it is a lone day."""
+"""How many times the usual largest day of a series a day may be before it is a lone one."""
 
 FAR_KNOWN: Final = 20.0
 KNOWN: Final = 8
-"""The same of a series with so many demands, in a panel that can be learned from: its peaks tell how far demand strays."""
+"""The same of a series with so many demands, in a panel that can be learned from: its peaks tell how far demand strays. There a day is no
+lone one either if another was as large.
+"""
 
 USUAL: Final = 0.95
 """The usual largest day: this quantile of a series' days with demand, the largest left out."""
@@ -61,7 +63,9 @@ def limits(panel: Panel, driven: Floats | None = None, learnable: bool = False) 
         owner.append(start + others_of[0])
     typical = _typical(panel, np.concatenate(sizes), np.concatenate(owner), largest)
     far = np.where((demands_of >= KNOWN) & learnable, FAR_KNOWN, FAR)
-    most = np.maximum(far * np.where(np.isnan(usual), typical, usual), second)
+    most = far * np.where(np.isnan(usual), typical, usual)
+    if learnable:
+        most = np.maximum(most, second)
     result: Array = np.where(largest > most, most, np.inf)
     return result
 

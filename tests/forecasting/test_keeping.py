@@ -1,13 +1,13 @@
 """Models that were kept and taken up again predict the same; what does not fit together is refused in a sentence."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from forecasting import engine, keeping, rolling
+from forecasting import keeping, rolling
 from forecasting.engine import Fitted, Predicted, quantiles
 from forecasting.errors import InvalidModels
 from forecasting.panel import Panel
@@ -17,14 +17,6 @@ from tests.forecasting.test_rolling import EFFORT, HORIZON, company
 
 Files = dict[str, bytes]
 TREES = [f"{level}.{part}.txt" for level in ("above", "series", "skus") for part in ("mean", "spread0", "spread1")]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def learning() -> Iterator[None]:
-    """This young company is learned from, small as it is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "LEAST_YOUNG_ROWS", engine.LEAST_ROWS)
-        yield
 
 
 @pytest.fixture(scope="module")

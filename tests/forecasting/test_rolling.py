@@ -1,6 +1,5 @@
 """Everything forecast at once: it adds up, parts make no difference, and one bad series stops nothing."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -8,18 +7,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from forecasting import engine, rolling
+from forecasting import rolling
 from forecasting.engine import quantiles
 from forecasting.grouping import sums
 from forecasting.panel import Panel
 from forecasting.rolling import Effort, Learned, Scene
 
-SKUS, CHANNELS, DAYS, HORIZON = 12, 2, 140, 14
+SKUS, CHANNELS, DAYS, HORIZON = 12, 2, 400, 14
 EFFORT = Effort(6_000, 4_000, 20)
 
 
 def company() -> Panel:
-    """Twelve SKUs of two categories on two channels, with weekdays; one SKU is never sold."""
+    """Twelve SKUs of two categories on two channels over more than a year, with weekdays; one SKU is never sold."""
     rng = np.random.default_rng(3)
     count = SKUS * CHANNELS
     level = np.exp(rng.normal(1.0, 1.0, count))
@@ -36,14 +35,6 @@ def company() -> Panel:
         statics={"sku": sku, "channel": np.tile([0, 1], SKUS).astype(np.int32), "category": (sku % 2).astype(np.int32)},
         labels={"sku": [f"S{number:02d}" for number in range(SKUS)], "channel": ["m", "w"], "category": ["k", "l"]},
     )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def learning() -> Iterator[None]:
-    """This young company is learned from, small as it is."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "LEAST_YOUNG_ROWS", engine.LEAST_ROWS)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -30,6 +30,8 @@ from tests.conftest import DEMO_AS_OF, ROOT
 
 EFFORT = Effort(4_000, 3_000, 8)
 HORIZON = 14
+DAYS = 400
+"""Of histories that are drawn: more than a year, so that there is enough to learn from."""
 TODAY = DEMO_AS_OF
 LAST = TODAY - timedelta(days=9)
 
@@ -233,30 +235,30 @@ def test_the_past_is_told_without_keeping_anything(engine: Engine, place: Path, 
 
 
 def drawn(store: Engine, root: Path, last: date, discount_from: int | None) -> int:
-    """A run whose history is there already: 40 series of 140 days, one of them at a discount from a day on (of all and those ahead)."""
+    """A run whose history is there already: 40 series of `DAYS` days, one of them at a discount from a day on (of all and those ahead)."""
     run_id = begin(store, RunDraft(last, HORIZON), TODAY, COMMAND_LINE)
-    folder, days = RunFolder(root, run_id), 140
+    folder = RunFolder(root, run_id)
     folder.own(runs(store).filter(pl.col("run_id") == run_id)["asked_at"][0])
     names = [f"S{number:02d}" for number in range(20)]
     rows = [(name, channel, "toys", 0) for name in names for channel in ("m", "w")]
     folder.put_frame("series.parquet", pl.DataFrame(rows, ["sku", "channel_id", "category", "first"], orient="row"))
-    folder.put_array("units.npy", np.random.default_rng(3).poisson(4.0, (40, days)).astype(np.float32))
-    folder.put_array("available.npy", np.full((40, days), 100, np.uint8))
-    discount = np.zeros((1, days + HORIZON + LATE_PERIODS), np.float32)
+    folder.put_array("units.npy", np.random.default_rng(3).poisson(4.0, (40, DAYS)).astype(np.float32))
+    folder.put_array("available.npy", np.full((40, DAYS), 100, np.uint8))
+    discount = np.zeros((1, DAYS + HORIZON + LATE_PERIODS), np.float32)
     if discount_from is not None:
         discount[:, discount_from : discount_from + 10] = 0.2
     folder.put_array("discount_rows.npy", np.arange(discount_from is not None))
     folder.put_array("discount.npy", discount[: int(discount_from is not None)])
     folder.put_frame("regions.parquet", pl.DataFrame(schema={"channel_id": pl.String}))
     folder.put_document(
-        "history.json", {"start": (last - timedelta(days=days - 1)).isoformat(), "last": last.isoformat(), "version": "drawn"}
+        "history.json", {"start": (last - timedelta(days=DAYS - 1)).isoformat(), "last": last.isoformat(), "version": "drawn"}
     )
     return run_id
 
 
 def test_the_first_promotions_have_models_trained_anew(store: Engine, tmp_path: Path) -> None:
     summaries = []
-    for day, discount_from in ((0, None), (1, 145), (2, 139), (3, 138)):  # none; planned; begun; going on
+    for day, discount_from in ((0, None), (1, DAYS + 5), (2, DAYS - 1), (3, DAYS - 2)):  # none; planned; begun; going on
         run_id = drawn(store, tmp_path / "forecasts", LAST + timedelta(days=day), discount_from)
         summaries.append(make(store, tmp_path / "mirror", tmp_path / "forecasts", run_id, effort=EFFORT))
     new = "there are other channels or categories, or the first promotions"

@@ -86,11 +86,21 @@ def test_only_a_lone_day_far_above_the_usual_is_cut() -> None:
     y[2, 7] = 5.0  # not far above
     panel = panel_of(y)
     most = limits(panel)
-    assert most.tolist() == [6.0, np.inf, np.inf, np.inf]
+    assert most.tolist() == [6.0, 6.0, np.inf, np.inf]
     calm = calmed(panel, most)
-    assert calm.y[0, 7] == 6.0
     y[0, 7] = 6.0
+    y[1, [7, 22]] = 6.0
     np.testing.assert_array_equal(calm.y, y.astype(np.float32))
+
+
+def test_where_much_can_be_learned_only_a_peak_without_its_like_is_cut() -> None:
+    usual = np.tile([1.0, 0.0, 2.0, 0.0, 1.0], 8)
+    y = np.stack([usual, usual, usual, np.zeros(40)])
+    y[0, 7] = 90.0  # alone
+    y[1, [7, 22]] = 90.0  # twice
+    y[2, 7] = 30.0  # not so far above
+    y[3, [7, 22, 31]] = 1.0, 90.0, 1.0  # of few demands
+    assert limits(panel_of(y), learnable=True).tolist() == [40.0, np.inf, np.inf, 3.0]
 
 
 def test_a_day_that_what_is_known_ahead_explains_is_not_cut() -> None:
