@@ -196,11 +196,13 @@ def fit(
 
 
 def _learnable(panel: Panel, known: int) -> bool:
-    """Whether a panel with so many known demands is large and old enough to learn from."""
-    if panel.periods >= YEAR[panel.step]:
+    """Whether a panel with so many known demands is large and old enough to learn from. Its age counts from the first demand of all."""
+    sold = (panel.y > 0).any(axis=0)
+    age = panel.periods - int(sold.argmax()) if sold.any() else 0
+    if age >= YEAR[panel.step]:
         return known >= LEAST_ROWS
     skus = len(np.unique(panel.statics["sku"])) if "sku" in panel.statics else len(panel)
-    return panel.periods >= LEAST_PERIODS and known * skus >= LEAST_YOUNG_ROWS[panel.step] * len(panel)
+    return age >= LEAST_PERIODS and known * skus >= LEAST_YOUNG_ROWS[panel.step] * len(panel)
 
 
 def _drawn(panel: Panel, rng: np.random.Generator) -> Index:

@@ -205,16 +205,21 @@ def join(parts: list[Predicted]) -> Predicted:
 
 
 def settle(learned: Learned, scene: Scene, predicted: Predicted) -> Settled:
-    """Make the means of all series, SKUs and nodes add up."""
+    """Make the means of all series, SKUs and nodes add up.
+
+    Where nothing was learned of SKUs, or nodes, they are the sums of their series: an average of sums tells no more than a sum of averages.
+    """
     tree, mean, skus, own_skus = scene.tree, predicted.mean.copy(), None, None
     if scene.skus is not None and scene.sku_context is not None and learned.skus is not None:
         skus = _predicted(learned.skus, scene.skus, scene.sku_context, learned.horizon)
         own_skus, below = skus.mean, sums(mean, tree.sku, len(tree.skus))
-        mean *= hierarchy.sku_factors(learned.errors, skus.mean, below)[tree.sku]
+        if learned.skus.mean is not None:
+            mean *= hierarchy.sku_factors(learned.errors, skus.mean, below)[tree.sku]
     above = _predicted(learned.above, scene.above, scene.above_context, learned.horizon)
     every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
     below = sums(mean, tree.cell, cells)
-    wanted = hierarchy.combined(tree, learned.errors, _with_prophet(learned, scene, above.mean), every @ below)
+    own = _with_prophet(learned, scene, every @ below if learned.above.mean is None else above.mean)
+    wanted = hierarchy.combined(tree, learned.errors, own, every @ below)
     mean *= hierarchy.cell_factors(wanted, below)[tree.cell]
     if skus is not None:
         skus = replace(skus, mean=sums(mean, tree.sku, len(tree.skus)))

@@ -16,6 +16,9 @@ from forecasting.panel import Floats, Panel
 FAR: Final = 3.0
 """How many times the usual largest day of a series a day may be before it is a lone one."""
 
+FAR_OF_WEEKS: Final = 10.0
+"""The same of weeks, whose peaks are orders of more than one buyer oftener: cut at three, all that is sold by week is expected too low."""
+
 FAR_KNOWN: Final = 20.0
 KNOWN: Final = 8
 """The same of a series with so many demands, in a panel that can be learned from: its peaks tell how far demand strays. There a day is no
@@ -62,7 +65,7 @@ def limits(panel: Panel, driven: Floats | None = None, learnable: bool = False) 
         sizes.append(ranked[others_of])
         owner.append(start + others_of[0])
     typical = _typical(panel, np.concatenate(sizes), np.concatenate(owner), largest)
-    far = np.where((demands_of >= KNOWN) & learnable, FAR_KNOWN, FAR)
+    far = np.where((demands_of >= KNOWN) & learnable, FAR_KNOWN, FAR if panel.step == 1 else FAR_OF_WEEKS)
     most = far * np.where(np.isnan(usual), typical, usual)
     if learnable:
         most = np.maximum(most, second)

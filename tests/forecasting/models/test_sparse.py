@@ -19,9 +19,17 @@ MONDAY = date(2025, 1, 6)
 
 
 def panel_of(y: np.ndarray) -> Panel:
-    """Days of some series of one category."""
-    ids = pl.Series("unique_id", [f"s{row:02d}" for row in range(len(y))])
-    return Panel(ids, MONDAY, 1, y.astype(np.float32), np.zeros(len(y), np.int32))
+    """Days of some SKUs of one category."""
+    names, numbers = [f"s{row:02d}" for row in range(len(y))], np.arange(len(y), dtype=np.int32)
+    return Panel(
+        pl.Series("unique_id", names),
+        MONDAY,
+        1,
+        y.astype(np.float32),
+        np.zeros(len(y), np.int32),
+        statics={"sku": numbers},
+        labels={"sku": names},
+    )
 
 
 def three(days: int, when: int, units: float) -> Panel:
@@ -49,8 +57,33 @@ def test_an_order_of_hundreds_is_not_expected_again(forecast_of: Forecast, days:
     assert 0.0 < c < 7.0
 
 
-def test_totals_do_not_pass_a_lone_order_on() -> None:
-    panel = drawn(3)
+@pytest.mark.parametrize("before", [0, 580])
+def test_days_before_the_first_order_make_a_store_no_older(before: int) -> None:
+    panel = three(150, 145, 600)
+    empty = np.full((3, before), np.nan, np.float32)
+    empty[2] = 0.0  # began, but sold nothing
+    y = np.concatenate([empty, panel.y], axis=1)
+    first = np.array([before, before, 0], np.int32)
+    a, b, c = by_library(replace(panel, y=y, first=first))
+    assert a == pytest.approx(42.0, rel=0.05)
+    assert b == pytest.approx(28.0, rel=0.05)
+    assert 0.0 < c < 7.0
+
+
+@pytest.mark.parametrize("forecast_of", [by_library, by_run])
+def test_a_sku_that_began_with_a_lone_order_takes_nothing_from_others(forecast_of: Forecast) -> None:
+    panel = three(150, 145, 600)
+    y = panel.y.copy()
+    y[2, :145] = np.nan
+    a, b, c = forecast_of(replace(panel, y=y, first=np.array([0, 0, 145], np.int32)))
+    assert a == pytest.approx(42.0, rel=0.05)
+    assert b == pytest.approx(28.0, rel=0.05)
+    assert 0.0 < c < 42.0  # five days are known, and a category that sells daily
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_totals_do_not_pass_a_lone_order_on(channels: int) -> None:
+    panel = drawn(3, channels=channels)
     before, after = by_run(panel.plain), by_run(panel.spiked)
     assert moved(panel, before, after) <= 1.0
     assert after.sum() <= most_units(panel.spiked)
