@@ -61,8 +61,8 @@ def test_where_quotes_are_said_to_be_standard_its_rows_ask(tmp_path: Path) -> No
         (('1\t"Pan\tA\t1', "2\tPot\tB\t3"), ["1", "2"], []),
         # a quoted line break holds what looks like a row: a person is asked, and rows around it come in
         (('1\t"see\n2\tPot\tB\t3\nend"\tA\t1', "9\tPan\tA\t1"), ["2", "9"], [(2, "open_quote"), (4, "open_quote")]),
-        # fields enclosed in quotes beside an open one: it may be either
-        (('1\t"Pan"\t"A\t1', '2\tPot\tB"\t3'), ["2"], [(2, "open_quote")]),
+        # fields enclosed in quotes beside an open one: it may be either, and what closes it may be part of an id
+        (('1\t"Pan"\t"A\t1', '2\tPot\tB"\t3'), [], [(2, "open_quote"), (3, "open_quote")]),
         # a quoted line break that holds no row
         (('1\t"see\nbelow"\tA\t1', "9\tPan\tA\t1"), ["1", "9"], []),
         (('"1\n"\tPan\tA\t1', '9\tPan\tA\t"1\n"'), ["1", "9"], []),
