@@ -22,6 +22,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks.undo import PLACES
 from data_access.engine import open_engine
 from data_access.imports.order_import import import_orders, import_table
 from data_access.queries.verification.verify import verify
@@ -31,18 +32,9 @@ LIMIT_MB = 1_000
 ROW_BYTES = 1_000
 SKUS = 5_000
 BLOCK_ROWS = 20_000
-MAPPING = """
-[channel]
-id = "shop"
-name = "Shop"
-kind = "webstore"
-currency = "EUR"
-time_zone = "UTC"
-
-[location]
-id = "main"
-name = "Main"
-
+MAPPING = (
+    PLACES
+    + """
 [columns]
 order = "order"
 line = "line"
@@ -62,6 +54,7 @@ unknown = "create"
 Open = ["placed"]
 Shipped = ["shipped"]
 """
+)
 HEADERS = {"orders": "order,line,sku,title,quantity,price,placed,status,shipped,country,note", "products": "sku,name,category,price,note"}
 
 

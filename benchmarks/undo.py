@@ -24,7 +24,7 @@ from data_access.store.lifecycle import create_store
 from data_access.write.permissions import COMMAND_LINE
 
 LIMIT_LOCK_SECONDS = 0.25
-MAPPING = """
+PLACES = """
 [channel]
 id = "shop"
 name = "Shop"
@@ -34,6 +34,10 @@ time_zone = "UTC"
 [location]
 id = "main"
 name = "Main"
+"""
+MAPPING = (
+    PLACES
+    + """
 [columns]
 order = "order"
 line = "line"
@@ -49,6 +53,7 @@ open = ["placed"]
 sent = ["shipped"]
 gone = ["cancelled"]
 """
+)
 HEADER = "order,line,sku,units,placed,status,tracking"
 
 
