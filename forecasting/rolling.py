@@ -218,7 +218,7 @@ def settle(learned: Learned, scene: Scene, predicted: Predicted) -> Settled:
     above = _predicted(learned.above, scene.above, scene.above_context, learned.horizon)
     every, cells = tree.cells.astype(np.float64), tree.cells.shape[1]
     below = sums(mean, tree.cell, cells)
-    own = _with_prophet(learned, scene, every @ below if learned.above.mean is None else above.mean)
+    own = every @ below if learned.above.mean is None else _with_prophet(learned, scene, above.mean)
     wanted = hierarchy.combined(tree, learned.errors, own, every @ below)
     mean *= hierarchy.cell_factors(wanted, below)[tree.cell]
     if skus is not None:
