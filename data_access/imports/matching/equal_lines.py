@@ -3,7 +3,7 @@
 Such lines are numbered in the order of their rows. If the rows come in another order, a row is of the line that is as far as it says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -39,17 +39,15 @@ def with_equal_lines(connection: Connection, rows: pl.DataFrame, channel_id: str
     if repeated.is_empty():
         return rows
     states = _states(connection, channel_id, repeated["order_ref"].unique().to_list())
-    refs: dict[int, str] = {}
-    for (order_ref, _), group in repeated.group_by("order_ref", "content", maintain_order=True):
-        prefix = f"{group['content'][0]}."
-        known = {ref: state for ref, state in states.get(str(order_ref), {}).items() if ref.startswith(prefix)}
-        if known:
-            refs |= dict(zip(group["position"], _assigned(group["state"], known, prefix), strict=True))
-    changes = [
-        (row["position"], refs[row["position"]], _renamed(row, refs[row["position"]]))
-        for row in repeated.iter_rows(named=True)
-        if refs.get(row["position"], row["line_ref"]) != row["line_ref"]
-    ]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in repeated.filter(pl.col("order_ref").is_in(list(states))).iter_rows(named=True):
+        groups.setdefault((row["order_ref"], row["content"]), []).append(row)
+    changes = []
+    for (order_ref, number), group in groups.items():
+        prefix = f"{number}."
+        known = {ref: state for ref, state in states[order_ref].items() if ref.startswith(prefix)}
+        refs = _assigned([row["state"] for row in group], known, prefix) if known else [row["line_ref"] for row in group]
+        changes += [(row["position"], ref, _renamed(row, ref)) for row, ref in zip(group, refs, strict=True) if ref != row["line_ref"]]
     changed = pl.DataFrame(changes, {"position": pl.Int64, "line_ref": pl.String, "event_ref": pl.String}, orient="row")
     return rows.update(changed, on="position", how="left") if changes else rows
 
@@ -69,9 +67,8 @@ def _states(connection: Connection, channel_id: str, order_refs: list[str]) -> d
     return states
 
 
-def _assigned(says: Iterable[str], known: dict[str, str], prefix: str) -> list[str]:
+def _assigned(said: Sequence[str], known: dict[str, str], prefix: str) -> list[str]:
     """A reference for each row: of a line that is as far as it says, or else of one that may have got there, or else a new one."""
-    said = list(says)
     refs: list[str | None] = [None] * len(said)
     free = dict(known)
     for may_be in ({LEFT: LEFT, CANCELLED: CANCELLED, OPEN: OPEN}, {LEFT: OPEN, CANCELLED: OPEN}, {}):
