@@ -34,8 +34,10 @@ def with_equal_lines(connection: Connection, rows: pl.DataFrame, channel_id: str
     content = pl.col("line_ref").str.extract(r"^(\d+)\.\d+$")
     lines = rows.lazy().filter(pl.col("code").is_null() & (pl.col("role") == "line"))
     chosen = lines.select("position", "order_ref", "line_ref", "event_ref", content=content, state=ROW_STATE).collect()
-    are_packages = pl.len().over("order_ref", "line_ref") > 1  # several rows of one line
-    repeated = chosen.filter((pl.len().over("order_ref", "content") > 1) & ~are_packages.any().over("order_ref", "content"))
+    keys = ["order_ref", "content"]
+    counts = chosen.group_by(keys).agg(rows=pl.len(), lines=pl.col("line_ref").n_unique())
+    equal = counts.filter((pl.col("rows") > 1) & (pl.col("rows") == pl.col("lines")))  # several rows of one line are its packages
+    repeated = chosen.join(equal, on=keys, how="semi", maintain_order="left")
     if repeated.is_empty():
         return rows
     states = _states(connection, channel_id, repeated["order_ref"].unique().to_list())
