@@ -55,35 +55,24 @@ def long_modules() -> list[str]:
     return [f"{path}: {length} lines, at most {MOST_LINES}: part it by subject" for path, length in lengths.items() if length > MOST_LINES]
 
 
-def long_functions() -> list[str]:
+def long_function(path: Path, node: ast.AST) -> str | None:
     """Functions of more than 60 lines, but for migrations and the schema, which declare rather than do."""
-    return [
-        f"{path}:{node.lineno}: {node.name} has {length} lines, at most {MOST_LINES_OF_A_FUNCTION}: part it by steps"
-        for path, node in nodes()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not is_below(path, MIGRATIONS, SCHEMA)
-        for length in [(node.end_lineno or node.lineno) - node.lineno + 1]
-        if length > MOST_LINES_OF_A_FUNCTION
-    ]
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or is_below(path, MIGRATIONS, SCHEMA):
+        return None
+    length = (node.end_lineno or node.lineno) - node.lineno + 1
+    is_long = length > MOST_LINES_OF_A_FUNCTION
+    return (
+        f"{path}:{node.lineno}: {node.name} has {length} lines, at most {MOST_LINES_OF_A_FUNCTION}: part it by steps" if is_long else None
+    )
 
 
-def long_signatures() -> list[str]:
+def long_signature(path: Path, node: ast.AST) -> str | None:
     """Functions that take more than 7 values by their position."""
-    return [
-        f"{path}:{node.lineno}: {node.name} takes {count} by position, at most {MOST_POSITIONAL}: make those that belong together one thing"
-        for path, node in nodes()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        for count in [sum(one.arg not in ("self", "cls") for one in (*node.args.posonlyargs, *node.args.args))]
-        if count > MOST_POSITIONAL
-    ]
-
-
-def shared_names() -> list[str]:
-    """Classes of one name: each name means one thing."""
-    places: defaultdict[str, list[str]] = defaultdict(list)
-    for path, node in nodes():
-        if isinstance(node, ast.ClassDef):
-            places[node.name].append(f"{path}:{node.lineno}")
-    return [f"class {name}: {', '.join(where)}: say in the name which is which" for name, where in places.items() if len(where) > 1]
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    count = sum(one.arg not in ("self", "cls") for one in (*node.args.posonlyargs, *node.args.args))
+    remedy = f"at most {MOST_POSITIONAL}: make those that belong together one thing"
+    return f"{path}:{node.lineno}: {node.name} takes {count} by position, {remedy}" if count > MOST_POSITIONAL else None
 
 
 def named(node: ast.AST) -> str | None:
@@ -99,14 +88,36 @@ def named(node: ast.AST) -> str | None:
             return None
 
 
-def vague_names() -> list[str]:
+def vague_name(path: Path, node: ast.AST) -> str | None:
     """Names that say that something came, and not what it is."""
-    lines = {(path, getattr(node, "lineno", 0), name) for path, node in nodes() if (name := named(node)) in VAGUE}
-    return [f"{path}:{line}: {name}: say what it is" for path, line, name in sorted(lines)]
+    name = named(node)
+    return f"{path}:{getattr(node, 'lineno', 0)}: {name}: say what it is" if name in VAGUE else None
 
 
-@pytest.mark.parametrize("offences", [crowded_folders, long_modules, long_functions, long_signatures, shared_names, vague_names])
-def test_the_code_keeps_its_shape(offences: Callable[[], list[str]]) -> None:
-    listed = offences()
-    if listed:
-        pytest.fail(f"{len(listed)} of: {offences.__doc__}\n" + "\n".join(listed), pytrace=False)
+def classes_of_one_name(classes: dict[str, list[str]]) -> list[str]:
+    """Classes of one name: each name means one thing."""
+    return [f"class {name}: {', '.join(places)}: say in the name which is which" for name, places in classes.items() if len(places) > 1]
+
+
+def refuse(offences: list[str], rule: str | None) -> None:
+    if offences:
+        pytest.fail(f"{len(offences)} of: {rule}\n" + "\n".join(offences), pytrace=False)
+
+
+@pytest.mark.parametrize("offences", [crowded_folders, long_modules])
+def test_folders_and_modules_keep_their_size(offences: Callable[[], list[str]]) -> None:
+    refuse(offences(), offences.__doc__)
+
+
+def test_functions_and_names_keep_their_shape() -> None:
+    checks, classes = (long_function, long_signature, vague_name), defaultdict(list)
+    offences: dict[str | None, list[str]] = {check.__doc__: [] for check in checks}
+    for path, node in nodes():
+        if isinstance(node, ast.ClassDef):
+            classes[node.name].append(f"{path}:{node.lineno}")
+        for check in checks:
+            if offence := check(path, node):
+                offences[check.__doc__].append(offence)
+    offences[classes_of_one_name.__doc__] = classes_of_one_name(classes)
+    for rule, listed in offences.items():
+        refuse(listed, rule)

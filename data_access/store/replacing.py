@@ -10,7 +10,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -79,12 +79,34 @@ def replace_store(path: Path, whole: Path, kept: Path | None = None) -> None:
     path = path.resolve()
     whole.chmod(stat.S_IRUSR | stat.S_IWUSR)
     _sync(whole)
-    with folder_lock(path.parent, alone=True), _without_writers(path):
+    while not _replaced(path, whole, kept):
+        pass
+
+
+def _replaced(path: Path, whole: Path, kept: Path | None) -> bool:
+    """Whether the file took the place. It did not if another process replaced the store while its writers were waited for.
+
+    The folder is locked last, when there is nobody to wait for but who is opening a store: a reader that opens another connection would
+    else wait for the folder, and we for the reader.
+    """
+    before = _identity(path)
+    with _without_writers(path), folder_lock(path.parent, alone=True):
+        if _identity(path) != before:
+            return False
         if kept is not None:
             _keep(path, kept)
         _remove_log(path)
         whole.replace(path)
         _sync(path.parent)
+    return True
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _keep(path: Path, kept: Path) -> None:
@@ -121,10 +143,10 @@ def _without_writers(path: Path) -> Iterator[None]:
     if not path.exists():
         yield
         return
-    with closing(sqlite3.connect(path, BUSY_TIMEOUT_SECONDS, isolation_level=None)) as writer:
+    with closing(_opened(path)) as writer, closing(_opened(path)) as other:
         try:
             writer.execute("BEGIN IMMEDIATE")
-            _finish_log(path)
+            _finish_log(other, path)
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
                 raise StoreUnavailable(f"The store {path} was written for more than {BUSY_TIMEOUT_SECONDS:.0f} s: try again.") from error
@@ -132,17 +154,25 @@ def _without_writers(path: Path) -> Iterator[None]:
         yield
 
 
-def _finish_log(path: Path) -> None:
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection whose write-ahead log is open, if the file is one of a store."""
+    with folder_lock(path.parent):
+        connection = sqlite3.connect(path, BUSY_TIMEOUT_SECONDS, isolation_level=None)
+        with suppress(sqlite3.DatabaseError):
+            connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone()
+    return connection
+
+
+def _finish_log(other: sqlite3.Connection, path: Path) -> None:
     """Copy the write-ahead log into the file; long reads of an earlier state are waited for."""
     deadline = time.monotonic() + BUSY_TIMEOUT_SECONDS
-    with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        while True:
-            is_busy, frames, copied = other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if not is_busy and frames == copied:
-                return
-            if time.monotonic() > deadline:
-                raise StoreUnavailable(f"The store {path} is being read by something that takes long: try again when it is done.")
-            time.sleep(0.02)
+    while True:
+        is_busy, frames, copied = other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not is_busy and frames == copied:
+            return
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(f"The store {path} is being read by something that takes long: try again when it is done.")
+        time.sleep(0.02)
 
 
 def _require_ours(path: Path) -> None:

@@ -16,7 +16,7 @@ from data_access.events.ingest import ingest
 from data_access.queries.verification.verify import verify
 from data_access.store import replacing
 from data_access.store.lifecycle import check_store
-from data_access.store.replacing import KEPT, restore
+from data_access.store.replacing import KEPT, replace_store, restore
 from tests.conftest import opened
 from tests.data_access.events.test_ingest import receipt
 from tests.data_access.small_company import make_company
@@ -224,6 +224,53 @@ def test_nobody_opens_the_store_between_log_and_name(sqlite_store: Engine, backu
     restore(url_of(sqlite_store), backup)
     threads[0].join(30)
     assert seen == [f'"{id_of(path)}"']
+
+
+def test_a_reader_that_opens_another_connection_meanwhile_is_not_waited_for_in_vain(
+    sqlite_store: Engine, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_waiting, restored = threading.Event(), []
+    original = replacing._finish_log
+
+    def finish(other: sqlite3.Connection, path: Path) -> None:
+        is_waiting.set()
+        original(other, path)
+
+    monkeypatch.setattr(replacing, "_finish_log", finish)
+    thread = threading.Thread(target=lambda: restored.append(restore(url_of(sqlite_store), backup)))
+    with reading(sqlite_store):
+        with opened(url_of(sqlite_store)) as other:
+            ingest(other, [receipt(3, "A", 5)])  # so that an earlier state is read here
+        thread.start()
+        assert is_waiting.wait(30)
+        with opened(url_of(sqlite_store)) as other, reading(other) as connection:
+            assert connection.execute(sa.text("select count(*) from event where source is not null")).scalar_one() > 0
+        assert restored == []
+    thread.join(30)
+    assert [each.path for each in restored] == [path_of(sqlite_store)]
+
+
+def test_two_that_replace_a_store_at_once_wait_for_each_other(sqlite_store: Engine, backup: Path) -> None:
+    path = path_of(sqlite_store)
+    threads = [threading.Thread(target=replace_store, args=(path, _copy_of(backup, number), _kept(path, number))) for number in range(4)]
+    inodes = {_copy_of(backup, number).stat().st_ino for number in range(4)} | {path.stat().st_ino}
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    kept = [_kept(path, number) for number in range(4)]
+    assert {each.stat().st_ino for each in [path, *kept]} == inodes  # each replaced another one
+
+
+def _copy_of(backup: Path, number: int) -> Path:
+    copy = backup.with_name(f"copy-{number}.db")
+    if not copy.exists():
+        shutil.copyfile(backup, copy)
+    return copy
+
+
+def _kept(path: Path, number: int) -> Path:
+    return path.with_name(f"kept-{number}.db")
 
 
 def test_a_copy_that_was_left_by_a_killed_restore_is_no_hindrance(sqlite_store: Engine, backup: Path) -> None:
