@@ -56,6 +56,9 @@ SEASON: Final = {1: 7, 7: 1}
 MOST_RATIO: Final = 5.0
 """A mean is at most so many times the most that a series ever sold in a period: no explosions."""
 
+MOST_LEFT_OUT: Final = 0.02
+"""What lone days sold is not gone: means are raised by its share of all that was sold, by at most this."""
+
 SPREAD: Final[dict[str, Any]] = {
     "objective": "gamma",
     "learning_rate": 0.05,
@@ -96,7 +99,9 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a chunk of series must know of all the others. `law`: how promotions act, where that was learned; `most`: `outliers.limits`."""
+    """What a chunk of series must know of all the others. `law`: how promotions act, where that was learned; `most`: `outliers.limits`;
+    `left_out`: units of lone days that count for nothing, per unit that counts; 0 where nothing can be learned.
+    """
 
     groups: Groups
     kinds: Index
@@ -104,15 +109,18 @@ class Context:
     multipliers: Floats | None
     law: Promotions | None
     most: Array
+    left_out: float
 
     @staticmethod
     def of(panel: Panel, law: Promotions | None = None) -> "Context":
         """The context of a whole panel. `law`: how promotions act, if it was learned before."""
         driven, law = multipliers(panel, law=law)
-        most = limits(panel, driven, _learnable(panel, int((~np.isnan(panel.y)).sum())))
+        learnable = _learnable(panel, int((~np.isnan(panel.y)).sum()))
+        most = limits(panel, driven, learnable)
         groups = Groups(calmed(panel, most / FAR, driven))  # no more than usual, for what others are measured by
         calm = calmed(panel, most, driven)
-        return Context(groups, kinds(calm), smoothing.weekday_shares(calm), driven, law, most)
+        left_out = _left_out(panel, calm) if learnable else 0.0
+        return Context(groups, kinds(calm), smoothing.weekday_shares(calm), driven, law, most, left_out)
 
     def take(self, rows: Index) -> "Context":
         """The same for some of its series."""
@@ -193,6 +201,11 @@ def fit(
         features = Features(panel, groups, driven)  # what drives demand is learned of all of it now
     final = pooled.train(features, pooled.sample(panel, horizon, rows, rng, first, periods), seed, rounds)
     return Fitted(horizon, final, spread, choice, calibrations, losses, raised, whole)
+
+
+def _left_out(panel: Panel, calm: Panel) -> float:
+    sold, counted = float(np.nansum(panel.y, dtype=np.float64)), float(np.nansum(calm.y, dtype=np.float64))
+    return min(sold / counted - 1.0, MOST_LEFT_OUT) if counted > 0 else 0.0
 
 
 def _learnable(panel: Panel, known: int) -> bool:
@@ -354,7 +367,8 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
     known = ~np.isnan(panel.y)
     silent = (np.where(known, panel.y, 0.0).max(axis=1, initial=0.0) == 0)[rows.series]  # never sold: nothing is expected
     shape = (count, horizon)
-    return Predicted(np.where(silent, 0.0, mean).reshape(shape), alpha.reshape(shape), code.reshape(shape), model.reshape(shape))
+    mean = np.where(silent, 0.0, mean * (1.0 + context.left_out))
+    return Predicted(mean.reshape(shape), alpha.reshape(shape), code.reshape(shape), model.reshape(shape))
 
 
 def quantiles(fitted: Fitted, predicted: Predicted, levels: tuple[float, ...]) -> Array:

@@ -98,8 +98,8 @@ class Scene:
         above = hierarchy.upper_panel(panel, tree, values)
         skus = hierarchy.sku_panel(panel, tree, values) if tree.skus else None
         del values
-        of_skus = None if skus is None else Context.of(skus)
-        return Scene(tree, panel, context, above, Context.of(above), skus, of_skus)
+        of_skus = None if skus is None else _context_above(skus, context)
+        return Scene(tree, panel, context, above, _context_above(above, context), skus, of_skus)
 
     def parts(self) -> list[Index]:
         """The series in parts of at most `CHUNK`."""
@@ -109,12 +109,17 @@ class Scene:
 @dataclass(frozen=True, slots=True)
 class Came:
     """What came in periods that were forecast (series x horizon): `known`, NaN where it is not; `filled` (`hierarchy.filled`); and `calm`,
-    the same without lone days, which say nothing of how good the forecasts of a level are.
+    the same with lone days as forecasts have them: spread over all that was sold.
     """
 
     known: Array
     filled: NDArray[np.float32]
     calm: NDArray[np.float32]
+
+
+def _context_above(nodes: Panel, context: Context) -> Context:
+    """The context of sums of series; what lone days of theirs sold is not in the sums either."""
+    return replace(Context.of(nodes), left_out=context.left_out)
 
 
 def _parts(count: int) -> list[Index]:
@@ -169,7 +174,7 @@ def learn(
         came = panel.y[began, origin : origin + horizon].astype(np.float64)
         known = panel.take(began)
         filled = hierarchy.filled(known)[:, origin : origin + horizon]
-        calm = hierarchy.filled(scene.context.take(began).calmed(known))[:, origin : origin + horizon]
+        calm = hierarchy.filled(scene.context.take(began).calmed(known))[:, origin : origin + horizon] * (1.0 + then.context.left_out)
         tables += _tried(then, learned, Came(came, filled, calm), errors)
         progress((number + 1) / (len(origins) + 1))
     levels = scene.tree.nodes["level"]
@@ -254,7 +259,7 @@ def _with_prophet(learned: Learned, scene: Scene, own: Array) -> Array:
     for node, (unique_id, level) in enumerate(zip(scene.above.ids, scene.tree.nodes["level"], strict=True)):
         prophet = learned.prophet.get(unique_id)
         if prophet is not None and learned.errors.by_prophet(level) and len(prophet) >= late + own.shape[1]:
-            means[node] = prophet[late : late + own.shape[1]]
+            means[node] = prophet[late : late + own.shape[1]] * (1.0 + scene.context.left_out)
     return means
 
 
@@ -271,7 +276,8 @@ def _tried(scene: Scene, learned: Learned, came: Came, errors: Errors) -> list[p
     nodes_own, tables = settled.own_above, []
     for level in tree.nodes["level"].unique(maintain_order=True):
         mine = np.flatnonzero((tree.nodes["level"] == level).to_numpy())
-        prophet = [learned.prophet[name][: learned.horizon] for name in scene.above.ids[mine] if name in learned.prophet]
+        raised = 1.0 + scene.context.left_out
+        prophet = [learned.prophet[name][: learned.horizon] * raised for name in scene.above.ids[mine] if name in learned.prophet]
         errors.add(level, nodes_calm[mine], nodes_own[mine], nodes_below[mine], np.array(prophet) if len(prophet) == len(mine) else None)
         above = take(settled.above, mine)
         naive = naive_scale(scene.above.y[mine], season)

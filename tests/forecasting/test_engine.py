@@ -1,5 +1,6 @@
 """What is tried on the past knows nothing of what came after it; what drives demand is made up for; SKUs are drawn whole."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -7,7 +8,7 @@ import polars as pl
 import pytest
 
 from forecasting import engine
-from forecasting.engine import MODELS, fit, kinds_then
+from forecasting.engine import MODELS, MOST_LEFT_OUT, Context, fit, kinds_then, predict
 from forecasting.features import Rows
 from forecasting.panel import Panel
 from forecasting.segments import kinds
@@ -52,3 +53,26 @@ def test_series_are_drawn_with_all_channels_of_their_skus(monkeypatch: pytest.Mo
     rows = engine._drawn(panel, np.random.default_rng(0))
     assert len(rows) == 32
     assert np.bincount(sku[rows], minlength=40).tolist().count(4) == 8
+
+
+def spiked(units: float, weeks: int = 60) -> Panel:
+    """Fifty series of one unit a week, one of which once sold `units`."""
+    y = np.ones((50, weeks), np.float32)
+    y[7, 5] = units
+    return Panel(pl.Series([f"s{row:02d}" for row in range(50)]), date(2025, 1, 6), 7, y, np.zeros(50, np.int32))
+
+
+def test_what_a_lone_period_sold_is_spread_over_all_that_is_expected() -> None:
+    assert Context.of(spiked(1.0)).left_out == 0.0
+    assert Context.of(spiked(50.0)).left_out == pytest.approx(30 / 3_019)  # cut at 20 times the usual, of 3,019 units
+    assert Context.of(spiked(5_000.0)).left_out == MOST_LEFT_OUT
+    assert Context.of(spiked(5_000.0, weeks=10)).left_out == 0.0  # too young to learn from
+
+
+def test_means_are_raised_by_what_is_spread_over_them() -> None:
+    panel = spiked(50.0)
+    context = Context.of(panel)
+    fitted = fit(panel, 4, 0, 20_000, 40, context)
+    raised, calm = predict(fitted, panel, context, 4), predict(fitted, panel, replace(context, left_out=0.0), 4)
+    np.testing.assert_allclose(raised.mean, calm.mean * (1 + 30 / 3_019))
+    np.testing.assert_array_equal(raised.alpha, calm.alpha)
