@@ -4,24 +4,33 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.scorecards.registry import OWN, Metric, for_channel, registry, with_target
 from data_access.errors import InvalidInput, Refused
-from data_access.schema.audit import store_version
 from data_access.schema.channels import channel
 from data_access.schema.scorecards import metric_setting, recorded_figure
 from data_access.write.audited_edits import Audited
+from data_access.write.audited_rows import AuditedRows
 from data_access.write.kernel import work
 from data_access.write.unit_of_work import UnitOfWork
 
 MAX_TEXT: Final = 500
-_SETTING: Final = Audited("metric_setting", "metric", ("channel_id", "metric_id", "is_on", "target"))
-_FIGURE: Final = Audited("recorded_figure", "recorded figure", ("channel_id", "metric_id", "day", "value", "note"))
-_TABLES: Final = {_SETTING.entity: metric_setting, _FIGURE.entity: recorded_figure}
+_SETTINGS: Final = AuditedRows(
+    Audited("metric_setting", "metric", ("channel_id", "metric_id", "is_on", "target")),
+    metric_setting,
+    ("channel_id", "metric_id"),
+    "scorecards",
+)
+_FIGURES: Final = AuditedRows(
+    Audited("recorded_figure", "recorded figure", ("channel_id", "metric_id", "day", "value", "note")),
+    recorded_figure,
+    ("channel_id", "metric_id", "day"),
+    "scorecards",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +67,9 @@ def set_metric(engine: Engine, draft: SettingDraft, why: str, actor: str, versio
     """
 
     def edit(unit: UnitOfWork) -> int:
-        connection = unit.connection
-        metric = _begin(connection, draft.channel_id, draft.metric_id)
+        metric = _begin(unit.connection, draft.channel_id, draft.metric_id)
         _refuse(_setting_problems(draft, metric, why))
-        values = asdict(draft)
-        stored = _same(connection, metric_setting, values, ("channel_id", "metric_id"))
-        return _save(unit, _Edit(_SETTING, "set_metric", why.strip()), stored, version, values)
+        return _SETTINGS.save(unit, ("set_metric", why.strip()), version, asdict(draft))
 
     return work(engine, actor, "set metrics", edit, rows=2)
 
@@ -82,12 +88,10 @@ def record_figure(engine: Engine, draft: FigureDraft, today: date, actor: str, v
     """
 
     def edit(unit: UnitOfWork) -> int:
-        connection = unit.connection
-        metric = _begin(connection, draft.channel_id, draft.metric_id)
+        metric = _begin(unit.connection, draft.channel_id, draft.metric_id)
         _refuse(_figure_problems(draft, metric, today))
         values = {**asdict(draft), "day": draft.day.isoformat(), "value": str(Decimal(draft.value)), "note": draft.note.strip()}
-        stored = _same(connection, recorded_figure, values, ("channel_id", "metric_id", "day"))
-        return _save(unit, _Edit(_FIGURE, "record_figure", values["note"] or None), stored, version, values)
+        return _FIGURES.save(unit, ("record_figure", values["note"] or None), version, values)
 
     return work(engine, actor, "set metrics", edit, rows=2)
 
@@ -101,28 +105,18 @@ def undo(engine: Engine, entity: str, audit_id: int, actor: str) -> int:
         Conflict: it was changed since.
 
     """
-    kind = _SETTING if entity == _SETTING.entity else _FIGURE
+    rows = _SETTINGS if entity == _SETTINGS.kind.entity else _FIGURES
 
     def edit(unit: UnitOfWork) -> int:
-        connection = unit.connection
-        _take_turn(connection)
-        change, table = kind.written(connection, audit_id), _TABLES[kind.entity]
-        stored = _stored(connection, table, change.thing_id)
-        kind.require_last(connection, change, stored)
-        if change.before is None:
-            connection.execute(sa.delete(table).where(table.c.id == change.thing_id))
-        else:
-            version = kind.next_version(connection, change.thing_id) if stored is None else stored["version"] + 1
-            _put(connection, table, change.thing_id, change.before, version, is_new=stored is None)
-        _account(unit, _Edit(kind, "undo", f"undo of change {audit_id}"), change.thing_id, change.after, change.before)
-        return change.thing_id
+        rows.take_turn(unit.connection)
+        return rows.undo(unit, audit_id)
 
     return work(engine, actor, "set metrics", edit)
 
 
 def _begin(connection: Connection, channel_id: str, metric_id: str) -> Metric:
     """The channel's metric, by the registry; whoever writes scorecards next waits until this is done."""
-    _take_turn(connection)
+    _SETTINGS.take_turn(connection)
     known = connection.execute(
         sa.select(channel.c.name, channel.c.marketplace, channel.c.country).where(channel.c.channel_id == channel_id)
     ).first()
@@ -183,54 +177,3 @@ def _figure_problems(draft: FigureDraft, metric: Metric, today: date) -> dict[st
 def _refuse(problems: Mapping[str, str]) -> None:
     if problems:
         raise Refused({0: problems})
-
-
-def _take_turn(connection: Connection) -> None:
-    # so that the version of a row that is not there yet can be checked too
-    connection.execute(sa.select(store_version.c.version).where(store_version.c.topic == "scorecards").with_for_update())
-
-
-def _stored(connection: Connection, table: sa.Table, thing_id: int) -> dict[str, Any] | None:
-    row = connection.execute(sa.select(table).where(table.c.id == thing_id)).mappings().first()
-    return None if row is None else dict(row)
-
-
-def _same(connection: Connection, table: sa.Table, values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any] | None:
-    row = connection.execute(sa.select(table).where(*(table.c[name] == values[name] for name in names))).mappings().first()
-    return None if row is None else dict(row)
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """What is done to a kind of thing, and why."""
-
-    kind: Audited
-    action: str
-    why: str | None
-
-
-def _save(unit: UnitOfWork, edit: _Edit, stored: Mapping[str, Any] | None, version: int | None, values: Mapping[str, Any]) -> int:
-    """Put values in the place of what is stored, if that is as the person saw it; its id."""
-    connection, kind = unit.connection, edit.kind
-    if stored is not None or version is not None:
-        kind.require_version(connection, 0 if stored is None else stored["id"], stored, version)
-    before = kind.values(stored)
-    if before == values:
-        return int(stored["id"]) if stored is not None else 0
-    saved = unit.ids.take() if stored is None else int(stored["id"])
-    _put(connection, _TABLES[kind.entity], saved, values, 1 if stored is None else stored["version"] + 1, is_new=stored is None)
-    _account(unit, edit, saved, before, values)
-    return saved
-
-
-def _put(connection: Connection, table: sa.Table, thing_id: int, values: Mapping[str, Any], version: int, *, is_new: bool) -> None:
-    row = {**values, "version": version}
-    if is_new:
-        connection.execute(sa.insert(table), {"id": thing_id, **row})
-    else:
-        connection.execute(sa.update(table).where(table.c.id == thing_id), row)
-
-
-def _account(unit: UnitOfWork, edit: _Edit, thing_id: int, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> None:
-    unit.audit(edit.action, (edit.kind.entity, thing_id), before, after, edit.why)
-    unit.touch("scorecards", edit.kind.entity, thing_id)

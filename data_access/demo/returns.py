@@ -121,6 +121,7 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
             "received_at": back.received,
             "reason_code": texts(codes, channel * len(REASONS) + returning.reason),
             "return_reason": texts(REASONS, returning.reason),
+            "customer_note": pl.Series([None], dtype=pl.String).gather(np.zeros(len(lines), np.int64)),
             "inspected_at": nullable(back.inspected, done),
             "disposition": texts(DISPOSITION_NAMES, np.where(done, disposition, -1)),
             "is_disposition_assumed": np.zeros(len(lines), bool),

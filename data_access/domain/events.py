@@ -38,6 +38,7 @@ def _id(value: str) -> str:
 # 1970 to 2262, so that a date in milliseconds or seconds is noticed by its year, not stored
 Micros = Annotated[int, BeforeValidator(_micros), Field(strict=True, ge=0, lt=9_223_372_036_854_775)]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
+Note = Annotated[str, Field(min_length=1, max_length=2_000)]
 Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_id)]
 Units = Annotated[int, Field(strict=True, gt=0, le=MAX_UNITS)]
 SignedUnits = Annotated[int, Field(strict=True, ge=-MAX_UNITS, le=MAX_UNITS)]

@@ -102,6 +102,7 @@ RETURNS: Final = pl.Schema(
         "received_at": MICROS,
         "reason_code": pl.String,
         "return_reason": pl.String,
+        "customer_note": pl.String,
         "inspected_at": MICROS,
         "disposition": pl.String,
         "is_disposition_assumed": pl.Boolean,

@@ -3,13 +3,22 @@
 from typing import Final, Literal
 
 Permission = Literal[
-    "change buffers", "work the inbox", "import files", "set metrics", "run forecasts", "run jobs", "take back imports", "manage users"
+    "change buffers",
+    "work the inbox",
+    "import files",
+    "set metrics",
+    "set return rules",
+    "run forecasts",
+    "run jobs",
+    "take back imports",
+    "manage users",
 ]
 GRANTED: Final[dict[Permission, tuple[str, ...]]] = {
     "change buffers": ("ops", "manager", "admin"),
     "work the inbox": ("ops", "planner", "manager", "admin"),
     "import files": ("planner", "manager", "admin"),
     "set metrics": ("manager", "admin"),
+    "set return rules": ("manager", "admin"),
     "run forecasts": ("planner", "manager", "admin"),
     "run jobs": ("manager", "admin"),
     "take back imports": ("manager", "admin"),

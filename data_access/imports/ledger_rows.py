@@ -415,6 +415,7 @@ class SingleRows:
                 "received_at": at,
                 "reason_code": None,
                 "return_reason": None,
+                "customer_note": None,
                 "inspected_at": at if disposition is not None else None,
                 "disposition": disposition,
                 "is_disposition_assumed": disposition is not None,

@@ -1,8 +1,8 @@
-"""What came back."""
+"""What came back, and what channels' codes for it mean."""
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, String, Table, TypedColumns
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns
 
 from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
 
@@ -21,7 +21,8 @@ class _ReturnLine(TypedColumns):
     requested_at = Column(Micros, nullable=True, comment="When the customer asked to return it.")
     received_at = Column(Micros, nullable=False, comment="When it came in.")
     reason_code = Column(String, nullable=True, comment="The channel's own code, as written.")
-    return_reason = Column(String, nullable=True, comment="The normalised reason.")
+    return_reason = Column(String, nullable=True, comment="The reason as the feed normalised it, if it did.")
+    customer_note = Column(String, nullable=True, comment="What the customer wrote.")
     inspected_at = Column(Micros, nullable=True, comment="When it was inspected; empty while waiting.")
     disposition = Column(String, nullable=True, comment="restock, refurbish or discard.")
     is_disposition_assumed = Column(Boolean, nullable=False, comment="The disposition is assumed: the source has none.")
@@ -42,4 +43,21 @@ return_line = Table(
     comment="Units that came back, matched to their order line where there is one.",
 )
 
-__all__ = ["DISPOSITIONS", "return_line"]
+
+class _ReturnCode(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
+    channel_id = Column(String, ForeignKey("channel.channel_id"), nullable=False, comment="The channel.")
+    code_key = Column(String, nullable=False, comment="The channel's own code, in capitals, other characters as _.")
+    means = Column(String, nullable=True, comment="The reason, or a finer one as late.never_arrived; empty: what the lists say.")
+    version = Column(Integer, nullable=False, server_default="1", comment="Raised by each change.")
+
+
+return_code = Table(
+    "return_code",
+    metadata,
+    _ReturnCode,
+    Index("uq_return_code_channel_id_code_key", "channel_id", "code_key", unique=True),
+    comment="What a channel's own return codes mean where a person decided it. Who changed what is in `audit_entry`.",
+)
+
+__all__ = ["DISPOSITIONS", "return_code", "return_line"]

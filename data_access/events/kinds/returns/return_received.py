@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from data_access.domain.events import Event, EventPart, Id, Micros, Price, Text, Units
+from data_access.domain.events import Event, EventPart, Id, Micros, Note, Price, Text, Units
 from data_access.events.context import Contradiction, EventContext, Repeated
 from data_access.events.judging import settle_lines, take_fact
 from data_access.events.kind import EventKind
@@ -17,6 +17,7 @@ class ReturnedUnits(EventPart):
     quantity: Units
     reason_code: Text | None = None
     return_reason: Text | None = None
+    customer_note: Note | None = None
     refund: Price | None = None
 
 
@@ -53,6 +54,7 @@ def _handle(context: EventContext, event: ReturnReceived, row_id: int) -> list[s
             "received_at": event.occurred_at,
             "reason_code": returned.reason_code,
             "return_reason": returned.return_reason,
+            "customer_note": returned.customer_note,
             "inspected_at": None,
             "disposition": None,
             "is_disposition_assumed": False,
