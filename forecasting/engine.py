@@ -158,7 +158,7 @@ def fit(
     whole = bool((np.abs(known - np.round(known)) < 1e-4).mean() > 0.98) if len(known) else True
     if not _learnable(panel, len(known)):
         return _unlearned(horizon, whole)
-    came, panel = panel.y, context.calmed(panel)
+    raw_panel, panel = panel, context.calmed(panel)
     periods = panel.periods
     cut = periods - max(min(horizon, periods // 3), periods // 6)
     then, _ = multipliers(panel, cut)
@@ -181,8 +181,10 @@ def fit(
         above = then[held.series, held.target] > DRIVEN
         raised = np.array([_raised(y[above], mean[above]) for mean in means])
         means = [np.where(above, mean * factor, mean) for mean, factor in zip(means, raised, strict=True)]
-    raw = came[held.series, held.target].astype(np.float64)  # lone days teach no mean, but how far demand strays
+    raw = raw_panel.y[held.series, held.target].astype(np.float64)  # lone days teach no mean, but how far demand strays
     spread, alphas = _spread(table, scale, means, raw, seed, rounds)
+    before_cut = raw_panel.take(np.arange(len(panel)), cut)
+    alphas = [_with_lone(alpha, context, before_cut, held.series) for alpha in alphas]
     code = segment(kinds_then(panel, held), held.horizon, horizon)
     luck = rng.random(len(y))
     naive = naive_scale(panel.y[:, :cut], SEASON[panel.step])[held.series]
@@ -328,6 +330,12 @@ def _alpha(spread: Array, mean: Array) -> Array:
     return np.maximum(spread * (mean + mean**2) - mean, 0.0) / mean**2
 
 
+def _with_lone(alpha: Array, context: Context, known: Panel, series: Index) -> Array:
+    """Dispersion of rows: at least that of its own past where a series has a lone day."""
+    lone = np.isfinite(context.most)[series]
+    return np.where(lone, np.maximum(alpha, _own_alpha(known)[series]), alpha)
+
+
 def _own_alpha(panel: Panel) -> Array:
     """Dispersion of each series' own past, for panels too small to learn it: as if there had been 4 more periods with one of 0.5."""
     known = ~np.isnan(panel.y)
@@ -362,8 +370,7 @@ def predict(fitted: Fitted, panel: Panel, context: Context, horizon: int, only: 
             mean = np.where(driven, mean * fitted.raised[model], mean)
         inputs = _inputs(table, mean, scale)
         alpha = _alpha((fitted.spread[0].predict(inputs) + fitted.spread[1].predict(inputs)) / 2.0, mean)
-        lone = np.isfinite(context.most)[rows.series]
-        alpha = np.where(lone, np.maximum(alpha, _own_alpha(came)[rows.series]), alpha)
+        alpha = _with_lone(alpha, context, came, rows.series)
     known = ~np.isnan(panel.y)
     silent = (np.where(known, panel.y, 0.0).max(axis=1, initial=0.0) == 0)[rows.series]  # never sold: nothing is expected
     shape = (count, horizon)

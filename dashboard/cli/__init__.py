@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from dashboard.cli import forecast, imports, inbox, jobs, mirror, scorecard, serving, store, users
+from dashboard.cli import forecast, imports, inbox, jobs, mirror, returns, scorecard, serving, store, users
 from dashboard.cli.failures import one_sentence
 
 __all__ = ["app", "main"]
@@ -27,6 +27,7 @@ for _command in (
     store.verify,
     mirror.mirror,
     scorecard.scorecard,
+    returns.returns,
 ):
     app.command()(_command)
 for _name, _group in (

@@ -1,0 +1,110 @@
+"""Returns as the pages and the command line read them: reasons by the rules of today, and what people decided of codes."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.domain.returns.reasons import OWN, RESOLVED, UNMAPPED, resolve, taxonomy
+from data_access.domain.scorecards.days import zones
+from data_access.mirror.returns import ReturnHistory, read_returns
+from data_access.mirror.scan import Mirror
+from data_access.queries import scorecards as queries
+from data_access.schema.catalog import product
+from data_access.schema.channels import channel
+from data_access.schema.returns import return_code
+from data_access.store.frames import read
+
+NO_CATEGORY: Final = "(none)"
+"""The category of SKUs that have none."""
+
+DECISIONS: Final = pl.Schema(
+    {"decision_id": pl.Int64, "channel_id": pl.String, "code_key": pl.String, "means": pl.String, "version": pl.Int64}
+)
+"""What people decided of a channel's code; `means` is null where they left it to the lists again."""
+
+_MARKETPLACES: Final = pl.Schema({"channel_id": pl.String, "marketplace": pl.String})
+_CATEGORIES: Final = pl.Schema({"sku": pl.String, "category": pl.String})
+
+
+def decisions(bind: Connection | Engine) -> pl.DataFrame:
+    """`DECISIONS` of all channels."""
+    c = return_code.c
+    query = sa.select(c.id, c.channel_id, c.code_key, c.means, c.version)
+    return read(bind, query.order_by(c.channel_id, c.code_key), DECISIONS)
+
+
+def marketplaces(bind: Connection | Engine) -> pl.DataFrame:
+    """channel_id, marketplace (null: the channel is the company's own)."""
+    return read(bind, sa.select(channel.c.channel_id, channel.c.marketplace).order_by(channel.c.position), _MARKETPLACES)
+
+
+def categories(bind: Connection | Engine) -> pl.DataFrame:
+    """sku, category of all products; those without one are `NO_CATEGORY`."""
+    return read(bind, sa.select(product.c.sku, sa.func.coalesce(product.c.category, NO_CATEGORY)), _CATEGORIES)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnFilter:
+    """Which returns: of these channels, categories and SKUs (none: all), shipped from the week of `since` to that of `until`. Returns whose
+    shipment is not known count by the week in which they came in.
+    """
+
+    channel_ids: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    skus: tuple[str, ...] = ()
+    since: date | None = None
+    until: date | None = None
+
+    def chosen(self, week: pl.Expr) -> pl.Expr:
+        """Whether a row is of them, by its week."""
+        lists = (("channel_id", self.channel_ids), ("category", self.categories), ("sku", self.skus))
+        holds = [pl.col(name).is_in(values) for name, values in lists if values]
+        if self.since is not None:
+            holds.append(week >= pl.lit(self.since).dt.truncate("1w"))
+        if self.until is not None:
+            holds.append(week <= pl.lit(self.until).dt.truncate("1w"))
+        return pl.all_horizontal(pl.lit(value=True), *holds)
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnPicture:
+    """Returns by the rules of a moment. `shipped`: `units.SHIPPED` and category; `returned`: `RETURNS_SHIPPED` with category, reason,
+    detail, party, rule and code_key.
+    """
+
+    history: ReturnHistory
+    shipped: pl.DataFrame
+    returned: pl.DataFrame
+
+    def only(self, chosen: ReturnFilter) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What was shipped and what came back of a selection."""
+        came_in = pl.coalesce("ship_week", pl.col("received_on").dt.truncate("1w"))
+        return self.shipped.filter(chosen.chosen(pl.col("ship_week"))), self.returned.filter(chosen.chosen(came_in))
+
+    def unmapped(self) -> pl.DataFrame:
+        """channel_id, code_key, reason_code, units, returns: codes that no rule knows, those of most units first."""
+        return (
+            self.returned.filter(pl.col("reason") == UNMAPPED)
+            .group_by("channel_id", "code_key")
+            .agg(pl.coalesce("reason_code", "return_reason").min().alias("reason_code"), pl.col("units").sum(), returns=pl.len())
+            .sort(["units", "channel_id", "code_key"], descending=[True, False, False])
+        )
+
+
+def picture(bind: Connection | Engine, mirror: Mirror, before: ReturnPicture | None = None) -> ReturnPicture:
+    """The returns of a mirror's state by the rules of now. `before`: of an earlier state, of which unchanged months are not read again."""
+    history = read_returns(mirror, zones(queries.zones(bind)), None if before is None else before.history)
+    of_skus, of_channels = categories(bind), marketplaces(bind)
+    rows = history.returned.join(of_channels, on="channel_id", how="left", maintain_order="left")
+    given = rows.select("channel_id", "marketplace", "reason_code", "return_reason", "customer_note")
+    resolved = resolve(given, decisions(bind).select(OWN.names()).drop_nulls("means"), taxonomy())
+    returned = _with_category(history.returned, of_skus).hstack(resolved.select(*RESOLVED.names(), "code_key"))
+    return ReturnPicture(history, _with_category(history.shipped, of_skus), returned)
+
+
+def _with_category(rows: pl.DataFrame, of_skus: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(of_skus, on="sku", how="left", maintain_order="left").with_columns(pl.col("category").fill_null(NO_CATEGORY))
