@@ -74,13 +74,13 @@ def _sentences(sums: "Totals") -> Iterator[str]:
         yield "Nothing was shipped."
     else:
         yield (
-            f"{sums.units_returned:,} of {sums.units_shipped:,} units shipped came back: {sums.rate:.2%}; "
+            f"{sums.units_returned:,} of {sums.units_shipped:,} units shipped were returned: {sums.rate:.2%}; "
             f"{sums.controllable_rate:.2%} for what a seller can prevent."
         )
     if sums.unplaced_units:
-        yield f"{sums.unplaced_units:,} more units came back whose shipment is not known: they are in no rate."
+        yield f"{sums.unplaced_units:,} more units were returned whose shipment is not known: they are in no rate."
     if sums.unmapped_units:
-        yield f"{sums.unmapped_units:,} units came back for reasons that no rule knows: map their codes on the Returns page."
+        yield f"{sums.unmapped_units:,} units were returned for reasons that no rule knows: map their codes on the Returns page."
     if sums.refund_coverage is not None:
         amounts = ", ".join(f"{refund / 10_000:,.2f} {currency}" for currency, (refund, _) in sums.refunds.items())
         yield f"Refunds are known of {sums.refund_coverage:.0%} of the units returned{': ' if amounts else ''}{amounts}."
@@ -89,4 +89,4 @@ def _sentences(sums: "Totals") -> Iterator[str]:
 def _line(row: dict[str, Any], names: dict[str, str]) -> str:
     rate = "no rate" if row["rate"] is None else f"{row['rate']:.2%} of {row['units_shipped']:,} shipped"
     group = row["group"] or "(none)"
-    return f"{names.get(group, group)}: {row['units_returned']:,} units, {rate}; {row['share']:.1%} of what came back"
+    return f"{names.get(group, group)}: {row['units_returned']:,} units, {rate}; {row['share']:.1%} of returns"

@@ -47,9 +47,9 @@ def test_a_selection_is_told_in_sentences(onhand: Call) -> None:
     ended = onhand("returns", "--channel", "shop", "--since", "2026-01-01", "--until", "2026-06-30", "--by", "category")
     assert ended.code == 0
     first, second, *rows = ended.out.splitlines()
-    assert " units shipped came back: " in first
+    assert " units shipped were returned: " in first
     assert second.startswith("Refunds are known of ")
-    assert all(" of what came back" in row for row in rows)
+    assert all(" of returns" in row for row in rows)
     nothing = onhand("returns", "--since", (date(2026, 9, 30) + timedelta(days=14)).isoformat())
     assert nothing.out == "Nothing was shipped.\n"
 
