@@ -1,4 +1,4 @@
-"""What a demo company shipped and what came back, by day, and the frames of `domain.returns.units` as they were on any day of its history."""
+"""What a demo company shipped and what came back, by day, and the frames of `domain.returns.units` as of any day of its history."""
 
 import tempfile
 from dataclasses import dataclass
@@ -25,13 +25,15 @@ CAME = pl.Schema({"line_id": pl.Int64, "reason": pl.String, "units": pl.Int64, "
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """`shipped` and `returned` by line; `shipped_on`, `received_on` are the channel's days, `ship_week` that of the line's first shipment."""
+    """`shipped`: a row per shipment of a line; `returned`: per receipt. `shipped_on` (of what came back: the line's first) and
+    `received_on` are the channel's days; `ship_week` is that of the line's first shipment.
+    """
 
     shipped: pl.DataFrame
     returned: pl.DataFrame
 
     def frames(self, day: date) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """`SHIPPED` and `RETURNED` with categories, of what was shipped until the end of a day, and all that ever came back of it."""
+        """`SHIPPED` and `RETURNED` with categories: what was shipped until the end of a day, and all that ever came back of it."""
         sent = self.shipped.filter(pl.col("shipped_on") <= day)
         back = self.returned.filter(pl.col("shipped_on") <= day)
         keys = [[name for name in (*schema, "category") if name != "units"] for schema in (SHIPPED, RETURNED)]

@@ -1,18 +1,19 @@
 """Rates of return by the week of shipping: what has come back, and what of young cohorts is still to come. Frames in, frames out.
 
-A cohort is what was shipped in a week. Of m = (usual rate) x (units shipped) units that are expected back in the end, the share F is back by
-now if returns take as long as usual (`domain.returns.delays`); R are back. What is to come is a credibility mean of R and m, the gamma-Poisson
-model of claims that are not reported yet (Mack 2000; Verrall 2000; the same of late reports of disease, Hoehle and an der Heiden 2014):
+A cohort is what was shipped in a week: S units, of which R are back. If returns take as long as usual (`domain.returns.delays`), a share F
+of what comes back in the end is back by now. What is to come lies between what R and what the usual rate say, by credibility: the
+gamma-Poisson model of claims that are not reported yet (Mack 2000; Verrall 2000) and of late reports of disease (Hoehle and an der
+Heiden 2014):
 
     m = (usual rate of each channel and category) x (units shipped) x (the group's own factor),
     to come = m (1 - F) (a + R / phi) / (a + m F / phi),
-    variance = phi (to come) + (to come)^2 / (a + R / phi) + (d(to come) / dF)^2 var(F).
+    variance = phi (to come) (1 - (to come) / (S - R)) + (to come)^2 / (a + R / phi) + (d(to come) / dF)^2 var(F).
 
-The factor is the group's returns so far by those expected so far, both with a decay (Cape Cod), drawn towards 1 as if `PRIOR_RETURNS` had
-come back as usual. phi is the size of a clump of units that come back together. 1 / a is the squared coefficient of variation of a cohort
-around its m: that of the group's mature cohorts, beyond phi, by the method of moments (DerSimonian and Laird 1986), drawn towards
-`PRIOR_VARIATION` squared; and that of the factor itself. The interval holds 80 % of a negative binomial distribution of that mean and
-variance. Of a week that is not over only the units shipped so far are looked at.
+The factor is the group's returns so far by those expected so far, both with a decay (Cape Cod, Gluck 1997), drawn towards 1 as if
+`PRIOR_RETURNS` had come back as usual. phi is the size of a clump of units that come back together. 1 / a is the squared coefficient of
+variation of a cohort around its m: that of the group's mature cohorts, beyond phi, by the method of moments (DerSimonian and Laird 1986),
+drawn towards `PRIOR_VARIATION` squared; and that of the factor itself. The interval is the middle 80 % of the negative binomial
+distribution of that mean and variance. Of a week that is not over only the units shipped so far are looked at.
 """
 
 from collections.abc import Collection
@@ -165,7 +166,7 @@ def _with_prior(rows: pl.DataFrame, basis: Usual, groups: list[str]) -> pl.DataF
         back=pl.col("usual_back") * pl.col("factor"),
     )
     spread = 2 * (phi + prior * pl.col("back")) ** 2
-    excess = (pl.col("units_returned") - pl.col("back")) ** 2 - phi * pl.col("back")
+    excess = (pl.col("units_returned") - pl.col("back")) ** 2 - _chance(pl.col("back"), pl.col("units_shipped"), phi)
     mature = pl.col("is_mature")
     known = [_of(pl.when(mature).then(part / spread).otherwise(0.0), groups) for part in (excess, pl.col("back") ** 2)]
     variation = ((known[0] + 1 / prior) / (known[1] + 1 / prior**2)).clip(lower_bound=0.0)
@@ -176,6 +177,11 @@ def _of(part: pl.Expr, groups: list[str]) -> pl.Expr:
     return part.sum().over(groups) if groups else part.sum()
 
 
+def _chance(units: pl.Expr, among: pl.Expr, phi: float) -> pl.Expr:
+    """Variance of units that come back of others at random, in clumps."""
+    return phi * units * (1 - units / among).clip(lower_bound=0.0)
+
+
 def _projected(rows: pl.DataFrame, phi: float) -> pl.DataFrame:
     """With to_come, its deviation and the interval of the units in the end."""
     mean, back, certainty = pl.col("mean"), pl.col("back"), pl.col("certainty")
@@ -183,16 +189,17 @@ def _projected(rows: pl.DataFrame, phi: float) -> pl.DataFrame:
     level = posterior / (certainty + back / phi)
     slope = level * (certainty + mean / phi) / (certainty + back / phi) * pl.col("factor") * pl.col("back_sd")
     to_come = (mean - back).clip(lower_bound=0.0) * level
+    chance = _chance(pl.col("to_come"), pl.col("units_shipped") - pl.col("units_returned"), phi)
     rows = rows.with_columns(to_come=to_come, slope=slope).with_columns(
-        to_come_sd=(phi * pl.col("to_come") + pl.col("to_come") ** 2 / posterior + pl.col("slope") ** 2).sqrt()
+        to_come_sd=(chance + pl.col("to_come") ** 2 / posterior + pl.col("slope") ** 2).sqrt()
     )
     most = np.maximum(rows["units_shipped"].to_numpy() - rows["units_returned"].to_numpy(), 0)
     expected = rows["to_come"].to_numpy()
-    open_rows = np.flatnonzero(expected > 0)
+    is_open = np.flatnonzero(expected > 0)
     low, high = np.zeros(len(most)), np.zeros(len(most))
-    size, chance = negative_binomial(expected[open_rows], rows["to_come_sd"].to_numpy()[open_rows])
+    size, odds = negative_binomial(expected[is_open], rows["to_come_sd"].to_numpy()[is_open])
     for ends, quantile in ((low, LOW), (high, HIGH)):
-        ends[open_rows] = nbinom.ppf(quantile, size, chance)
+        ends[is_open] = nbinom.ppf(quantile, size, odds)
         np.minimum(ends, most, out=ends)
     so_far = pl.col("units_returned")
     return rows.with_columns(pl.col("to_come").clip(upper_bound=pl.Series(most)), low=pl.Series(low), high=pl.Series(high)).with_columns(

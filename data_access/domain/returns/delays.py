@@ -58,12 +58,14 @@ def clump(returned: pl.DataFrame, as_of: date) -> float:
 
     A count of units varies by so much more than a count of lines.
     """
-    units = returned.filter(pl.col("received_on") <= as_of)["units"].cast(pl.Float64)
+    units = returned.filter(pl.col("received_on") <= as_of)["units"].to_numpy().astype(np.float64)
     return float((units**2).sum() / units.sum()) if len(units) else 1.0
 
 
 def delay_curves(shipped: pl.DataFrame, returned: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """`CURVES` of every channel and category that was shipped, as known at the end of a day; by channel, category, days.
+
+    Channels and categories are of the type that they have in `shipped`.
 
     Args:
         shipped: `SHIPPED` and category.
@@ -92,7 +94,7 @@ def delay_curves(shipped: pl.DataFrame, returned: pl.DataFrame, as_of: date) -> 
     hazard, seen = _pooled(back, within, channel)
     share = _product(1 - hazard)
     deviation = share * np.sqrt(clump(returned, as_of) * _variance(hazard, seen))
-    oldest = (as_of - weeks["ship_week"].min()).days  # type: ignore[operator]  # of dates it is one
+    oldest = int(weeks.select((pl.lit(as_of) - pl.col("ship_week").min()).dt.total_days()).item())
     reached = (share < MATURE).sum(axis=1)
     is_settled = (reached + SEEN_BEYOND <= oldest) & bool(units.sum())
     days = LONGEST + 1
@@ -108,7 +110,7 @@ def delay_curves(shipped: pl.DataFrame, returned: pl.DataFrame, as_of: date) -> 
 def _counted(cell: NDArray[np.int64], day: NDArray[np.int64], units: Floats, cells: int) -> Floats:
     """Units by cell and day."""
     days = LONGEST + 1
-    return np.bincount(cell * days + day, weights=units, minlength=cells * days).reshape(cells, days)
+    return np.bincount(cell * days + day, weights=units, minlength=cells * days).reshape(cells, days).astype(np.float64)
 
 
 def _before(total: Floats) -> Floats:

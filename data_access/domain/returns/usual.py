@@ -20,7 +20,8 @@ PRIOR_UNITS: Final = 5.0
 class Usual:
     """What was usual at the end of the day `as_of`.
 
-    `curves`: `CURVES`; `rates`: `RATES`; both of every channel and category that was shipped. `clump`: units that come back together.
+    `curves`: `CURVES`; `rates`: `RATES`; both of every channel and category that was shipped, with names of the type that they have in the
+    frames given. `clump`: units that come back together.
     """
 
     as_of: date
@@ -30,15 +31,15 @@ class Usual:
 
 
 def with_category(units: pl.DataFrame, categories: pl.DataFrame) -> pl.DataFrame:
-    """`SHIPPED` or `RETURNED` and `category`, their names as numbers that group and filter quickly.
+    """`SHIPPED` or `RETURNED` and `category`; names are categorical, for these group and filter quickly.
 
     Args:
         units: `SHIPPED` or `RETURNED`.
         categories: sku, category of every SKU.
 
     """
-    names = {name: pl.Enum(units[name].unique().drop_nulls().sort()) for name in ("channel_id", "reason") if name in units.columns}
-    return units.join(categories.select("sku", "category"), on="sku", how="left", maintain_order="left").cast(names)
+    rows = units.join(categories.select("sku", "category"), on="sku", how="left", maintain_order="left")
+    return rows.with_columns(pl.col(pl.String).exclude("sku").cast(pl.Categorical))
 
 
 def usual(shipped: pl.DataFrame, returned: pl.DataFrame, as_of: date) -> Usual:
