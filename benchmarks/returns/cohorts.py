@@ -25,7 +25,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import nbinom
 
-from benchmarks.returns.data import AS_OF, company
+from benchmarks.returns.data import AS_OF, history
 from data_access.domain.returns.cohorts import HIGH, LOW, Group, by_return_week, cohorts, negative_binomial
 from data_access.domain.returns.usual import usual, with_category
 
@@ -44,7 +44,7 @@ def moments(count: int) -> list[date]:
 
 def replays(size: str, seed: int, count: int) -> Iterator[pl.DataFrame]:
     """The young cohorts at each moment, with `final_units` and the `plain_rate`."""
-    its = company(size, seed)
+    its = history(size, seed)
     for day in moments(count):
         shipped, returned = its.frames(day)
         basis = usual(shipped, returned, day)

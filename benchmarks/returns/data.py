@@ -24,7 +24,7 @@ CAME = pl.Schema({"line_id": pl.Int64, "reason": pl.String, "units": pl.Int64, "
 
 
 @dataclass(frozen=True, slots=True)
-class Company:
+class ReturnsHistory:
     """`shipped`: a row per shipment of a line; `returned`: per receipt. `shipped_on` (of what came back: the line's first) and
     `received_on` are the channel's days; `ship_week` is that of the line's first shipment.
     """
@@ -41,7 +41,7 @@ class Company:
         return shipped, returned
 
 
-def company(size: str, seed: int) -> Company:
+def history(size: str, seed: int) -> ReturnsHistory:
     """Make a demo and read it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "demo.db"
@@ -61,7 +61,7 @@ def company(size: str, seed: int) -> Company:
     shipped = first.with_columns(ship_week=pl.col("first").dt.truncate("1w"), shipped_on="on")
     lines = shipped.group_by("line_id").agg(pl.col("channel_id", "sku", "ship_week").first(), pl.col("shipped_on").min())
     returned = _days(receipts.join(lines, on="line_id"), zone_of).rename({"on": "received_on"})
-    return Company(with_category(shipped, categories), with_category(returned, categories))
+    return ReturnsHistory(with_category(shipped, categories), with_category(returned, categories))
 
 
 def _days(rows: pl.DataFrame, zone_of: dict[str, str]) -> pl.DataFrame:

@@ -179,7 +179,7 @@ def _of(part: pl.Expr, groups: list[str]) -> pl.Expr:
 
 def _chance(units: pl.Expr, among: pl.Expr, phi: float) -> pl.Expr:
     """Variance of units that come back of others at random, in clumps."""
-    return phi * units * (1 - units / among).clip(lower_bound=0.0)
+    return phi * units * (1 - units / among.clip(lower_bound=1)).clip(lower_bound=0.0)
 
 
 def _projected(rows: pl.DataFrame, phi: float) -> pl.DataFrame:
@@ -188,22 +188,21 @@ def _projected(rows: pl.DataFrame, phi: float) -> pl.DataFrame:
     posterior = certainty + pl.col("units_returned") / phi
     level = posterior / (certainty + back / phi)
     slope = level * (certainty + mean / phi) / (certainty + back / phi) * pl.col("factor") * pl.col("back_sd")
-    to_come = (mean - back).clip(lower_bound=0.0) * level
-    chance = _chance(pl.col("to_come"), pl.col("units_shipped") - pl.col("units_returned"), phi)
-    rows = rows.with_columns(to_come=to_come, slope=slope).with_columns(
-        to_come_sd=(chance + pl.col("to_come") ** 2 / posterior + pl.col("slope") ** 2).sqrt()
-    )
-    most = np.maximum(rows["units_shipped"].to_numpy() - rows["units_returned"].to_numpy(), 0)
-    expected = rows["to_come"].to_numpy()
+    most = (pl.col("units_shipped") - pl.col("units_returned")).clip(lower_bound=0)
+    to_come = pl.min_horizontal((mean - back).clip(lower_bound=0.0) * level, most)
+    rows = rows.with_columns(most=most, to_come=to_come, slope=slope)
+    chance = _chance(pl.col("to_come"), pl.col("most"), phi)
+    rows = rows.with_columns(to_come_sd=(chance + pl.col("to_come") ** 2 / posterior + pl.col("slope") ** 2).sqrt())
+    most_units, expected = rows["most"].to_numpy(), rows["to_come"].to_numpy()
     is_open = np.flatnonzero(expected > 0)
-    low, high = np.zeros(len(most)), np.zeros(len(most))
+    low, high = np.zeros(len(expected)), np.zeros(len(expected))
     size, odds = negative_binomial(expected[is_open], rows["to_come_sd"].to_numpy()[is_open])
     for ends, quantile in ((low, LOW), (high, HIGH)):
         ends[is_open] = nbinom.ppf(quantile, size, odds)
-        np.minimum(ends, most, out=ends)
+        np.minimum(ends, most_units, out=ends)
     so_far = pl.col("units_returned")
-    return rows.with_columns(pl.col("to_come").clip(upper_bound=pl.Series(most)), low=pl.Series(low), high=pl.Series(high)).with_columns(
-        expected_units=so_far + pl.col("to_come"), low_units=so_far + pl.col("low"), high_units=so_far + pl.col("high")
+    return rows.with_columns(
+        expected_units=so_far + pl.col("to_come"), low_units=so_far + pl.Series(low), high_units=so_far + pl.Series(high)
     )
 
 

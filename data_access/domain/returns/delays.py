@@ -76,7 +76,7 @@ def delay_curves(shipped: pl.DataFrame, returned: pl.DataFrame, as_of: date) -> 
     weeks = shipped.filter(pl.col("ship_week") <= as_of)
     cells = weeks.select(CELL).unique().sort(CELL)
     if cells.is_empty():
-        return CURVES.to_frame().cast(dict(cells.schema))
+        return CURVES.to_frame().with_columns(pl.col(name).cast(kind) for name, kind in cells.schema.items())
     known = (
         returned.lazy()
         .filter(pl.col("received_on") <= as_of)

@@ -30,7 +30,7 @@ def returned_of(*rows: tuple[date, int, str, str, str, int]) -> pl.DataFrame:
 
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """What was shipped in up to 20 weeks before `MONDAY`, each row as its own cohort, and what of it comes back, some of it after `MONDAY`."""
+    """What was shipped in up to 20 weeks before `MONDAY`, and what of it comes back, some of it after `MONDAY`."""
     cells = st.tuples(st.integers(1, 20), st.sampled_from(["shop", "ebay"]), st.sampled_from("ABC"))
     sent = draw(st.dictionaries(cells, st.integers(1, 60), min_size=1, max_size=25))
     back = []

@@ -51,7 +51,7 @@ def test_what_came_back_as_usual_goes_on_as_usual() -> None:
     assert rows["expected_units"].to_list() == pytest.approx([20, 20, 20])
     assert rows["expected_rate"].to_list() == pytest.approx([0.2, 0.2, 0.2])
     # The mature cohort is exactly as expected, 16 units of variance less than chance has: (-16 / 4.205 + 1 / 0.0225) of
-    # (400 / 4.205 + 1 / 0.0225 ** 2), where 4.205 = 2 (1 + 0.0225 * 20) ** 2. The factor rests on 4 returns and those that came, with decay.
+    # (400 / 4.205 + 1 / 0.0225 ** 2), where 4.205 = 2 (1 + 0.0225 * 20) ** 2. The factor rests on 4 returns and those so far.
     variation = (-16 / 4.205 + 1 / 0.0225) / (400 / 4.205 + 1 / 0.0225**2)
     weights = [0.5 ** (days / 91) for days in (70, 14, 7)]
     certainty = 1 / (variation + 1 / (4 + 20 * weights[0] + 15 * weights[1] + 5 * weights[2]))
