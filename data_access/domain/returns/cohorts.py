@@ -107,8 +107,10 @@ def by_return_week(
     groups = [name for name in RECEIVED if name in by]
     came = _known(returned, basis, reasons).with_columns(week=pl.col("received_on").dt.truncate("1w"))
     received = came.group_by("week", *groups).agg(units_received=pl.col("units").sum())
-    weeks = shipped.lazy().filter(pl.col("ship_week") <= basis.as_of).rename({"ship_week": "week"})
-    sent = weeks.group_by("week", *[name for name in groups if name != "reason"]).agg(units_shipped=pl.col("units").sum())
+    sent = (
+        shipped.lazy().group_by(*[name for name in groups if name != "reason"], week="ship_week").agg(units_shipped=pl.col("units").sum())
+    )
+    sent = sent.filter(pl.col("week") <= basis.as_of)
     if "reason" in groups:
         sent = sent.join(rates_of(basis, reasons, True).lazy().select("reason").unique(), how="cross")
     rows = sent.join(received, on=["week", *groups], how="full", coalesce=True, nulls_equal=True).with_columns(
@@ -131,9 +133,8 @@ def _returned(returned: pl.DataFrame, basis: Usual, keys: list[str], reasons: Co
 def _expected(shipped: pl.DataFrame, basis: Usual, keys: list[str], reasons: Collection[str] | None) -> pl.DataFrame:
     """By key: units_shipped, `usual` units in the end, `usual_back` of them by now and its standard error, is_settled."""
     own = list(dict.fromkeys(["ship_week", *CELL, *(name for name in keys if name != "reason")]))
-    weeks = shipped.lazy().filter(pl.col("ship_week") <= basis.as_of)
-    cells = weeks.group_by(own).agg(pl.col("units").sum()).with_columns(days=age(basis.as_of)).collect()
-    cells = cells.join(basis.curves, on=[*CELL, "days"], how="left")
+    sent = shipped.lazy().group_by(own).agg(pl.col("units").sum()).filter(pl.col("ship_week") <= basis.as_of)
+    cells = sent.with_columns(days=age(basis.as_of)).join(basis.curves.lazy(), on=[*CELL, "days"], how="left").collect()
     if cells["share"].null_count():
         raise ValueError("`basis` is of other channels and categories than the selection")
     by_reason = "reason" in keys
@@ -197,8 +198,10 @@ def _projected(rows: pl.DataFrame, phi: float) -> pl.DataFrame:
     is_open = np.flatnonzero(expected > 0)
     low, high = np.zeros(len(expected)), np.zeros(len(expected))
     size, odds = negative_binomial(expected[is_open], rows["to_come_sd"].to_numpy()[is_open])
+    none = odds**size
     for ends, quantile in ((low, LOW), (high, HIGH)):
-        ends[is_open] = nbinom.ppf(quantile, size, odds)
+        some = none < quantile  # else it is 0; and of many SKUs, it mostly is
+        ends[is_open[some]] = nbinom.ppf(quantile, size[some], odds[some])
         np.minimum(ends, most_units, out=ends)
     so_far = pl.col("units_returned")
     return rows.with_columns(

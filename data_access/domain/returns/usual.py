@@ -63,9 +63,9 @@ def usual(shipped: pl.DataFrame, returned: pl.DataFrame, as_of: date) -> Usual:
     weight = 0.5 ** (days / HALF_LIFE_DAYS)
     exposure = (
         shipped.lazy()
-        .filter(pl.col("ship_week") <= as_of)
         .group_by("ship_week", *CELL)
         .agg(pl.col("units").sum())
+        .filter(pl.col("ship_week") <= as_of)
         .with_columns(days=age(as_of))
         .join(curves.lazy(), on=[*CELL, "days"])
         .group_by(CELL)
