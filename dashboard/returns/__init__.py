@@ -1,0 +1,1 @@
+"""Returns: why things come back, and how much of what was shipped."""

@@ -1,0 +1,59 @@
+"""How much is returned: the figures of a selection, and the rate by week of shipping."""
+
+import polars as pl
+import streamlit as st
+
+from dashboard.charts import colours
+from dashboard.returns import charts
+from dashboard.returns.reads import ReturnsView
+from dashboard.shell import words
+from data_access.domain.returns.breakdown import Totals
+from data_access.domain.returns.cohorts import cohorts
+from data_access.queries.returns import ReturnFilter
+
+
+def figures(sums: Totals) -> None:
+    """Draw the sums of a selection."""
+    with st.grid(6, min_column_width=140, gap="small", border=True):
+        st.metric("Return rate", _percent(sums.rate), help="Units returned of units shipped in these weeks. Young weeks are not complete.")
+        st.metric("Seller-controllable", _percent(sums.controllable_rate), help="Without those that are the customer's fault, or nobody's.")
+        st.metric("Units returned", f"{sums.units_returned:,}", help=f"Of {sums.units_shipped:,} units shipped.")
+        st.metric("Shipment not known", f"{sums.unplaced_units:,}", help="Units returned whose shipment is not known: in no rate.")
+        st.metric("Reason not mapped", f"{sums.unmapped_units:,}", help="Units returned for a code that no rule knows: map it below.")
+        st.metric("Refund known", _percent(sums.refund_coverage, 0), help=_money(sums))
+
+
+def by_week(view: ReturnsView, chosen: ReturnFilter) -> None:
+    """Draw the rate by week of shipping."""
+    st.subheader("Rate by week of shipping", anchor=False)
+    if view.basis is None:
+        st.caption("Nothing was shipped.")
+        return
+    week = pl.col("ship_week")
+    shipped, returned = (frame.filter(chosen.chosen(week)) for frame in (view.shipped, view.returned))
+    rows = cohorts(shipped, returned, view.basis)
+    if rows.is_empty():
+        st.caption("Nothing was shipped in these weeks.")
+        return
+    st.plotly_chart(
+        charts.cohorts(rows, colours.TOTAL),
+        key="returns.cohorts",
+        config={"displayModeBar": False},
+        alt="Share of the units shipped in a week that were returned, by week",
+    )
+    young = int((~rows["is_mature"]).sum())
+    if young:
+        open_weeks = words.counted(young, "week is", "weeks are")
+        st.caption(
+            f"{open_weeks} still open: less than 99 % of their returns are back. The dotted line is what is expected of them in the end, "
+            "with its 80 % interval."
+        )
+
+
+def _percent(share: float | None, digits: int = 2) -> str:
+    return "—" if share is None else f"{share * 100:.{digits}f} %"
+
+
+def _money(sums: Totals) -> str:
+    amounts = "; ".join(f"{refund / 10_000:,.2f} {currency} for {units:,} units" for currency, (refund, units) in sums.refunds.items())
+    return f"The share of units returned whose refund is known. {amounts or 'None is.'}"

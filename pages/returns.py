@@ -1,0 +1,32 @@
+"""Returns: why things come back, and how much of what was shipped."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard.returns import codes, parts, rates, reads, selection
+from dashboard.shell import empty, header, said, user
+from dashboard.shell import reads as shared
+from data_access.domain.returns.breakdown import totals
+
+PAGE = "returns"
+
+header.show("What is returned, and why?", watches=("catalog", "channels", "history", "returns"))
+if shared.store_info().is_empty:
+    empty.empty_store()
+    st.stop()
+said.show(PAGE)
+view = reads.view()
+if view is None:
+    st.caption("History is being read for the first time; this page goes on by itself.")
+    st.stop()
+chosen = selection.choose(view.picture, datetime.now(UTC).date())
+shipped, returned = view.picture.only(chosen)
+rates.figures(totals(shipped, returned))
+rates.by_week(view, chosen)
+parts.show(shipped, returned)
+unmapped = view.picture.unmapped()
+if not unmapped.is_empty() or not reads.decisions().is_empty():
+    can_change = user.choose("set return rules")
+    codes.show(unmapped, can_change)
+    codes.decided(can_change)

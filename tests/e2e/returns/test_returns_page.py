@@ -1,0 +1,115 @@
+"""Returns in a browser: what is returned and why, the returns behind a number, and a code that is mapped."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from playwright.sync_api import Page, expect
+from sqlalchemy.engine import Engine
+
+from data_access.demo import build_demo
+from data_access.engine import open_engine, writing
+from data_access.queries.returns import decisions
+from data_access.schema.returns import return_line
+from tests.conftest import DEMO_SEED
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
+
+MANAGER = "Demo manager · manager"
+GRID, BEHIND = "returns-grid", "returns-behind"
+
+
+@pytest.fixture(scope="module")
+def make_store() -> Callable[[Path], Engine]:
+    """A demo company whose web shop has a code of its own for a changed mind."""
+
+    def make(folder: Path) -> Engine:
+        build_demo(folder / "store.db", "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
+        engine = open_engine(f"sqlite:///{folder / 'store.db'}")
+        mine = (return_line.c.channel_id == "shop") & (return_line.c.reason_code == "changed mind")
+        with writing(engine) as connection:
+            connection.execute(sa.update(return_line).where(mine).values(reason_code="R-77 <b>", return_reason=None))
+        return engine
+
+    return make
+
+
+def printed(store: Engine, folder: Path, *options: str) -> dict[str, dict[str, object]]:
+    """What the command line says of all weeks, by group."""
+    environment = {**os.environ, "ONHAND_DATABASE_URL": str(store.url), "ONHAND_VAR_DIR": str(folder)}
+    command = [sys.executable, "-m", "dashboard.cli", "returns", "--json", *options]
+    output = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return {row["group"]: row for row in json.loads(output)["rows"]}
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_the_figures_are_those_of_the_command_and_open_the_returns_behind_them(
+    page: Page, address: str, store: Engine, tmp_path: Path
+) -> None:
+    open_page(page, f"{address}/returns?weeks=All+weeks&by=Channel")
+    expect(page.get_by_role("heading", name="What is returned, and why?")).to_be_visible()
+    settled(page)
+    expected = printed(store, tmp_path, "--by", "channel")
+    rows = {row["Channel"]: row for row in grid(page, GRID)}
+    web = rows["Web shop"]
+    assert number(web["Units returned"]) == expected["shop"]["units_returned"]
+    assert number(web["Units shipped"]) == expected["shop"]["units_shipped"]
+    click_row(page, list(rows).index("Web shop"), GRID)
+    expect(page).to_have_url(re.compile(r"group=Web\+shop"))
+    expect(page.get_by_text("Returns: Web shop, the newest first")).to_be_visible()
+    settled(page)
+    behind = grid(page, BEHIND)
+    assert {row["Channel"] for row in behind} == {"Web shop"}
+    assert behind[0]["Received"] == max(row["Received"] for row in behind)
+    press(page, "Close")
+    expect(page.get_by_text("the newest first")).to_have_count(0)
+
+
+def test_an_unknown_code_is_mapped_and_the_rate_changes(page: Page, address: str, store: Engine) -> None:
+    open_page(page, f"{address}/returns?weeks=All+weeks")
+    settled(page)
+    before = {row["Reason"]: number(row["Units returned"]) for row in grid(page, GRID)}
+    label = page.get_by_text(re.compile(r"Web shop: R-77 <b>, \d+ units? returned"))
+    expect(label).to_be_visible()
+    units = int(re.search(r"(\d+) units? returned", label.inner_text())[1])  # type: ignore[index]
+    assert before["Not mapped"] == units > 0
+    expect(page.get_by_role("button", name="Map", exact=True)).to_be_disabled()
+    choose(page, "user-choice", MANAGER)
+    choose(page, "code-shop-R_77_B", "Product fault: Expired")
+    press(page, "Map")
+    expect(page.get_by_text("“R-77 <b>” now means: Product fault: Expired.")).to_be_visible()
+    expect(page.get_by_text("Codes that no rule knows")).to_have_count(0)
+    row_with(page, GRID, {"Reason": "Product fault", "Units returned": f"{before['Product fault'] + units:,}"})
+    assert "Not mapped" not in {row["Reason"] for row in grid(page, GRID)}
+    assert decisions(store).drop("decision_id").rows() == [("shop", "R_77_B", "product_fault.expired", 1)]
+    page.get_by_text("1 code that people mapped").click()
+    press(page, "Leave to the lists")
+    expect(page.get_by_text(re.compile(r"Web shop: R-77 <b>, \d+ units? returned"))).to_be_visible()
+    row_with(page, GRID, {"Reason": "Not mapped", "Units returned": f"{units:,}"})
+
+
+def test_a_link_keeps_its_filters_and_what_cannot_be_chosen_is_left_out(page: Page, address: str) -> None:
+    open_page(page, f"{address}/returns?channel=eBay&by=Party+at+fault&weeks=52+weeks")
+    settled(page)
+    assert {row["Party at fault"] for row in grid(page, GRID)} <= {"Product", "Listing", "Warehouse", "Carrier", "Customer", "Unknown"}
+    open_page(page, f"{address}/returns?channel=Nowhere&by=Nothing&weeks=7&group=None")
+    settled(page)
+    expect(page.get_by_text("could not be shown")).to_have_count(0)
+    assert grid(page, GRID)[0]["Reason"]
+
+
+def test_it_is_usable_with_a_phone_and_by_everybody(phone: Page, page: Page, address: str) -> None:
+    for view in (phone, page):
+        open_page(view, f"{address}/returns?group=Late&weeks=All+weeks")
+        settled(view)
+        assert overflow(view) == 0
+        assert violations(view) == []
