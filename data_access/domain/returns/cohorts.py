@@ -77,8 +77,8 @@ def cohorts(
     """`COHORTS` of a selection, by week and group, as known at `basis.as_of`.
 
     Args:
-        shipped: the `SHIPPED` of the selection, and category.
-        returned: its `RETURNED`, and category; nothing of it may have been shipped outside the selection.
+        shipped: the `SHIPPED` of the selection, and category; `without_skus` if SKUs are not grouped by, which is quicker.
+        returned: its `RETURNED`, and category, or the same `without_skus`; nothing of it may have been shipped outside the selection.
         basis: what is usual, of all channels and categories of the selection.
         by: what to group by; a week and group has a row if something was shipped. Each reason has the units shipped of all.
         reasons: only these; None for all.
