@@ -2,8 +2,8 @@
 
 A cohort is what was shipped in a week: S units, of which R are back. If returns take as long as usual (`domain.returns.delays`), a share F
 of what comes back in the end is back by now. What is to come lies between what R and what the usual rate say, by credibility: the
-gamma-Poisson model of claims that are not reported yet (Mack 2000; Verrall 2000) and of late reports of disease (Hoehle and an der
-Heiden 2014):
+gamma-Poisson model of claims that are not reported yet (Mack 2000; Wuethrich and Merz 2008, section 4.3) and of late reports of
+disease (Hoehle and an der Heiden 2014):
 
     m = (usual rate of each channel and category) x (units shipped) x (the group's own factor),
     to come = m (1 - F) (a + R / phi) / (a + m F / phi),
@@ -77,8 +77,8 @@ def cohorts(
     """`COHORTS` of a selection, by week and group, as known at `basis.as_of`.
 
     Args:
-        shipped: the `SHIPPED` of the selection, and category.
-        returned: its `RETURNED`, and category; nothing of it may have been shipped outside the selection.
+        shipped: the `SHIPPED` of the selection, and category; `without_skus` if SKUs are not grouped by, which is quicker.
+        returned: its `RETURNED`, and category, or the same `without_skus`; nothing of it may have been shipped outside the selection.
         basis: what is usual, of all channels and categories of the selection.
         by: what to group by; a week and group has a row if something was shipped. Each reason has the units shipped of all.
         reasons: only these; None for all.
@@ -89,7 +89,7 @@ def cohorts(
     """
     keys = ["ship_week", *(name for name in COHORTS if name in by)]
     rows = _expected(shipped, basis, keys, reasons).join(
-        _returned(returned, basis, keys, reasons), on=keys, how="left", nulls_equal=True, maintain_order="left"
+        _returned(returned, basis, keys, reasons), on=keys, how="left", maintain_order="left"
     )
     rows = rows.with_columns(pl.col("units_returned").fill_null(0))
     rows = _projected(_with_prior(rows, basis, keys[1:]), basis.clump)
@@ -113,7 +113,7 @@ def by_return_week(
     sent = sent.filter(pl.col("week") <= basis.as_of)
     if "reason" in groups:
         sent = sent.join(rates_of(basis, reasons, True).lazy().select("reason").unique(), how="cross")
-    rows = sent.join(received, on=["week", *groups], how="full", coalesce=True, nulls_equal=True).with_columns(
+    rows = sent.join(received, on=["week", *groups], how="full", coalesce=True).with_columns(
         pl.col("units_received", "units_shipped").fill_null(0)
     )
     ratio = pl.when(pl.col("units_shipped") > 0).then(pl.col("units_received") / pl.col("units_shipped"))

@@ -1,10 +1,12 @@
 """Usual rates of return, by hand."""
 
+from datetime import date
+
 import polars as pl
 import pytest
 
 from data_access.domain.returns.delays import CURVES
-from data_access.domain.returns.usual import RATES, rates_of, usual
+from data_access.domain.returns.usual import RATES, rates_of, usual, without_skus
 from tests.data_access.domain.returns.histories import MONDAY, returned_of, shipped_of, week
 
 SIZE, MIND = "size_or_fit", "changed_mind"
@@ -59,3 +61,14 @@ def test_thin_rates_are_drawn_towards_the_category_and_this_towards_all() -> Non
 def test_nothing_shipped_is_nothing_usual() -> None:
     basis = usual(shipped_of(), returned_of(), MONDAY)
     assert (basis.curves.columns, basis.curves.height, basis.rates.columns, basis.rates.height) == (CURVES.names(), 0, RATES.names(), 0)
+
+
+def test_skus_added_up() -> None:
+    shipped = without_skus(shipped_of((week(1), "shop", "A", 3), (week(1), "shop", "B", 4), (week(1), "shop", "C", 5)))
+    assert sorted(shipped.rows()) == [(week(1), "shop", "Clothing", 7), (week(1), "shop", "Garden", 5)]
+    assert "sku" not in shipped.columns
+    rows = [
+        (week(1), days, "shop", sku, reason, 1) for days, sku, reason in ((3, "A", SIZE), (3, "B", SIZE), (4, "A", SIZE), (3, "A", MIND))
+    ]
+    returned = without_skus(returned_of(*rows)).select("received_on", "reason", "units").cast({"reason": pl.String})
+    assert sorted(returned.rows()) == [(date(2026, 2, 26), MIND, 1), (date(2026, 2, 26), SIZE, 2), (date(2026, 2, 27), SIZE, 1)]
