@@ -20,6 +20,7 @@ view = reads.view()
 if view is None:
     st.caption("History is being read for the first time; this page goes on by itself.")
     st.stop()
+rates.without_data(view.picture.silent)
 chosen = selection.choose(view.picture, datetime.now(UTC).date())
 shipped, returned = view.picture.only(chosen)
 rates.figures(totals(shipped, returned))

@@ -65,11 +65,13 @@ def returns(
     shipped, returned = seen.only(ReturnFilter(tuple(channel or ()), tuple(category or ()), tuple(sku or ()), *days))
     sums, rows = totals(shipped, returned), breakdown(shipped, returned, _DIMENSIONS[by])
     names = dict(taxonomy().frame().select("means", "name").iter_rows()) if by in (By.REASON, By.DETAIL) else {}
-    facts = {"totals": asdict(sums), "by": by.value, "rows": rows.to_dicts()}
-    emit(facts, [*_sentences(sums), *(_line(row, names) for row in rows.iter_rows(named=True))], as_json)
+    facts = {"totals": asdict(sums), "by": by.value, "rows": rows.to_dicts(), "channels_without_returns": seen.silent}
+    emit(facts, [*_sentences(sums, seen.silent), *(_line(row, names) for row in rows.iter_rows(named=True))], as_json)
 
 
-def _sentences(sums: "Totals") -> Iterator[str]:
+def _sentences(sums: "Totals", silent: tuple[str, ...]) -> Iterator[str]:
+    if silent:
+        yield f"No data of returns: {', '.join(silent)}. What they shipped is in no rate; bring their returns by a feed or an import."
     if sums.rate is None or sums.controllable_rate is None:
         yield "Nothing was shipped."
     else:

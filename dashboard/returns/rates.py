@@ -6,10 +6,18 @@ import streamlit as st
 from dashboard.charts import colours
 from dashboard.returns import charts
 from dashboard.returns.reads import ReturnsView
-from dashboard.shell import words
+from dashboard.shell import records, words
 from data_access.domain.returns.breakdown import Totals
 from data_access.domain.returns.cohorts import cohorts
 from data_access.queries.returns import ReturnFilter
+
+
+def without_data(silent: tuple[str, ...]) -> None:
+    """Say which channels never sent a return."""
+    if silent:
+        names = records.names()["channel_id"]
+        listed = ", ".join(words.plain(names.get(one, one)) for one in silent)
+        st.caption(f"No data of returns: {listed}. What they shipped is in no rate; bring their returns by a feed or an import.")
 
 
 def figures(sums: Totals) -> None:

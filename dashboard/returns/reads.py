@@ -11,7 +11,7 @@ from dashboard.settings import settings
 from dashboard.shell import reads as shared
 from dashboard.shell.data.poller import LiveStock
 from data_access.domain.returns.units import RETURNED
-from data_access.domain.returns.usual import Usual, usual, with_category
+from data_access.domain.returns.usual import Usual, usual, with_category, without_skus
 from data_access.errors import StoreUnavailable
 from data_access.mirror.scan import Mirror
 from data_access.queries import returns as queries
@@ -20,7 +20,7 @@ from data_access.queries.returns import DECISIONS, ReturnPicture
 
 @dataclass(frozen=True, slots=True)
 class ReturnsView:
-    """Returns as the page shows them. `shipped` and `returned`: for cohorts, with category; `basis`: what is usual, None of nothing."""
+    """Returns as the page shows them. `shipped` and `returned`: for cohorts, by category; `basis`: what is usual, None of nothing."""
 
     picture: ReturnPicture
     shipped: pl.DataFrame
@@ -82,4 +82,5 @@ def _with_basis(seen: ReturnPicture, day: date) -> ReturnsView:
     keys = [name for name in RETURNED if name != "units"]
     returned = placed.group_by(keys).agg(pl.col("units").sum()).select(RETURNED.names())
     shipped, came = with_category(seen.shipped.drop("category"), of_skus), with_category(returned, of_skus)
-    return ReturnsView(seen, shipped, came, usual(shipped, came, day) if shipped.height else None)
+    basis = usual(shipped, came, day) if shipped.height else None
+    return ReturnsView(seen, without_skus(shipped), without_skus(came), basis)

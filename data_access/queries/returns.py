@@ -73,12 +73,13 @@ class ReturnFilter:
 @dataclass(frozen=True, slots=True)
 class ReturnPicture:
     """Returns by the rules of a moment. `shipped`: `units.SHIPPED` and category; `returned`: `RETURNS_SHIPPED` with category, reason,
-    detail, party, rule and code_key.
+    detail, party, rule and code_key. Both without the `silent` channels, which shipped and never sent a return: no data is not zero.
     """
 
     history: ReturnHistory
     shipped: pl.DataFrame
     returned: pl.DataFrame
+    silent: tuple[str, ...]
 
     def only(self, chosen: ReturnFilter) -> tuple[pl.DataFrame, pl.DataFrame]:
         """What was shipped and what came back of a selection."""
@@ -103,7 +104,10 @@ def picture(bind: Connection | Engine, mirror: Mirror, before: ReturnPicture | N
     given = rows.select("channel_id", "marketplace", "reason_code", "return_reason", "customer_note")
     resolved = resolve(given, decisions(bind).select(OWN.names()).drop_nulls("means"), taxonomy())
     returned = _with_category(history.returned, of_skus).hstack(resolved.select(*RESOLVED.names(), "code_key"))
-    return ReturnPicture(history, _with_category(history.shipped, of_skus), returned)
+    shipped = _with_category(history.shipped, of_skus)
+    sends = pl.col("channel_id").is_in(returned["channel_id"].unique().implode())
+    silent = shipped.filter(~sends)["channel_id"].unique().sort()
+    return ReturnPicture(history, shipped.filter(sends), returned, tuple(silent))
 
 
 def _with_category(rows: pl.DataFrame, of_skus: pl.DataFrame) -> pl.DataFrame:

@@ -63,3 +63,16 @@ def test_a_code_that_is_mapped_moves_all_its_returns_at_once(onhand: Call, demo_
     after = {row["group"]: row["units_returned"] for row in json.loads(onhand("returns", "--json").out)["rows"]}
     assert units > 0
     assert after == {**before, "changed_mind": before["changed_mind"] - units, "wrong_item": before["wrong_item"] + units}
+
+
+def test_a_channel_that_never_sent_a_return_is_in_no_rate(onhand: Call, demo_url: str) -> None:
+    engine = open_engine(demo_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("delete from return_line where channel_id = 'shop'")
+    ((shipped,),) = table(engine, "select sum(shipped_quantity) from order_line where channel_id <> 'shop'")
+    engine.dispose()
+    report = json.loads(onhand("returns", "--by", "channel", "--json").out)
+    assert report["channels_without_returns"] == ["shop"]
+    assert report["totals"]["units_shipped"] == shipped
+    assert "shop" not in {row["group"] for row in report["rows"]}
+    assert onhand("returns").out.startswith("No data of returns: shop. What they shipped is in no rate; bring their returns")
