@@ -1,0 +1,198 @@
+"""How many returns to expect by a day: by SKU, channel and reason, from what the other SKUs of the category do.
+
+A *return* is here one row of `RETURNED` after adding up equal keys: units of one line come back together, so evidence counts rows, not
+units. What is learned (delay, rates, spread) is learned from returns received before the day, what is compared is received until its end.
+
+- Delay. Share of a week's returns that are received by an age in days (from the Monday of shipping), by channel:
+  `F(d) = prod_{j > d} (1 - r_j)`, `r_j` being returns of age j among those of age j or less, over weeks that are old enough to show both.
+  That is the estimator of Lawless (1994), "Adjustments for reporting delays and the prediction of occurred but not reported events",
+  Canadian Journal of Statistics 22(1), alias the chain ladder. A channel borrows `BORROWED` returns from all channels at each age.
+- Exposure of a week: units shipped times `F(age)`, units whose return would be known by now.
+- Rate of category x channel x reason: returns by exposure of the other SKUs, drawn to that of category x reason times the channel's own
+  level by `BORROWED` returns, that one in turn to the rate of the reason over all categories.
+- Spread: SKUs differ by themselves. Their levels are taken as gamma with mean 1 and variance `v`, so that counts vary by
+  `E + v E^2`; `v` is estimated by moments for each reason, squared residuals cut off at `FAR` standard deviations so that a SKU with a
+  fault does not hide the next (a Huber proposal 2), and is at least `LEAST_SPREAD`. The error of the rate itself, one by its returns, is added.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+WEEKS: Final = 52
+"""Weeks of shipping that count, the day's own included."""
+
+BORROWED: Final = 5.0
+LEAST_SPREAD: Final = 0.02
+FAR: Final = 3.0
+ROUNDS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReturns:
+    """What is known on a day of the weeks that count: `names` of the axes, and sparse returns.
+
+    `units` is shipped: SKU x channel x week. `category` by SKU. The rest by return: places on the axes, age in days when it was received
+    (from the Monday of shipping), units, and whether it was received before the day.
+    """
+
+    skus: pl.Series
+    channels: pl.Series
+    reasons: pl.Series
+    category: Ints
+    units: Floats
+    ages: Ints
+    first_week: date
+    sku: Ints
+    channel: Ints
+    reason: Ints
+    week: Ints
+    age: Ints
+    count: Ints
+    before: NDArray[np.bool_]
+
+
+def known_returns(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.DataFrame, as_of: date) -> KnownReturns:
+    """Frames of `domain.returns.units` as arrays, until the end of a day.
+
+    `categories` (sku, category) names each SKU once; SKUs that it lacks are left out, a category of null is one of its own. So are
+    returns of a week in which nothing of the SKU was shipped on the channel.
+    """
+    monday = as_of - timedelta(days=as_of.weekday())
+    first = monday - timedelta(weeks=WEEKS - 1)
+    goods = categories.select("sku", "category").sort("sku")
+    kept = pl.col("ship_week").is_between(first, as_of)
+    sold = shipped.filter(kept & (pl.col("units") > 0))
+    back = returned.filter(kept & (pl.col("received_on") <= as_of) & (pl.col("units") > 0))
+    channels, reasons = sold["channel_id"].unique().sort(), back["reason"].unique().sort()
+    week = (pl.col("ship_week") - first).dt.total_days() // 7
+    sku, channel = _place("sku", goods["sku"]), _place("channel_id", channels)
+    shape = (goods.height, len(channels), WEEKS)
+    cells = sold.select(cell=(sku * len(channels) + channel) * WEEKS + week, units="units").drop_nulls()
+    units = np.bincount(cells["cell"].to_numpy(), cells["units"].to_numpy(), shape[0] * shape[1] * shape[2]).reshape(shape)
+    rows = (
+        back.select(
+            sku=sku,
+            channel=channel,
+            reason=_place("reason", reasons),
+            week=week,
+            age=(pl.col("received_on") - pl.col("ship_week")).dt.total_days().clip(0),
+            units="units",
+        )
+        .drop_nulls()
+        .group_by("sku", "channel", "reason", "week", "age")
+        .agg(pl.col("units").sum())
+    )
+    column: dict[str, Ints] = {name: rows[name].to_numpy() for name in rows.columns}
+    ages = (as_of - first).days - 7 * np.arange(WEEKS)
+    is_known = units[column["sku"], column["channel"], column["week"]] > 0
+    column = {name: values[is_known] for name, values in column.items()}
+    return KnownReturns(
+        skus=goods["sku"],
+        channels=channels,
+        reasons=reasons,
+        category=goods["category"].rank("dense").fill_null(0).cast(pl.Int64).to_numpy(),
+        units=units,
+        ages=ages,
+        first_week=first,
+        sku=column["sku"],
+        channel=column["channel"],
+        reason=column["reason"],
+        week=column["week"],
+        age=column["age"],
+        count=column["units"],
+        before=column["age"] < ages[column["week"]],
+    )
+
+
+def _place(name: str, values: pl.Series) -> pl.Expr:
+    """Where a column's text stands among `values`, null if nowhere."""
+    return pl.col(name).cast(pl.Enum(values), strict=False).to_physical().cast(pl.Int64)
+
+
+def received_share(known: KnownReturns) -> Floats:
+    """Channel x age in days: the share of a week's returns that are received by that age; 1 where nothing is known beyond."""
+    days, before = int(known.ages[0]) + 1, known.before
+    shape = (len(known.channels), WEEKS, days)
+    place = (known.channel[before] * WEEKS + known.week[before]) * days + known.age[before]
+    counts = np.bincount(place, minlength=shape[0] * shape[1] * days).reshape(shape).astype(np.float64)
+    is_old_enough = known.ages[:, None] > np.arange(days)
+    new, sofar = counts.sum(axis=1), (counts.cumsum(axis=2) * is_old_enough).sum(axis=1)
+    pooled = new.sum(axis=0) / np.maximum(sofar.sum(axis=0), 1.0)
+    hazard = (new + BORROWED * pooled) / (sofar + BORROWED)
+    later = np.cumprod(1.0 - hazard[:, :0:-1], axis=1)[:, ::-1]
+    share: Floats = np.concatenate([later, np.ones((shape[0], 1))], axis=1)
+    return share
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedReturns:
+    """By SKU x channel x week: `exposure`, units whose return would be known by now. By SKU x channel x reason: `rate` (returns by unit
+    of exposure, of the other SKUs), `behind` (returns of the other SKUs that it rests on) and `units_each` (units of a return).
+
+    `spread`: variance of SKUs' levels by reason, over all channels and on one.
+    """
+
+    exposure: Floats
+    rate: Floats
+    behind: Floats
+    units_each: Floats
+    spread: tuple[Floats, Floats]
+
+
+def expected_returns(known: KnownReturns) -> ExpectedReturns:
+    """What the delay and the other SKUs make one expect."""
+    share = received_share(known)
+    exposure = known.units * share[:, known.ages]
+    yesterday = np.where(known.ages > 0, share[:, np.maximum(known.ages - 1, 0)], 0.0)
+    seen = np.einsum("scw,cw->sc", known.units, yesterday)
+    shape = (len(known.skus), len(known.channels), len(known.reasons))
+    place = ((known.sku * shape[1] + known.channel) * shape[2] + known.reason)[known.before]
+    size = shape[0] * shape[1] * shape[2]
+    returns = np.bincount(place, minlength=size).reshape(shape).astype(np.float64)
+    units = np.bincount(place, known.count[known.before], size).reshape(shape)
+    rate, behind = _rates(known.category, seen, returns)
+    others = _others(known.category, units) + BORROWED * units.sum() / max(returns.sum(), 1.0)
+    by_channel = rate * seen[:, :, None]
+    spread = (_spread(returns.sum(axis=1), by_channel.sum(axis=1)), _spread(returns, by_channel))
+    return ExpectedReturns(exposure, rate, behind, others / (behind + BORROWED), spread)
+
+
+def _others(category: Ints, values: Floats) -> Floats:
+    """Sum over the other SKUs of the category."""
+    totals = np.zeros((int(category.max(initial=0)) + 1, *values.shape[1:]))
+    np.add.at(totals, category, values)
+    others: Floats = totals[category] - values
+    return others
+
+
+def _rates(category: Ints, seen: Floats, returns: Floats) -> tuple[Floats, Floats]:
+    """By SKU x channel x reason: rate of the other SKUs, and the returns of theirs on the channel."""
+    by_category = np.zeros((int(category.max(initial=0)) + 1, 2))
+    np.add.at(by_category, category, np.stack([returns.sum(axis=(1, 2)), seen.sum(axis=1)], axis=1))
+    own = by_category[:, 0] / np.maximum(by_category[:, 1], 1.0)
+    level = (returns.sum(axis=(0, 2)) + BORROWED) / (own[category] @ seen + BORROWED)
+    weighed, by_reason = seen @ level, returns.sum(axis=1)
+    overall = (by_reason.sum(axis=0) - by_reason + 0.5) / (weighed.sum() - weighed + 1.0)[:, None]
+    whole = (_others(category, by_reason) + BORROWED) / (_others(category, weighed)[:, None] + BORROWED / overall)
+    behind = _others(category, returns)
+    drawn_to = whole[:, None, :] * level[:, None]
+    return (behind + BORROWED) / (_others(category, seen)[:, :, None] + BORROWED / drawn_to), behind
+
+
+def _spread(returns: Floats, expected: Floats) -> Floats:
+    """Variance of levels, by reason."""
+    axes: Any = tuple(range(returns.ndim - 1))
+    off, weight = np.abs(returns - expected), np.maximum((expected**2).sum(axis=axes), 1e-12)
+    variance = np.ones(returns.shape[-1])
+    for _ in range(ROUNDS):
+        within = np.minimum(off, FAR * np.sqrt(expected + variance * expected**2) + 1.0)  # one return is never far
+        variance = np.maximum((within**2 - expected).sum(axis=axes) / weight, LEAST_SPREAD)
+    return variance
