@@ -99,10 +99,9 @@ def stays(looks: pl.DataFrame) -> pl.DataFrame:
 def daily_looks(lines: pl.DataFrame, back: pl.DataFrame, categories: pl.DataFrame) -> tuple[pl.DataFrame, float]:
     """Flags of each day (`on`), and the mean seconds of a look."""
     shipped = lines.group_by("ship_week", "channel_id", "sku").agg(pl.col("units").sum())
-    returned = back.group_by("ship_week", "received_on", "channel_id", "sku", "reason").agg(pl.col("units").sum())
     start = time.perf_counter()
     days = pl.date_range(lines["placed_on"].min() + timedelta(days=FIRST_LOOK), AS_OF, eager=True).to_list()
-    looks = pl.concat(flags(shipped, returned, categories, day).with_columns(on=pl.lit(day)) for day in days)
+    looks = pl.concat(flags(shipped, back, categories, day).with_columns(on=pl.lit(day)) for day in days)
     return looks, (time.perf_counter() - start) / len(days)
 
 

@@ -1,29 +1,35 @@
 """Returns beyond chance: SKU x channel x reason triples, and SKU x reason over all channels, that return more than others explain.
 
-The model. Returns of a stream (a triple, or a SKU x reason) from the weeks since s are Poisson with mean `theta * E_s` while nothing has
-changed: `E_s` is expected by now of what the other SKUs of the category do (`expected`), `theta` is the SKU's own level, gamma with mean
-1 and variance v = 1 / k. If it changed with week s, returns since are `m` times as many. Of `N` returns in all, `N_s` since s, the
-likelihood ratio, with theta integrated out (gamma-Poisson, as in DuMouchel 1999, "Bayesian data mining in large frequency tables",
-The American Statistician 53(3)), is
+The model. Returns of a stream (a triple, or a SKU x reason) of the weeks of shipping since s are Poisson with mean `theta E_s` while nothing
+has changed: `E_s` is expected by now of what the other SKUs of the category do (`expected`), theta is the SKU's own level. Since a change,
+they are m times as many. Theta is gamma: either with mean 1 and variance v = 1 / k (a = b = k), which asks whether the SKU is beyond what
+its category and channel explain, or as known from its own `PAST` weeks before s (a = k + N_past, b = k + E_past), which asks whether it
+has changed. The likelihood ratio with theta integrated out (gamma-Poisson, as in DuMouchel 1999, "Bayesian data mining in large frequency
+tables", The American Statistician 53(3)) is
 
-    L(s, m) = m^N_s * ((k + E) / (k + E - E_s + m E_s))^(k + N)
+    L(s, m) = m^N_s ((b + E_s) / (b + m E_s))^(a + N_s)
 
-so that the SKU's own past tells its level. The e-value of a stream on a day is the sum of L over the 52 weeks s and the mean over `TIMES`
-m, each week weighted 1/104: weights of the weeks of a year before and of a year of daily looks add up to 1, so over such a year it is a
-test martingale that starts below 1 (a mixture of likelihood ratios; Shin, Ramdas, Rinaldo 2023, "E-detectors: a nonparametric framework
-for sequential change detection", New England Journal of Statistics in Data Science 2(2)).
+The e-value of a stream is the sum over the weeks s of the last 32 of the mean of L over both a, b and over the m of `TIMES`, each week
+weighted 1/84: the weights of these weeks and of those of a year of daily looks add up to 1. So over such a year it is a test martingale
+(a mixture of likelihood ratios), with an expectation of at most 1 at any stopping time; see Shin, Ramdas, Rinaldo 2023, "E-detectors: a
+nonparametric framework for sequential change detection", New England Journal of Statistics in Data Science.
 
-The rate of false flags. Each day the streams are judged by e-BH (Wang, Ramdas 2022, "False discovery rate control with e-values",
-JRSS B 84(3)): the j with the greatest e-values are flagged, for the greatest j with all e-values at least `K / (FALSE_RATE * j)`; K counts
-the streams, and both kinds have half of the budget, by weights. A stream's e-value at its own first flag has an expectation of at most 1
-without a change, and exceeds the bound for all that were ever flagged; so of all distinct flags of a year of daily looks at most
-`FALSE_RATE` = 10 % are false in expectation, however streams depend. That holds if delay, rates and spread are known. They are estimated,
-so the rate is nominal; what is measured stands in benchmarks/README.md. (With looks for ever the share is bounded by year: an "error over
-patience", Dandapanthula, Ramdas 2025, "Multiple testing in multi-stream sequential change detection", arXiv 2501.04130.)
+The rate of false flags. Each stream has a share w of a budget of 1 that its own returns do not touch: half goes to triples and half to SKU x
+reason, and of each half one half evenly, one by expected returns, as much is needed to stand out where much is expected. Each day the
+streams are judged by e-BH on e-value x share (Wang, Ramdas 2022, "False discovery rate control with e-values", Journal of the Royal Statistical
+Society B 84(3); with shares, Ignatiadis, Wang, Ramdas 2024, "Compound e-values and empirical Bayes", arXiv 2409.19812): those with
+`e w >= 1 / (FALSE_RATE j)` are flagged, with the greatest j that leaves j of them. All that were ever flagged in a year of looks passed that
+bound, on the day of their first flag, with a j that is at most their number in the end, and their e-values on that day have an expectation of
+at most 1 without a change. So of all distinct flags of a year of daily looks at most `FALSE_RATE` = 10 % are false in expectation, however
+streams depend on each other as long as a stream's own future does not depend on the others' past. That is exact if delay, rates and spread were
+known; they are estimated, so the rate is nominal. What is measured stands in benchmarks/README.md. (Looking for ever, the share is
+bounded per year: "error over patience", Dandapanthula, Ramdas 2025, "Multiple testing in multi-stream sequential change detection",
+arXiv 2501.04130.)
 
-Which flags stand. Where a SKU x reason and triples of it fire, the stream with the greater e-value is shown: all channels as one, unless a
-triple's e-value is greater; then the triples. A change that is over is not shown for longer than its units still come back, `FADES` days
-after its last week: the weeks from s whose returns, each worth log m less (m - 1) times the expected, sum up to most.
+Which flags stand. Where a SKU x reason and triples of it fire, all channels are shown as one, unless one triple has the excess for itself: the
+other channels' returns since then are likelier as expected than m times as many, m being the triple's. Then its triples are shown. A
+change that is over is shown while its units still come back, until `FADES` days after its last week; the change lasts over those weeks from s
+that give the greatest log likelihood ratio `N log m - (m - 1) E`.
 """
 
 from dataclasses import dataclass
@@ -34,7 +40,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from data_access.domain.returns.expected import WEEKS, ExpectedReturns, Floats, Ints, KnownReturns, expected_returns, known_returns
+from data_access.domain.returns.expected import LITTLE, WEEKS, ExpectedReturns, Floats, Ints, KnownReturns, expected_returns, known_returns
 
 FALSE_RATE: Final = 0.10
 TIMES: Final = (1.5, 2.5, 4.0, 7.0, 12.0, 24.0)
@@ -43,6 +49,10 @@ TIMES: Final = (1.5, 2.5, 4.0, 7.0, 12.0, 24.0)
 LEAST: Final = 5
 """Returns of a year below which a stream is not flagged."""
 
+PAST: Final = 20
+"""Weeks before a change that tell the SKU's own level."""
+
+YEAR: Final = 52
 FADES: Final = 42
 """Days."""
 
@@ -63,7 +73,9 @@ FLAGS: Final = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class _Streams:
-    """Streams worth a look: places of SKU, channel (-1: all) and reason; `returns`, `expected` by stream x week; precision `k` of levels."""
+    """Streams worth a look: places of SKU, channel (-1: all) and reason; `returns`, `expected` by stream x week; precision `k` of levels;
+    logarithm of the share in the budget of false flags.
+    """
 
     sku: Ints
     channel: Ints
@@ -71,6 +83,7 @@ class _Streams:
     returns: Floats
     expected: Floats
     precision: Floats
+    log_share: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +106,10 @@ def flags(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.DataFram
         return FLAGS.to_frame()
     expected = expected_returns(known)
     whole, single = _all_channels(known, expected), _triples(known, expected)
-    evidence = _evidence(whole, known.ages), _evidence(single, known.ages)
-    sells = known.units.any(axis=2)
-    counts = int(sells.any(axis=1).sum()) * len(known.reasons), int(sells.sum()) * len(known.reasons)
-    flagged = _e_bh((evidence[0].log_e, evidence[1].log_e), counts)
-    is_shown = _one_of_both(known, (whole, single), evidence, flagged)
+    least = -np.log(FALSE_RATE * max(len(whole.sku) + len(single.sku), 1))  # were all of them flagged
+    evidence = _evidence(whole, known.ages, least), _evidence(single, known.ages, least)
+    flagged = _e_bh(*(proof.log_e + streams.log_share for proof, streams in zip(evidence, (whole, single), strict=True)))
+    is_shown = _one_of_both(known, (whole, single), evidence[0].since, flagged)
     parts = [
         _described(known, expected, streams, proof, shown & ~proof.is_over)
         for streams, proof, shown in zip((whole, single), evidence, is_shown, strict=True)
@@ -122,62 +134,104 @@ def _triples(known: KnownReturns, expected: ExpectedReturns) -> _Streams:
     sku, channel, reason = at // (channels * reasons), at // reasons % channels, at % reasons
     rate, behind = expected.rate[sku, channel, reason], expected.behind[sku, channel, reason]
     precision = 1.0 / (expected.spread[1][reason] + 1.0 / (behind + 1.0))
-    return _Streams(sku, channel, reason, returns, rate[:, None] * expected.exposure[sku, channel], precision)
+    share = _log_share(expected.by_channel, known.units.any(axis=2))[sku, channel, reason]
+    return _Streams(sku, channel, reason, returns, rate[:, None] * expected.exposure[sku, channel], precision, share)
 
 
 def _all_channels(known: KnownReturns, expected: ExpectedReturns) -> _Streams:
     skus, _, reasons = expected.rate.shape
     at, returns = _counted(known, known.sku * reasons + known.reason, skus * reasons)
     sku, reason = at // reasons, at % reasons
-    weekly = np.einsum("jc,jcw->jw", expected.rate[sku, :, reason], expected.exposure[sku])
+    weekly = np.zeros(returns.shape)
+    for channel in range(len(known.channels)):
+        weekly += expected.rate[sku, channel, reason][:, None] * expected.exposure[sku, channel]
     precision = 1.0 / (expected.spread[0][reason] + 1.0 / (expected.behind[sku, :, reason].sum(axis=1) + 1.0))
-    return _Streams(sku, np.full(len(sku), -1), reason, returns, weekly, precision)
+    share = _log_share(expected.by_channel.sum(axis=1), known.units.any(axis=(1, 2)))[sku, reason]
+    return _Streams(sku, np.full(len(sku), -1), reason, returns, weekly, precision, share)
 
 
-def _since(weekly: Floats) -> Floats:
-    """Sums from each week on."""
-    sums: Floats = weekly[:, ::-1].cumsum(axis=1)[:, ::-1]
-    return sums
+def _log_share(expected: Floats, sells: NDArray[np.bool_]) -> Floats:
+    """Logarithms of shares that add up to a half: each kind has half of the budget, half of it evenly, half by expected returns."""
+    even = sells[..., None] / (sells.sum() * expected.shape[-1])
+    share: Floats = np.log(np.maximum(even + expected / max(expected.sum(), LITTLE), LITTLE) / 4.0)
+    return share
 
 
-def _evidence(streams: _Streams, ages: Ints) -> _Evidence:
-    returns, expected = _since(streams.returns), _since(streams.expected)
-    k, total = streams.precision[:, None], streams.precision[:, None] + expected[:, :1]
-    power = k + returns[:, :1]
-    ratios = [returns * np.log(m) + power * np.log(total / (total + (m - 1.0) * expected)) for m in TIMES]
-    by_week = np.logaddexp.reduce(ratios, axis=0) - np.log(len(TIMES))
-    since = by_week.argmax(axis=1)
-    log_e = np.logaddexp.reduce(by_week, axis=1) - np.log(2.0 * WEEKS)
-    row = np.arange(len(since))
-    times = np.maximum(returns[row, since] / np.maximum(expected[row, since], 1e-9), TIMES[0])[:, None]
-    gains = np.where(np.arange(WEEKS) >= since[:, None], np.log(times) * streams.returns - (times - 1.0) * streams.expected, 0.0)
+def _evidence(streams: _Streams, ages: Ints, least: float) -> _Evidence:
+    """Of the streams; minus infinity where the logarithm of e-value x share is below `least`."""
+    count = len(streams.sku)
+    log_e, since, is_over = np.full(count, -np.inf), np.zeros(count, np.int64), np.zeros(count, np.bool_)
+    sums = [np.concatenate([np.zeros((len(one), 1)), one.cumsum(axis=1)], axis=1) for one in (streams.returns, streams.expected)]
+    returns, expected = (one[:, -1:] - one[:, PAST:-1] for one in sums)
+    past_returns, past_expected = (one[:, PAST:-1] - one[:, : WEEKS - PAST] for one in sums)
+    k = streams.precision[:, None]
+    pairs = ((k + past_returns, k + past_expected), (np.broadcast_to(k, returns.shape), np.broadcast_to(k, returns.shape)))
+    at = np.flatnonzero(np.maximum(*(_best(returns, expected, *pair) for pair in pairs)).max(axis=1) + streams.log_share >= least)
+    returns, expected = returns[at], expected[at]
+    ratios = [
+        returns * np.log(m) - (shape[at] + returns) * np.log1p((m - 1.0) * expected / (rate[at] + expected))
+        for shape, rate in pairs
+        for m in TIMES
+    ]
+    by_week = _log_sum(np.stack(ratios), 0) - np.log(2.0 * len(TIMES) * (WEEKS - PAST + YEAR))
+    log_e[at], since[at] = _log_sum(by_week, 1), PAST + by_week.argmax(axis=1)
+    is_over[at] = _is_over(streams.returns[at], streams.expected[at], since[at], ages)
+    return _Evidence(log_e, since, is_over)
+
+
+def _best(returns: Floats, expected: Floats, shape: Floats, rate: Floats) -> Floats:
+    """The logarithm of the likelihood ratio at its best m, at least 1: by calculus `m = N_s b / (a E_s)`, with a level of gamma (a, b)."""
+    mean = np.maximum(expected * shape / rate, LITTLE)
+    counts = np.maximum(returns, mean)
+    best: Floats = counts * np.log(counts / mean) + (shape + counts) * np.log((shape + mean) / (shape + counts))
+    return best
+
+
+def _log_sum(logs: Floats, axis: int) -> Floats:
+    """The logarithm of the sum of what has these logarithms."""
+    top = logs.max(axis=axis, keepdims=True, initial=-1e300)
+    total: Floats = np.log(np.exp(logs - top).sum(axis=axis)) + top.squeeze(axis)
+    return total
+
+
+def _is_over(returns: Floats, expected: Floats, since: Ints, ages: Ints) -> NDArray[np.bool_]:
+    """Whether the last week of the change is so long ago that its units have come back."""
+    of_change = np.arange(WEEKS) >= since[:, None]
+    times = (returns * of_change).sum(axis=1) / np.maximum((expected * of_change).sum(axis=1), LITTLE)
+    m = np.maximum(times, TIMES[0])[:, None]
+    gains = np.where(of_change, np.log(m) * returns - (m - 1.0) * expected, 0.0)
     last = WEEKS - 1 - gains.cumsum(axis=1)[:, ::-1].argmax(axis=1)
-    return _Evidence(log_e, since, ages[last] - 6 > FADES)
+    is_over: NDArray[np.bool_] = ages[last] - 6 > FADES
+    return is_over
 
 
-def _e_bh(log_e: tuple[Floats, Floats], counts: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which are flagged: e-BH with half of the budget for each kind, of which there are so many, looked at or not."""
-    weighed = [one + np.log(0.5 / count) for one, count in zip(log_e, counts, strict=True)]  # less log K, which falls out
+def _e_bh(*weighed: Floats) -> list[NDArray[np.bool_]]:
+    """Which are flagged, of logarithms of e-value x share."""
     ordered = np.sort(np.concatenate(weighed))[::-1]
     passing = np.flatnonzero(ordered >= -np.log(FALSE_RATE * np.arange(1, len(ordered) + 1)))
     bound = ordered[passing[-1]] if len(passing) else np.inf
-    return weighed[0] >= bound, weighed[1] >= bound
+    return [one >= bound for one in weighed]
 
 
 def _one_of_both(
-    known: KnownReturns,
-    streams: tuple[_Streams, _Streams],
-    evidence: tuple[_Evidence, _Evidence],
-    flagged: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    known: KnownReturns, streams: tuple[_Streams, _Streams], since: Ints, flagged: list[NDArray[np.bool_]]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Of flagged streams those that stand: over all channels where its e-value is the greatest, else the triples."""
-    size = len(known.skus) * len(known.reasons)
-    place = [one.sku * len(known.reasons) + one.reason for one in streams]
-    best = [np.full(size, -np.inf), np.full(size, -np.inf)]
-    for of, at, proof, is_flagged in zip(best, place, evidence, flagged, strict=True):
-        np.maximum.at(of, at[is_flagged], proof.log_e[is_flagged])
-    is_whole = best[0] >= best[1]
-    return flagged[0] & is_whole[place[0]], flagged[1] & ~is_whole[place[1]]
+    """Of flagged streams those that stand: see above. `since` is that of the streams over all channels."""
+    whole, single = streams
+    of_whole, of_single = (one.sku * len(known.reasons) + one.reason for one in streams)
+    row = np.full(len(known.skus) * len(known.reasons), -1)
+    row[of_whole[flagged[0]]] = np.flatnonzero(flagged[0])
+    at = np.flatnonzero(flagged[1] & (row[of_single] >= 0))
+    same = row[of_single[at]]
+    of_change = np.arange(WEEKS) >= since[same][:, None]
+    returns, expected = ((one[at] * of_change).sum(axis=1) for one in (single.returns, single.expected))
+    other_returns = (whole.returns[same] * of_change).sum(axis=1) - returns
+    other_expected = (whole.expected[same] * of_change).sum(axis=1) - expected
+    m = np.maximum(returns / np.maximum(expected, LITTLE), TIMES[0])
+    is_alone = np.log(m) * other_returns < (m - 1.0) * other_expected - LITTLE
+    as_triples = np.zeros(len(row), np.bool_)
+    as_triples[of_single[at[is_alone]]] = True
+    return flagged[0] & ~as_triples[of_whole], flagged[1] & ((row[of_single] < 0) | as_triples[of_single])
 
 
 def _described(

@@ -1,7 +1,8 @@
 """How many returns to expect by a day: by SKU, channel and reason, from what the other SKUs of the category do.
 
-A *return* is here one row of `RETURNED` after adding up equal keys: units of one line come back together, so evidence counts rows, not
-units. What is learned (delay, rates, spread) is learned from returns received before the day, what is compared is received until its end.
+A *return* is here one row of `RETURNED`: units of one line come back together, so evidence counts rows, not units. One row per returned line
+is best; where equal keys are added up, busy SKUs have fewer returns, and evidence is a little weaker. What is learned (delay, rates, spread)
+is learned from returns received before the day, what is compared is received until its end.
 
 - Delay. Share of a week's returns that are received by an age in days (from the Monday of shipping), by channel:
   `F(d) = prod_{j > d} (1 - r_j)`, `r_j` being returns of age j among those of age j or less, over weeks that are old enough to show both.
@@ -17,7 +18,7 @@ units. What is learned (delay, rates, spread) is learned from returns received b
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
@@ -33,6 +34,9 @@ BORROWED: Final = 5.0
 LEAST_SPREAD: Final = 0.02
 FAR: Final = 3.0
 ROUNDS: Final = 8
+LITTLE: Final = 1e-9
+WORTH: Final = 0.05
+"""Expected returns of a stream below which it says nothing about the spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,23 +81,18 @@ def known_returns(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.
     shape = (goods.height, len(channels), WEEKS)
     cells = sold.select(cell=(sku * len(channels) + channel) * WEEKS + week, units="units").drop_nulls()
     units = np.bincount(cells["cell"].to_numpy(), cells["units"].to_numpy(), shape[0] * shape[1] * shape[2]).reshape(shape)
-    rows = (
-        back.select(
-            sku=sku,
-            channel=channel,
-            reason=_place("reason", reasons),
-            week=week,
-            age=(pl.col("received_on") - pl.col("ship_week")).dt.total_days().clip(0),
-            units="units",
-        )
-        .drop_nulls()
-        .group_by("sku", "channel", "reason", "week", "age")
-        .agg(pl.col("units").sum())
-    )
-    column: dict[str, Ints] = {name: rows[name].to_numpy() for name in rows.columns}
+    rows = back.select(
+        sku=sku,
+        channel=channel,
+        reason=_place("reason", reasons),
+        week=week,
+        age=(pl.col("received_on") - pl.col("ship_week")).dt.total_days().clip(0),
+        units="units",
+    ).drop_nulls()
+    places = [rows[name].to_numpy() for name in rows.columns]
+    is_known = units[places[0], places[1], places[3]] > 0
+    sku_at, channel_at, reason_at, week_at, age_at, count = (place[is_known] for place in places)
     ages = (as_of - first).days - 7 * np.arange(WEEKS)
-    is_known = units[column["sku"], column["channel"], column["week"]] > 0
-    column = {name: values[is_known] for name, values in column.items()}
     return KnownReturns(
         skus=goods["sku"],
         channels=channels,
@@ -102,13 +101,13 @@ def known_returns(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.
         units=units,
         ages=ages,
         first_week=first,
-        sku=column["sku"],
-        channel=column["channel"],
-        reason=column["reason"],
-        week=column["week"],
-        age=column["age"],
-        count=column["units"],
-        before=column["age"] < ages[column["week"]],
+        sku=sku_at,
+        channel=channel_at,
+        reason=reason_at,
+        week=week_at,
+        age=age_at,
+        count=count,
+        before=age_at < ages[week_at],
     )
 
 
@@ -135,13 +134,15 @@ def received_share(known: KnownReturns) -> Floats:
 @dataclass(frozen=True, slots=True)
 class ExpectedReturns:
     """By SKU x channel x week: `exposure`, units whose return would be known by now. By SKU x channel x reason: `rate` (returns by unit
-    of exposure, of the other SKUs), `behind` (returns of the other SKUs that it rests on) and `units_each` (units of a return).
+    of exposure, of the other SKUs), `by_channel` (returns expected until the day before), `behind` (returns of the other SKUs that the rate
+    rests on) and `units_each` (units of a return).
 
     `spread`: variance of SKUs' levels by reason, over all channels and on one.
     """
 
     exposure: Floats
     rate: Floats
+    by_channel: Floats
     behind: Floats
     units_each: Floats
     spread: tuple[Floats, Floats]
@@ -161,8 +162,9 @@ def expected_returns(known: KnownReturns) -> ExpectedReturns:
     rate, behind = _rates(known.category, seen, returns)
     others = _others(known.category, units) + BORROWED * units.sum() / max(returns.sum(), 1.0)
     by_channel = rate * seen[:, :, None]
-    spread = (_spread(returns.sum(axis=1), by_channel.sum(axis=1)), _spread(returns, by_channel))
-    return ExpectedReturns(exposure, rate, behind, others / (behind + BORROWED), spread)
+    spread = _spread(returns.sum(axis=1), by_channel.sum(axis=1))
+    on_one = np.maximum(_spread(returns, by_channel), spread)  # a channel adds to what the SKU differs by
+    return ExpectedReturns(exposure, rate, by_channel, behind, others / (behind + BORROWED), (spread, on_one))
 
 
 def _others(category: Ints, values: Floats) -> Floats:
@@ -177,10 +179,11 @@ def _rates(category: Ints, seen: Floats, returns: Floats) -> tuple[Floats, Float
     """By SKU x channel x reason: rate of the other SKUs, and the returns of theirs on the channel."""
     by_category = np.zeros((int(category.max(initial=0)) + 1, 2))
     np.add.at(by_category, category, np.stack([returns.sum(axis=(1, 2)), seen.sum(axis=1)], axis=1))
-    own = by_category[:, 0] / np.maximum(by_category[:, 1], 1.0)
+    own = by_category[:, 0] / np.maximum(by_category[:, 1], LITTLE)
     level = (returns.sum(axis=(0, 2)) + BORROWED) / (own[category] @ seen + BORROWED)
     weighed, by_reason = seen @ level, returns.sum(axis=1)
-    overall = (by_reason.sum(axis=0) - by_reason + 0.5) / (weighed.sum() - weighed + 1.0)[:, None]
+    elsewhere = np.maximum(weighed.sum() - weighed, LITTLE)[:, None]
+    overall = np.minimum((by_reason.sum(axis=0) - by_reason + 0.5) / elsewhere, 1.0)  # 1 where there is no other SKU
     whole = (_others(category, by_reason) + BORROWED) / (_others(category, weighed)[:, None] + BORROWED / overall)
     behind = _others(category, returns)
     drawn_to = whole[:, None, :] * level[:, None]
@@ -189,10 +192,13 @@ def _rates(category: Ints, seen: Floats, returns: Floats) -> tuple[Floats, Float
 
 def _spread(returns: Floats, expected: Floats) -> Floats:
     """Variance of levels, by reason."""
-    axes: Any = tuple(range(returns.ndim - 1))
-    off, weight = np.abs(returns - expected), np.maximum((expected**2).sum(axis=axes), 1e-12)
-    variance = np.ones(returns.shape[-1])
+    reasons = returns.shape[-1]
+    at = np.flatnonzero(expected.ravel() > WORTH)
+    mean, reason = expected.ravel()[at], at % reasons
+    off, squares = np.abs(returns.ravel()[at] - mean), mean**2
+    weight = np.maximum(np.bincount(reason, squares, reasons), LITTLE)
+    variance = np.ones(reasons)
     for _ in range(ROUNDS):
-        within = np.minimum(off, FAR * np.sqrt(expected + variance * expected**2) + 1.0)  # one return is never far
-        variance = np.maximum((within**2 - expected).sum(axis=axes) / weight, LEAST_SPREAD)
+        within = np.minimum(off, FAR * np.sqrt(mean + variance[reason] * squares) + 1.0)  # one return is never far
+        variance = np.maximum(np.bincount(reason, within**2 - mean, reasons) / weight, LEAST_SPREAD)
     return variance
