@@ -17,17 +17,18 @@ nonparametric framework for sequential change detection", New England Journal of
 The rate of false flags. Each stream has a share w of a budget of 1 that its own returns do not touch: half goes to triples and half to SKU x
 reason, and of each half one half evenly, one by expected returns, as much is needed to stand out where much is expected. Each day the
 streams are judged by e-BH on e-value x share (Wang, Ramdas 2022, "False discovery rate control with e-values", Journal of the Royal Statistical
-Society B 84(3); with shares, Ignatiadis, Wang, Ramdas 2024, "Compound e-values and empirical Bayes", arXiv 2409.19812): those with
+Society B 84(3); with shares, Ignatiadis, Wang, Ramdas 2024, "Asymptotic and compound e-values: multiple
+testing and empirical Bayes", arXiv 2409.19812): those with
 `e w >= 1 / (FALSE_RATE j)` are flagged, with the greatest j that leaves j of them. All that were ever flagged in a year of looks passed that
 bound, on the day of their first flag, with a j that is at most their number in the end, and their e-values on that day have an expectation of
-at most 1 without a change. So of all distinct flags of a year of daily looks at most `FALSE_RATE` = 10 % are false in expectation, however
+at most 1 without a change. So of all distinct flags of a year of daily looks at most `FALSE_RATE` = 5 % are false in expectation, however
 streams depend on each other as long as a stream's own future does not depend on the others' past. That is exact if delay, rates and spread were
 known; they are estimated, so the rate is nominal. What is measured stands in benchmarks/README.md. (Looking for ever, the share is
 bounded per year: "error over patience", Dandapanthula, Ramdas 2025, "Multiple testing in multi-stream sequential change detection",
 arXiv 2501.04130.)
 
 Which flags stand. Where a SKU x reason and triples of it fire, all channels are shown as one, unless one triple has the excess for itself: the
-other channels' returns since then are likelier as expected than m times as many, m being the triple's. Then its triples are shown. A
+other channels' returns since then are likelier as expected than m times as many, m being that of all channels. Then its triples are shown. A
 change that is over is shown while its units still come back, until `FADES` days after its last week; the change lasts over those weeks from s
 that give the greatest log likelihood ratio `N log m - (m - 1) E`.
 """
@@ -40,9 +41,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from data_access.domain.returns.expected import LITTLE, WEEKS, ExpectedReturns, Floats, Ints, KnownReturns, expected_returns, known_returns
+from data_access.domain.returns.expected import (
+    LITTLE,
+    WEEKS,
+    ExpectedReturns,
+    Floats,
+    Ints,
+    KnownReturns,
+    category_weeks,
+    expected_returns,
+    known_returns,
+    seasons,
+)
 
-FALSE_RATE: Final = 0.10
+FALSE_RATE: Final = 0.05
 TIMES: Final = (1.5, 2.5, 4.0, 7.0, 12.0, 24.0)
 """How many times as many returns a change brings."""
 
@@ -73,8 +85,8 @@ FLAGS: Final = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class _Streams:
-    """Streams worth a look: places of SKU, channel (-1: all) and reason; `returns`, `expected` by stream x week; precision `k` of levels;
-    logarithm of the share in the budget of false flags.
+    """Streams worth a look: places of SKU, channel (-1: all) and reason; by stream x week `returns`, `expected`, and `season`, which is part
+    of `expected`; precision `k` of levels; logarithm of the share in the budget of false flags.
     """
 
     sku: Ints
@@ -82,6 +94,7 @@ class _Streams:
     reason: Ints
     returns: Floats
     expected: Floats
+    season: Floats
     precision: Floats
     log_share: Floats
 
@@ -105,7 +118,8 @@ def flags(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.DataFram
     if not len(known.sku):
         return FLAGS.to_frame()
     expected = expected_returns(known)
-    whole, single = _all_channels(known, expected), _triples(known, expected)
+    whole = _all_channels(known, expected)
+    single = _triples(known, expected, whole)
     least = -np.log(FALSE_RATE * max(len(whole.sku) + len(single.sku), 1))  # were all of them flagged
     evidence = _evidence(whole, known.ages, least), _evidence(single, known.ages, least)
     flagged = _e_bh(*(proof.log_e + streams.log_share for proof, streams in zip(evidence, (whole, single), strict=True)))
@@ -127,17 +141,6 @@ def _counted(known: KnownReturns, place: Ints, count: int) -> tuple[Ints, Floats
     return at, by_week.reshape(len(at), WEEKS).astype(np.float64)
 
 
-def _triples(known: KnownReturns, expected: ExpectedReturns) -> _Streams:
-    _, channels, reasons = expected.rate.shape
-    place = (known.sku * channels + known.channel) * reasons + known.reason
-    at, returns = _counted(known, place, expected.rate.size)
-    sku, channel, reason = at // (channels * reasons), at // reasons % channels, at % reasons
-    rate, behind = expected.rate[sku, channel, reason], expected.behind[sku, channel, reason]
-    precision = 1.0 / (expected.spread[1][reason] + 1.0 / (behind + 1.0))
-    share = _log_share(expected.by_channel, known.units.any(axis=2))[sku, channel, reason]
-    return _Streams(sku, channel, reason, returns, rate[:, None] * expected.exposure[sku, channel], precision, share)
-
-
 def _all_channels(known: KnownReturns, expected: ExpectedReturns) -> _Streams:
     skus, _, reasons = expected.rate.shape
     at, returns = _counted(known, known.sku * reasons + known.reason, skus * reasons)
@@ -145,9 +148,25 @@ def _all_channels(known: KnownReturns, expected: ExpectedReturns) -> _Streams:
     weekly = np.zeros(returns.shape)
     for channel in range(len(known.channels)):
         weekly += expected.rate[sku, channel, reason][:, None] * expected.exposure[sku, channel]
+    season = seasons(category_weeks(known, expected), known.category[sku], reason, returns, weekly)
     precision = 1.0 / (expected.spread[0][reason] + 1.0 / (expected.behind[sku, :, reason].sum(axis=1) + 1.0))
     share = _log_share(expected.by_channel.sum(axis=1), known.units.any(axis=(1, 2)))[sku, reason]
-    return _Streams(sku, np.full(len(sku), -1), reason, returns, weekly, precision, share)
+    return _Streams(sku, np.full(len(sku), -1), reason, returns, weekly * season, season, precision, share)
+
+
+def _triples(known: KnownReturns, expected: ExpectedReturns, whole: _Streams) -> _Streams:
+    """With the season of their SKU x reason in `whole`, which has all that triples have."""
+    skus, channels, reasons = expected.rate.shape
+    place = (known.sku * channels + known.channel) * reasons + known.reason
+    at, returns = _counted(known, place, expected.rate.size)
+    sku, channel, reason = at // (channels * reasons), at // reasons % channels, at % reasons
+    row = np.zeros((skus, reasons), np.int64)
+    row[whole.sku, whole.reason] = np.arange(len(whole.sku))
+    season = whole.season[row[sku, reason]]
+    weekly = expected.rate[sku, channel, reason][:, None] * expected.exposure[sku, channel] * season
+    precision = 1.0 / (expected.spread[1][reason] + 1.0 / (expected.behind[sku, channel, reason] + 1.0))
+    share = _log_share(expected.by_channel, known.units.any(axis=2))[sku, channel, reason]
+    return _Streams(sku, channel, reason, returns, weekly, season, precision, share)
 
 
 def _log_share(expected: Floats, sells: NDArray[np.bool_]) -> Floats:
@@ -225,10 +244,9 @@ def _one_of_both(
     same = row[of_single[at]]
     of_change = np.arange(WEEKS) >= since[same][:, None]
     returns, expected = ((one[at] * of_change).sum(axis=1) for one in (single.returns, single.expected))
-    other_returns = (whole.returns[same] * of_change).sum(axis=1) - returns
-    other_expected = (whole.expected[same] * of_change).sum(axis=1) - expected
-    m = np.maximum(returns / np.maximum(expected, LITTLE), TIMES[0])
-    is_alone = np.log(m) * other_returns < (m - 1.0) * other_expected - LITTLE
+    all_returns, all_expected = ((one[same] * of_change).sum(axis=1) for one in (whole.returns, whole.expected))
+    m = np.maximum(all_returns / np.maximum(all_expected, LITTLE), TIMES[0])
+    is_alone = np.log(m) * (all_returns - returns) < (m - 1.0) * (all_expected - expected) - LITTLE
     as_triples = np.zeros(len(row), np.bool_)
     as_triples[of_single[at[is_alone]]] = True
     return flagged[0] & ~as_triples[of_whole], flagged[1] & ((row[of_single] < 0) | as_triples[of_single])
@@ -245,7 +263,7 @@ def _described(
     places = np.arange(len(known.channels))
     counts = ((channel < 0)[:, None] | (places == channel[:, None]))[:, :, None] & (np.arange(WEEKS) >= since[:, None])[:, None, :]
     units_rate = expected.rate[sku, :, reason] * expected.units_each[sku, :, reason]
-    expected_units = np.einsum("jc,jcw->j", units_rate, expected.exposure[sku] * counts)
+    expected_units = np.einsum("jc,jcw->j", units_rate, expected.exposure[sku] * counts * streams.season[at][:, None, :])
     row = np.full((len(known.skus), len(places) + 1, len(known.reasons)), -1)
     row[sku, channel, reason] = np.arange(len(at))  # the last place, -1, stands for all channels
     units = np.zeros(len(at), np.int64)

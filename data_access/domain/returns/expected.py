@@ -11,6 +11,9 @@ is learned from returns received before the day, what is compared is received un
 - Exposure of a week: units shipped times `F(age)`, units whose return would be known by now.
 - Rate of category x channel x reason: returns by exposure of the other SKUs, drawn to that of category x reason times the channel's own
   level by `BORROWED` returns, that one in turn to the rate of the reason over all categories.
+- Season: in some weeks a whole category returns more (gifts in January). The expected returns of a week are multiplied by
+  `(N + STEADY) / (E + STEADY)`, N returns and E expected of the other SKUs of category x reason in it and `NEARBY` weeks on either side; what one
+  SKU has beyond `FAR` standard deviations in a week is cut off.
 - Spread: SKUs differ by themselves. Their levels are taken as gamma with mean 1 and variance `v`, so that counts vary by
   `E + v E^2`; `v` is estimated by moments for each reason, squared residuals cut off at `FAR` standard deviations so that a SKU with a
   fault does not hide the next (a Huber proposal 2), and is at least `LEAST_SPREAD`. The error of the rate itself, one by its returns, is added.
@@ -18,7 +21,7 @@ is learned from returns received before the day, what is compared is received un
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -31,6 +34,10 @@ WEEKS: Final = 52
 """Weeks of shipping that count, the day's own included."""
 
 BORROWED: Final = 5.0
+STEADY: Final = 20.0
+NEARBY: Final = 2
+"""Weeks before and after a week that tell its season."""
+
 LEAST_SPREAD: Final = 0.02
 FAR: Final = 3.0
 ROUNDS: Final = 8
@@ -165,6 +172,56 @@ def expected_returns(known: KnownReturns) -> ExpectedReturns:
     spread = _spread(returns.sum(axis=1), by_channel.sum(axis=1))
     on_one = np.maximum(_spread(returns, by_channel), spread)  # a channel adds to what the SKU differs by
     return ExpectedReturns(exposure, rate, by_channel, behind, others / (behind + BORROWED), (spread, on_one))
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryWeeks:
+    """By category x reason x week: returns, those of a SKU cut off where they are far beyond what is expected of it, and expected returns."""
+
+    returns: Floats
+    expected: Floats
+
+
+def category_weeks(known: KnownReturns, expected: ExpectedReturns) -> CategoryWeeks:
+    """Of all SKUs."""
+    skus, channels, reasons = expected.rate.shape
+    place = (known.sku * reasons + known.reason) * WEEKS + known.week
+    counts = np.bincount(place, minlength=skus * reasons * WEEKS)
+    at = np.flatnonzero(counts)
+    sku, reason, week = at // (reasons * WEEKS), at // WEEKS % reasons, at % WEEKS
+    each = np.zeros(len(at))
+    for channel in range(channels):
+        each += expected.rate[sku, channel, reason] * expected.exposure[sku, channel, week]
+    categories = int(known.category.max(initial=0)) + 1
+    group = (known.category[sku] * reasons + reason) * WEEKS + week
+    returns = np.bincount(group, cut_off(counts[at], each), categories * reasons * WEEKS).reshape(categories, reasons, WEEKS)
+    total = np.zeros(returns.shape)
+    for category in range(categories):
+        members = known.category == category
+        total[category] = expected.rate[members].reshape(-1, reasons).T @ expected.exposure[members].reshape(-1, WEEKS)
+    return CategoryWeeks(returns, total)
+
+
+def cut_off(returns: NDArray[Any], expected: Floats) -> Floats:
+    """Returns of a SKU in a week, at most what is not far beyond the expected."""
+    few: Floats = np.minimum(returns, expected + FAR * np.sqrt(expected) + 1.0)
+    return few
+
+
+def seasons(weeks: CategoryWeeks, category: Ints, reason: Ints, returns: Floats, expected: Floats) -> Floats:
+    """By stream x week: what the season multiplies its expected returns by. `returns` and `expected` are those of its SKU x reason by week."""
+    others = weeks.returns[category, reason] - cut_off(returns, expected), weeks.expected[category, reason] - expected
+    near, near_expected = (_nearby(np.maximum(one, 0.0)) for one in others)
+    season: Floats = (near + STEADY) / (near_expected + STEADY)
+    return season
+
+
+def _nearby(weekly: Floats) -> Floats:
+    """Sums over a week and those on either side."""
+    sums = np.pad(weekly.cumsum(axis=1), ((0, 0), (NEARBY + 1, NEARBY)), mode="edge")
+    sums[:, : NEARBY + 1] = 0.0
+    near: Floats = sums[:, 2 * NEARBY + 1 :] - sums[:, : -2 * NEARBY - 1]
+    return near
 
 
 def _others(category: Ints, values: Floats) -> Floats:
