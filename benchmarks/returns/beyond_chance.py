@@ -88,7 +88,9 @@ def goods(engine: Engine) -> pl.DataFrame:
 
 def episodes(truth: pl.DataFrame, back: pl.DataFrame) -> pl.DataFrame:
     """`sku`, `reason`, `ds`, `ends_on`, `units`, `due_on`: episodes that are large enough, and the last day on which a flag is in time."""
-    large = truth.filter((pl.col("record") == "defect") & (pl.col("units") >= LEAST_UNITS)).select("sku", "reason", "ds", "ends_on", "units")
+    large = truth.filter((pl.col("record") == "defect") & (pl.col("units") >= LEAST_UNITS)).select(
+        "sku", "reason", "ds", "ends_on", "units"
+    )
     of = large.join(back.select("sku", "reason", "placed_on", "received_on", back="units"), on=["sku", "reason"])
     of = of.filter(pl.col("placed_on").is_between("ds", "ends_on")).sort("sku", "reason", "ds", "received_on")
     counted = of.with_columns(pl.col("back").cum_sum().over("sku", "reason", "ds")).filter(pl.col("back") >= NTH_UNIT)

@@ -32,8 +32,12 @@ class Fault:
     ended_weeks_ago: int = -1
 
 
-def made_up(seed: int, skus: int = 60, channels: int = 3, weeks: int = 70, spread: float = 0.0, fault: Fault | None = None) -> MadeUp:
-    """2,000 lines a week; a line has 1 unit, or with a chance of 15 % more. `spread`: variance of SKUs' gamma levels."""
+def made_up(
+    seed: int, *, skus: int = 60, channels: int = 3, weeks: int = 70, spread: float = 0.0, surge: float = 1.0, fault: Fault | None = None
+) -> MadeUp:
+    """2,000 lines a week; a line has 1 unit, or with a chance of 15 % more. `spread`: variance of SKUs' gamma levels. `surge`: how many times
+    as many lines come back for `reason-0` in the last 6 weeks, of all SKUs.
+    """
     rng = np.random.default_rng(seed)
     pace = np.sort(np.exp(rng.normal(0.0, 1.0, skus)))[::-1, None] * rng.gamma(5.0, 1.0, (skus, channels))
     lines = rng.poisson(np.repeat((pace * 2_000 / pace.sum())[:, :, None], weeks, axis=2))
@@ -42,9 +46,9 @@ def made_up(seed: int, skus: int = 60, channels: int = 3, weeks: int = 70, sprea
     rate = rng.dirichlet(np.ones(REASONS), 3)[category] * np.array([0.04, 0.08, 0.15])[category][:, None]
     if spread:
         rate = rate * rng.gamma(1.0 / spread, spread, rate.shape)
-    chance = rate[sku]
+    chance, ago = rate[sku], weeks - 1 - week
+    chance[ago < 6, 0] *= surge
     if fault:
-        ago = weeks - 1 - week
         hit = (sku == fault.sku) & (ago <= fault.weeks_ago) & (ago > fault.ended_weeks_ago)
         chance[hit & ((channel == int(fault.channel[-1])) if fault.channel else hit), 0] += fault.share
     draw = rng.random(len(sku))[:, None]

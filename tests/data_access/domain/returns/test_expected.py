@@ -20,7 +20,9 @@ def _shipped(*rows: tuple[date, str, int]) -> pl.DataFrame:
 
 def _returned(*rows: tuple[date, int, str, int]) -> pl.DataFrame:
     """Week, age in days, SKU, units of one channel and reason."""
-    return pl.DataFrame([(week, week + timedelta(days=age), "shop", sku, "late", units) for week, age, sku, units in rows], RETURNED, orient="row")
+    return pl.DataFrame(
+        [(week, week + timedelta(days=age), "shop", sku, "late", units) for week, age, sku, units in rows], RETURNED, orient="row"
+    )
 
 
 def _goods(**category: str | None) -> pl.DataFrame:
@@ -49,9 +51,7 @@ def test_a_channel_of_few_returns_borrows_the_delay_of_the_others() -> None:
     shipped = _shipped(*((week, sku, 9) for sku in skus))
     returned = _returned(*((week, age, sku, 1) for age in (3, 10) for sku in skus))
     fair = [frame.head(1).with_columns(channel_id=pl.lit("fair")) for frame in (shipped, returned)]
-    known = known_returns(
-        pl.concat([shipped, fair[0]]), pl.concat([returned, fair[1]]), _goods(**dict.fromkeys(skus, "x")), MONDAY
-    )
+    known = known_returns(pl.concat([shipped, fair[0]]), pl.concat([returned, fair[1]]), _goods(**dict.fromkeys(skus, "x")), MONDAY)
     assert known.channels.to_list() == ["fair", "shop"]
     share = received_share(known)[:, 5]
     np.testing.assert_allclose(share, [1 - (5 * 5 / 11) / 6, 1 - (5 + 5 * 5 / 11) / 15])
@@ -86,7 +86,9 @@ def test_a_thin_category_borrows_from_the_others() -> None:
 def test_what_is_not_known_yet_or_not_shipped_does_not_count() -> None:
     week, old = MONDAY - timedelta(weeks=1), MONDAY - timedelta(weeks=60)
     shipped = _shipped((week, "a", 5), (old, "a", 5), (MONDAY + timedelta(weeks=1), "a", 5), (week, "unknown", 5))
-    returned = _returned((week, 7, "a", 1), (week, 8, "a", 1), (old, 1, "a", 1), (week, 1, "b", 1), (week, 1, "unknown", 1), (week, 2, "a", 0))
+    returned = _returned(
+        (week, 7, "a", 1), (week, 8, "a", 1), (old, 1, "a", 1), (week, 1, "b", 1), (week, 1, "unknown", 1), (week, 2, "a", 0)
+    )
     known = known_returns(shipped, returned, _goods(a="x", b="x"), MONDAY)
     assert known.units.sum() == 5
     assert known.age.tolist() == [7]
