@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.returns import codes, parts, rates, reads, selection
+from dashboard.returns import beyond, codes, parts, rates, reads, selection
 from dashboard.shell import empty, header, said, user
 from dashboard.shell import reads as shared
 from data_access.domain.returns.breakdown import totals
@@ -24,6 +24,7 @@ rates.without_data(view.picture.silent)
 chosen = selection.choose(view.picture, datetime.now(UTC).date())
 shipped, returned = view.picture.only(chosen)
 rates.figures(totals(shipped, returned))
+beyond.show(view, chosen)
 rates.by_week(view, chosen)
 parts.show(shipped, returned)
 unmapped = view.picture.unmapped()

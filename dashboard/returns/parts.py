@@ -102,6 +102,11 @@ def _behind(returned: pl.DataFrame, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(f"**Returns: {words.plain(name)}**, the newest first")
         st.button("Close", icon=":material/close:", on_click=_close, key="returns.close")
+    behind(returned, "returns-behind")
+
+
+def behind(returned: pl.DataFrame, key: str) -> None:
+    """Draw returns, the newest first."""
     rows = returned.sort("received_on", "return_id", descending=True)
     shown = rows.select(
         "return_ref",
@@ -117,16 +122,12 @@ def _behind(returned: pl.DataFrame, name: str) -> None:
         reason=pl.col("reason").replace(_names("reason")),
         refund=pl.col("refund") / 10_000,
     ).select(list(_RETURNS))
-    st.container(key="returns-behind").dataframe(
-        shown.head(SHOWN),
-        hide_index=True,
-        column_config=_RETURNS,
-        placeholder="—",
-        alt="Returns behind the row that was chosen",
+    st.container(key=key).dataframe(
+        shown.head(SHOWN), hide_index=True, column_config=_RETURNS, placeholder="—", alt="Returns behind the row that was chosen"
     )
     if rows.height > SHOWN:
         st.caption(f"The newest {SHOWN} of {rows.height:,}; the files have all.")
-    downloads.buttons(shown, "returns", "returns.behind")
+    downloads.buttons(shown, "returns", f"{key}.files")
 
 
 def _close() -> None:

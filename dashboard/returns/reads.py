@@ -10,7 +10,9 @@ import streamlit as st
 from dashboard.settings import settings
 from dashboard.shell import reads as shared
 from dashboard.shell.data.poller import LiveStock
-from data_access.domain.returns.units import RETURNED
+from data_access.domain.returns import beyond_chance
+from data_access.domain.returns.reasons import UNMAPPED
+from data_access.domain.returns.units import RETURNED, SHIPPED
 from data_access.domain.returns.usual import Usual, usual, with_category, without_skus
 from data_access.errors import StoreUnavailable
 from data_access.mirror.scan import Mirror
@@ -20,12 +22,22 @@ from data_access.queries.returns import DECISIONS, ReturnPicture
 
 @dataclass(frozen=True, slots=True)
 class ReturnsView:
-    """Returns as the page shows them. `shipped` and `returned`: for cohorts, by category; `basis`: what is usual, None of nothing."""
+    """Returns as the page shows them. `shipped` and `returned`: for cohorts, by category; `basis`: what is usual, None of nothing.
+
+    `flags`: `beyond_chance.FLAGS`; `skus`: as `shipped` and `returned`, by SKU.
+    """
 
     picture: ReturnPicture
     shipped: pl.DataFrame
     returned: pl.DataFrame
     basis: Usual | None
+    flags: pl.DataFrame
+    skus: tuple[pl.DataFrame, pl.DataFrame]
+
+    def by_sku(self, chosen: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What was shipped and returned of some SKUs and channels."""
+        shipped, returned = self.skus
+        return shipped.filter(chosen), returned.filter(chosen)
 
 
 @dataclass(slots=True)
@@ -83,4 +95,5 @@ def _with_basis(seen: ReturnPicture, day: date) -> ReturnsView:
     returned = placed.group_by(keys).agg(pl.col("units").sum()).select(RETURNED.names())
     shipped, came = with_category(seen.shipped.drop("category"), of_skus), with_category(returned, of_skus)
     basis = usual(shipped, came, day) if shipped.height else None
-    return ReturnsView(seen, without_skus(shipped), without_skus(came), basis)
+    standing = beyond_chance.flags(seen.shipped.select(SHIPPED.names()), returned.filter(pl.col("reason") != UNMAPPED), of_skus, day)
+    return ReturnsView(seen, without_skus(shipped), without_skus(came), basis, standing, (shipped, came))

@@ -1,0 +1,91 @@
+"""What is returned beyond chance: what stands out, in words, and the returns behind each."""
+
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard.charts import colours
+from dashboard.returns import charts, parts
+from dashboard.returns.reads import ReturnsView
+from dashboard.shell import downloads, filters, records, words
+from dashboard.shell.filters import Filter
+from data_access.domain.returns.cohorts import cohorts
+from data_access.domain.returns.reasons import taxonomy
+from data_access.queries.returns import ReturnFilter
+
+FLAG: Final = "flag"
+_COLUMNS: Final[dict[str, Any]] = {
+    "SKU": st.column_config.TextColumn("SKU", width="small"),
+    "What": st.column_config.TextColumn("What is beyond chance", width="large"),
+    "Beyond": st.column_config.NumberColumn("Units beyond", format="%.0f", help="Units returned, less those expected by now."),
+    "Evidence": st.column_config.NumberColumn(
+        "Evidence", format="%.1f", help="The decimal logarithm of the e-value: 2 means a hundred times likelier than without a change."
+    ),
+}
+
+
+def show(view: ReturnsView, chosen: ReturnFilter) -> None:
+    """Draw the flags of a selection, and what is behind the one that a person clicks."""
+    st.subheader("What is beyond chance", anchor=False)
+    flags = view.flags.join(view.picture.shipped.select("sku", "category").unique(), on="sku", how="left", maintain_order="left")
+    flags = flags.filter(_is_chosen(chosen))
+    if flags.is_empty():
+        st.caption("Nothing is returned beyond what other SKUs of its category and channel explain.")
+        return
+    keys = ["·".join((row["sku"], row["channel_id"] or "all", row["reason"])) for row in flags.iter_rows(named=True)]
+    sentences = [_sentence(row) for row in flags.iter_rows(named=True)]
+    table = flags.select(
+        SKU="sku", What=pl.Series(sentences, dtype=pl.String), Beyond=pl.col("beyond_units").round(1), Evidence=pl.col("evidence").round(1)
+    )
+    if st.session_state.get(FLAG) not in (None, *keys):
+        st.session_state[FLAG] = None
+    filters.hold(Filter(FLAG, {key: key for key in keys}))
+    records.clickable(table, keys, FLAG, "returns-flags", _COLUMNS, "Beyond chance: choose a row to see its returns")
+    downloads.buttons(table, "returns-beyond-chance", "returns.flags")
+    st.caption("At most one flag in twenty is false in expectation (nominal), however often one looks.")
+    key: str | None = st.session_state.get(FLAG)
+    if key is not None:
+        _behind(view, flags.row(keys.index(key), named=True), sentences[keys.index(key)])
+
+
+def _is_chosen(chosen: ReturnFilter) -> pl.Expr:
+    """Flags of the chosen channels and categories; those over all channels are of every channel."""
+    of_channel = (
+        pl.col("channel_id").is_null() | pl.col("channel_id").is_in(chosen.channel_ids) if chosen.channel_ids else pl.lit(value=True)
+    )
+    return of_channel & (pl.col("category").is_in(chosen.categories) if chosen.categories else pl.lit(value=True))
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    """In words: "since 12 May 2026, 31 of 420 units were returned as product fault; 9 expected"."""
+    where = "all channels" if row["channel_id"] is None else records.names()["channel_id"].get(row["channel_id"], row["channel_id"])
+    since = row["since"].strftime("%d %b %Y").lstrip("0")
+    reason = taxonomy().reasons[row["reason"]].name.lower()
+    return (
+        f"{where}: since {since}, {row['units']:,} of {row['shipped_units']:,} units shipped were returned for {reason}; "
+        f"{words.amount(row['expected_units'])} expected by now"
+    )
+
+
+def _behind(view: ReturnsView, row: dict[str, Any], sentence: str) -> None:
+    mine = pl.col("sku") == row["sku"]
+    if row["channel_id"] is not None:
+        mine &= pl.col("channel_id") == row["channel_id"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.markdown(f"**{words.plain(row['sku'])}**, {words.plain(sentence)}")
+        st.button("Close", icon=":material/close:", on_click=_close, key="returns.flag.close")
+    if view.basis is not None:
+        shipped, returned = view.by_sku(mine)
+        st.plotly_chart(
+            charts.cohorts(cohorts(shipped, returned, view.basis, reasons=[row["reason"]]), colours.TOTAL),
+            key="returns.flag.cohorts",
+            config={"displayModeBar": False},
+            alt="Share of the SKU's units shipped in a week that were returned for this reason, by week",
+        )
+    since = pl.col("ship_week") >= row["since"]
+    parts.behind(view.picture.returned.filter(mine & since & (pl.col("reason") == row["reason"])), "returns.flag")
+
+
+def _close() -> None:
+    st.session_state[FLAG] = None
