@@ -59,7 +59,7 @@ def _is_chosen(chosen: ReturnFilter) -> pl.Expr:
 
 def _sentence(row: dict[str, Any]) -> str:
     """In words: "since 12 May 2026, 31 of 420 units were returned as product fault; 9 expected"."""
-    where = "all channels" if row["channel_id"] is None else records.names()["channel_id"].get(row["channel_id"], row["channel_id"])
+    where = "All channels" if row["channel_id"] is None else records.names()["channel_id"].get(row["channel_id"], row["channel_id"])
     since = row["since"].strftime("%d %b %Y").lstrip("0")
     reason = taxonomy().reasons[row["reason"]].name.lower()
     return (
@@ -84,7 +84,7 @@ def _behind(view: ReturnsView, row: dict[str, Any], sentence: str) -> None:
             alt="Share of the SKU's units shipped in a week that were returned for this reason, by week",
         )
     since = pl.col("ship_week") >= row["since"]
-    parts.behind(view.picture.returned.filter(mine & since & (pl.col("reason") == row["reason"])), "returns.flag")
+    parts.behind(view.picture.returned.filter(mine & since & (pl.col("reason") == row["reason"])), "returns-flag")
 
 
 def _close() -> None:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,19 +16,23 @@ from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.demo import build_demo
-from data_access.engine import open_engine, writing
+from data_access.engine import now_us, open_engine, writing
+from data_access.events import models as ev
+from data_access.events.ingest import ingest
 from data_access.queries.returns import decisions
 from data_access.schema.returns import return_line
 from tests.conftest import DEMO_SEED
+from tests.data_access.import_files import table
+from tests.data_access.small_company import DAY
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
 
 MANAGER = "Demo manager · manager"
-GRID, BEHIND = "returns-grid", "returns-behind"
+GRID, BEHIND, FLAGS = "returns-grid", "returns-behind", "returns-flags"
 
 
 @pytest.fixture(scope="module")
 def make_store() -> Callable[[Path], Engine]:
-    """A demo company whose web shop has a code of its own for a changed mind."""
+    """A demo company whose web shop has a code of its own for a changed mind, and of whose best seller of late most is faulty."""
 
     def make(folder: Path) -> Engine:
         build_demo(folder / "store.db", "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
@@ -35,9 +40,37 @@ def make_store() -> Callable[[Path], Engine]:
         mine = (return_line.c.channel_id == "shop") & (return_line.c.reason_code == "changed mind")
         with writing(engine) as connection:
             connection.execute(sa.update(return_line).where(mine).values(reason_code="R-77 <b>", return_reason=None))
+        assert {outcome.status for outcome in ingest(engine, faulty(engine))} == {"applied"}
         return engine
 
     return make
+
+
+def faulty(engine: Engine) -> list[ev.Event]:
+    """Returns of most lines of one SKU that shipped two to eight weeks ago."""
+    now = now_us()
+    lines = table(
+        engine,
+        "select l.sku, o.channel_id, o.order_ref, l.line_ref, s.location_id, s.shipped_at from shipment s "
+        "join order_line l on l.id = s.line_id join sales_order o on o.id = l.order_id "
+        f"where l.returned_quantity = 0 and s.shipped_at between {now - 56 * DAY} and {now - 14 * DAY} order by s.shipped_at",
+    )
+    sku = Counter(line[0] for line in lines).most_common(1)[0][0]
+    return [
+        ev.ReturnReceived(
+            source="test",
+            event_id=f"faulty-{number}",
+            occurred_at=shipped_at + 12 * DAY,
+            received_at=shipped_at + 12 * DAY,
+            channel_id=channel_id,
+            order_ref=order_ref,
+            return_ref=f"F{number}",
+            location_id=location_id,
+            lines=(ev.ReturnedUnits(line_ref=line_ref, quantity=1, return_reason="product_fault", customer_note="it leaks <i>badly</i>"),),
+        )
+        for number, (_, channel_id, order_ref, line_ref, location_id, shipped_at) in enumerate(line for line in lines if line[0] == sku)
+        if number % 4
+    ]
 
 
 def printed(store: Engine, folder: Path, *options: str) -> dict[str, dict[str, object]]:
@@ -72,6 +105,26 @@ def test_the_figures_are_those_of_the_command_and_open_the_returns_behind_them(
     assert behind[0]["Received"] == max(row["Received"] for row in behind)
     press(page, "Close")
     expect(page.get_by_text("the newest first")).to_have_count(0)
+
+
+def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str) -> None:
+    open_page(page, f"{address}/returns")
+    settled(page)
+    flag = next(row for row in grid(page, FLAGS) if "for product fault" in row["What is beyond chance"])
+    assert re.fullmatch(
+        r".+: since \d+ \w+ \d{4}, \d+ of \d+ units shipped were returned for product fault; [\d.]+ expected by now",
+        flag["What is beyond chance"],
+    )
+    click_row(page, grid(page, FLAGS).index(flag), FLAGS)
+    expect(page).to_have_url(re.compile("flag="))
+    settled(page)
+    behind = grid(page, "returns-flag")
+    assert {(row["SKU"], row["Reason"]) for row in behind} == {(flag["SKU"], "Product fault")}
+    assert "it leaks <i>badly</i>" in {row["What the customer wrote"] for row in behind}
+    again = page.url
+    open_page(page, again)
+    expect(page.get_by_role("button", name="Close")).to_be_visible()
+    assert violations(page) == []
 
 
 def test_an_unknown_code_is_mapped_and_the_rate_changes(page: Page, address: str, store: Engine) -> None:
