@@ -5,13 +5,13 @@
 For each seed it builds a scratch demo store and looks at every day from its 29th on, as it was known then. An *episode* is a seeded defect
 because of which 30 units or more came back. It is flagged in time if its SKU, or a triple of it, stands flagged with its reason at most 7
 days after the 20th unit with the reason, of lines placed in its days, was received. A *flag* counts once while it stays: the same SKU,
-channel and reason on days without a gap. It is false unless it begins between an episode's first day and 60 days after its last, with its SKU and
-reason. Episodes whose time is not over at the end of the history, and that are not flagged, are `undecided`; `outstays` are true flags that
-stand longer than the 60 days.
+channel and reason on days without a gap. It is false unless it begins between an episode's first day and 60 days after its last, with its
+SKU and reason. Episodes whose time is not over at the end of the history, and that are not flagged, are `undecided`; `outstays` are true
+flags that stand longer than the 60 days.
 
-Then it draws two years of 10 million lines of 20,000 SKUs, 6 channels and 10 reasons, 800,000 of which come back, and looks at the last day,
-some times. Prints one JSON object; fails where an episode is missed, more than 10 % of the flags are false, or the median of those looks takes
-longer than 2 s.
+Then it draws two years of 10 million lines of 20,000 SKUs, 6 channels and 10 reasons, 800,000 of which come back, and looks at the last
+day, some times. Prints one JSON object; fails where an episode is missed, more than 10 % of the flags are false, or the median of those
+looks takes longer than 2 s.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def goods(engine: Engine) -> pl.DataFrame:
 
 
 def episodes(truth: pl.DataFrame, back: pl.DataFrame) -> pl.DataFrame:
-    """`sku`, `reason`, `ds`, `ends_on`, `units`, `due_on`: episodes that are large enough, and the last day on which a flag is in time."""
+    """`sku`, `reason`, `ds`, `ends_on`, `units`, `due_on`: large ones, and the last day on which a flag is in time."""
     large = truth.filter((pl.col("record") == "defect") & (pl.col("units") >= LEAST_UNITS)).select(
         "sku", "reason", "ds", "ends_on", "units"
     )

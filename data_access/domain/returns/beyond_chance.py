@@ -1,36 +1,36 @@
 """Returns beyond chance: SKU x channel x reason triples, and SKU x reason over all channels, that return more than others explain.
 
-The model. Returns of a stream (a triple, or a SKU x reason) of the weeks of shipping since s are Poisson with mean `theta E_s` while nothing
-has changed: `E_s` is expected by now of what the other SKUs of the category do (`expected`), theta is the SKU's own level. Since a change,
-they are m times as many. Theta is gamma: either with mean 1 and variance v = 1 / k (a = b = k), which asks whether the SKU is beyond what
-its category and channel explain, or as known from its own `PAST` weeks before s (a = k + N_past, b = k + E_past), which asks whether it
-has changed. The likelihood ratio with theta integrated out (gamma-Poisson, as in DuMouchel 1999, "Bayesian data mining in large frequency
-tables", The American Statistician 53(3)) is
+The model. Returns of a stream (a triple, or a SKU x reason) of the weeks of shipping since s are Poisson with mean `theta E_s` while
+nothing has changed: `E_s` is expected by now of what the other SKUs of the category do (`expected`), theta is the SKU's own level. Since a
+change, they are m times as many. Theta is gamma: either with mean 1 and variance 1 / k (a = b = k), which asks whether the SKU is beyond
+what its category and channel explain, or as known from its own `PAST` weeks before s (a = k + N_past, b = k + E_past), which asks whether
+it has changed. 1 / k is the spread of SKUs' levels plus the error of the rate, one by the returns that it rests on. The likelihood ratio
+with theta integrated out (gamma-Poisson, as in DuMouchel 1999, "Bayesian data mining in large frequency tables, with an application to the
+FDA spontaneous reporting system", The American Statistician 53(3)) is
 
     L(s, m) = m^N_s ((b + E_s) / (b + m E_s))^(a + N_s)
 
 The e-value of a stream is the sum over the weeks s of the last 32 of the mean of L over both a, b and over the m of `TIMES`, each week
 weighted 1/84: the weights of these weeks and of those of a year of daily looks add up to 1. So over such a year it is a test martingale
 (a mixture of likelihood ratios), with an expectation of at most 1 at any stopping time; see Shin, Ramdas, Rinaldo 2023, "E-detectors: a
-nonparametric framework for sequential change detection", New England Journal of Statistics in Data Science.
+nonparametric framework for sequential change detection", New England Journal of Statistics in Data Science, arXiv 2203.03532.
 
-The rate of false flags. Each stream has a share w of a budget of 1 that its own returns do not touch: half goes to triples and half to SKU x
-reason, and of each half one half evenly, one by expected returns, as much is needed to stand out where much is expected. Each day the
-streams are judged by e-BH on e-value x share (Wang, Ramdas 2022, "False discovery rate control with e-values", Journal of the Royal Statistical
-Society B 84(3); with shares, Ignatiadis, Wang, Ramdas 2024, "Asymptotic and compound e-values: multiple
-testing and empirical Bayes", arXiv 2409.19812): those with
-`e w >= 1 / (FALSE_RATE j)` are flagged, with the greatest j that leaves j of them. All that were ever flagged in a year of looks passed that
-bound, on the day of their first flag, with a j that is at most their number in the end, and their e-values on that day have an expectation of
-at most 1 without a change. So of all distinct flags of a year of daily looks at most `FALSE_RATE` = 5 % are false in expectation, however
-streams depend on each other as long as a stream's own future does not depend on the others' past. That is exact if delay, rates and spread were
-known; they are estimated, so the rate is nominal. What is measured stands in benchmarks/README.md. (Looking for ever, the share is
-bounded per year: "error over patience", Dandapanthula, Ramdas 2025, "Multiple testing in multi-stream sequential change detection",
-arXiv 2501.04130.)
+The rate of false flags. Each stream has a share w of a budget of 1 that its own returns do not touch: half goes to triples and half to
+SKU x reason, and of each half one half evenly, one by expected returns, as more is needed to stand out where much is expected. Each day
+the streams are judged by e-BH on e-value x share: those with `e w >= 1 / (FALSE_RATE j)` are flagged, with the greatest j that leaves j
+of them (Wang, Ramdas 2022, "False discovery rate control with e-values", Journal of the Royal Statistical Society B 84(3); with shares:
+Ignatiadis, Wang, Ramdas 2024, "Asymptotic and compound e-values: multiple testing and empirical Bayes", arXiv 2409.19812). Whatever was
+flagged on any day of a year of looks passed that bound on the day of its first flag, with a j that is at most the number flagged in the
+end, and its e-value on that day has an expectation of at most 1 without a change. So of all distinct flags of a year of daily looks at
+most `FALSE_RATE` = 5 % are false in expectation, as long as a stream's own future does not depend on the past of others. That is exact if
+delay, rates, season and spread are known, and before one of both kinds is chosen to be shown; they are estimated, so the rate is nominal.
+What is measured stands in benchmarks/README.md. (Looking for ever, the share is bounded per year: "error over patience", Dandapanthula,
+Ramdas 2025, "Multiple testing in multi-stream sequential change detection", arXiv 2501.04130.)
 
-Which flags stand. Where a SKU x reason and triples of it fire, all channels are shown as one, unless one triple has the excess for itself: the
-other channels' returns since then are likelier as expected than m times as many, m being that of all channels. Then its triples are shown. A
-change that is over is shown while its units still come back, until `FADES` days after its last week; the change lasts over those weeks from s
-that give the greatest log likelihood ratio `N log m - (m - 1) E`.
+Which flags stand. Where a SKU x reason and triples of it fire, all channels are shown as one, unless one triple has the excess for itself:
+the other channels' returns since then are likelier as expected than m times as many, m being that of all channels. Then its triples are
+shown. A change that is over is shown while its units still come back, until `FADES` days after its last week; the change lasts over those
+weeks from s that give the greatest log likelihood ratio `N log m - (m - 1) E`.
 """
 
 from dataclasses import dataclass
@@ -61,6 +61,9 @@ TIMES: Final = (1.5, 2.5, 4.0, 7.0, 12.0, 24.0)
 LEAST: Final = 5
 """Returns of a year below which a stream is not flagged."""
 
+ENOUGH: Final = 50
+"""Returns received before the day below which nothing is flagged: too few to learn from."""
+
 PAST: Final = 20
 """Weeks before a change that tell the SKU's own level."""
 
@@ -85,8 +88,8 @@ FLAGS: Final = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class _Streams:
-    """Streams worth a look: places of SKU, channel (-1: all) and reason; by stream x week `returns`, `expected`, and `season`, which is part
-    of `expected`; precision `k` of levels; logarithm of the share in the budget of false flags.
+    """Streams worth a look: places of SKU, channel (-1: all) and reason; by stream x week `returns`, `expected`, and `season`, which is
+    part of `expected`; precision `k` of levels; logarithm of the share in the budget of false flags.
     """
 
     sku: Ints
@@ -115,7 +118,7 @@ def flags(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.DataFram
     `categories` (sku, category) names each SKU once. A flag is the same as another day's if sku, channel_id and reason are.
     """
     known = known_returns(shipped, returned, categories, as_of)
-    if not len(known.sku):
+    if known.before.sum() < ENOUGH:
         return FLAGS.to_frame()
     expected = expected_returns(known)
     whole = _all_channels(known, expected)
@@ -150,7 +153,7 @@ def _all_channels(known: KnownReturns, expected: ExpectedReturns) -> _Streams:
         weekly += expected.rate[sku, channel, reason][:, None] * expected.exposure[sku, channel]
     season = seasons(category_weeks(known, expected), known.category[sku], reason, returns, weekly)
     precision = 1.0 / (expected.spread[0][reason] + 1.0 / (expected.behind[sku, :, reason].sum(axis=1) + 1.0))
-    share = _log_share(expected.by_channel.sum(axis=1), known.units.any(axis=(1, 2)))[sku, reason]
+    share = _log_share(expected.by_channel.sum(axis=1), known.units.sum(axis=(1, 2)) > 0)[sku, reason]
     return _Streams(sku, np.full(len(sku), -1), reason, returns, weekly * season, season, precision, share)
 
 
@@ -165,7 +168,7 @@ def _triples(known: KnownReturns, expected: ExpectedReturns, whole: _Streams) ->
     season = whole.season[row[sku, reason]]
     weekly = expected.rate[sku, channel, reason][:, None] * expected.exposure[sku, channel] * season
     precision = 1.0 / (expected.spread[1][reason] + 1.0 / (expected.behind[sku, channel, reason] + 1.0))
-    share = _log_share(expected.by_channel, known.units.any(axis=2))[sku, channel, reason]
+    share = _log_share(expected.by_channel, known.units.sum(axis=2) > 0)[sku, channel, reason]
     return _Streams(sku, channel, reason, returns, weekly, season, precision, share)
 
 

@@ -1,8 +1,8 @@
 """How many returns to expect by a day: by SKU, channel and reason, from what the other SKUs of the category do.
 
-A *return* is here one row of `RETURNED`: units of one line come back together, so evidence counts rows, not units. One row per returned line
-is best; where equal keys are added up, busy SKUs have fewer returns, and evidence is a little weaker. What is learned (delay, rates, spread)
-is learned from returns received before the day, what is compared is received until its end.
+A *return* is here one row of `RETURNED`: units of one line come back together, so evidence counts rows, not units. One row per returned
+line is best; where equal keys are added up, busy SKUs have fewer returns, and evidence is a little weaker. What is learned (delay, rates,
+spread) is learned from returns received before the day, what is compared is received until its end.
 
 - Delay. Share of a week's returns that are received by an age in days (from the Monday of shipping), by channel:
   `F(d) = prod_{j > d} (1 - r_j)`, `r_j` being returns of age j among those of age j or less, over weeks that are old enough to show both.
@@ -12,11 +12,12 @@ is learned from returns received before the day, what is compared is received un
 - Rate of category x channel x reason: returns by exposure of the other SKUs, drawn to that of category x reason times the channel's own
   level by `BORROWED` returns, that one in turn to the rate of the reason over all categories.
 - Season: in some weeks a whole category returns more (gifts in January). The expected returns of a week are multiplied by
-  `(N + STEADY) / (E + STEADY)`, N returns and E expected of the other SKUs of category x reason in it and `NEARBY` weeks on either side; what one
-  SKU has beyond `FAR` standard deviations in a week is cut off.
+  `(N + STEADY) / (E + STEADY)`, N returns and E expected of the other SKUs of category x reason in it and `NEARBY` weeks on either side;
+  what one SKU has beyond `FAR` standard deviations in a week is cut off.
 - Spread: SKUs differ by themselves. Their levels are taken as gamma with mean 1 and variance `v`, so that counts vary by
-  `E + v E^2`; `v` is estimated by moments for each reason, squared residuals cut off at `FAR` standard deviations so that a SKU with a
-  fault does not hide the next (a Huber proposal 2), and is at least `LEAST_SPREAD`. The error of the rate itself, one by its returns, is added.
+  `E + v E^2`; `v` is estimated by moments for each reason, residuals cut off at `FAR` standard deviations so that a SKU with a fault does
+  not hide the next (Huber 1964, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35), and is at least
+  `LEAST_SPREAD`.
 """
 
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ WORTH: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class KnownReturns:
-    """What is known on a day of the weeks that count: `names` of the axes, and sparse returns.
+    """What is known on a day of the weeks that count: names of the axes (`skus`, `channels`, `reasons`), and sparse returns.
 
     `units` is shipped: SKU x channel x week. `category` by SKU. The rest by return: places on the axes, age in days when it was received
     (from the Monday of shipping), units, and whether it was received before the day.
@@ -87,7 +88,7 @@ def known_returns(shipped: pl.DataFrame, returned: pl.DataFrame, categories: pl.
     sku, channel = _place("sku", goods["sku"]), _place("channel_id", channels)
     shape = (goods.height, len(channels), WEEKS)
     cells = sold.select(cell=(sku * len(channels) + channel) * WEEKS + week, units="units").drop_nulls()
-    units = np.bincount(cells["cell"].to_numpy(), cells["units"].to_numpy(), shape[0] * shape[1] * shape[2]).reshape(shape)
+    units = _added(cells["cell"].to_numpy(), cells["units"].to_numpy(), shape)
     rows = back.select(
         sku=sku,
         channel=channel,
@@ -123,12 +124,18 @@ def _place(name: str, values: pl.Series) -> pl.Expr:
     return pl.col(name).cast(pl.Enum(values), strict=False).to_physical().cast(pl.Int64)
 
 
+def _added(place: Ints, values: NDArray[Any], shape: tuple[int, int, int]) -> Floats:
+    """Values added up by their place in an array of a shape."""
+    sums = np.bincount(place, values, shape[0] * shape[1] * shape[2])
+    return sums.reshape(shape).astype(np.float64, copy=False)
+
+
 def received_share(known: KnownReturns) -> Floats:
     """Channel x age in days: the share of a week's returns that are received by that age; 1 where nothing is known beyond."""
     days, before = int(known.ages[0]) + 1, known.before
     shape = (len(known.channels), WEEKS, days)
     place = (known.channel[before] * WEEKS + known.week[before]) * days + known.age[before]
-    counts = np.bincount(place, minlength=shape[0] * shape[1] * days).reshape(shape).astype(np.float64)
+    counts = _added(place, np.ones(len(place)), shape)
     is_old_enough = known.ages[:, None] > np.arange(days)
     new, sofar = counts.sum(axis=1), (counts.cumsum(axis=2) * is_old_enough).sum(axis=1)
     pooled = new.sum(axis=0) / np.maximum(sofar.sum(axis=0), 1.0)
@@ -163,9 +170,8 @@ def expected_returns(known: KnownReturns) -> ExpectedReturns:
     seen = np.einsum("scw,cw->sc", known.units, yesterday)
     shape = (len(known.skus), len(known.channels), len(known.reasons))
     place = ((known.sku * shape[1] + known.channel) * shape[2] + known.reason)[known.before]
-    size = shape[0] * shape[1] * shape[2]
-    returns = np.bincount(place, minlength=size).reshape(shape).astype(np.float64)
-    units = np.bincount(place, known.count[known.before], size).reshape(shape)
+    returns = _added(place, np.ones(len(place)), shape)
+    units = _added(place, known.count[known.before], shape)
     rate, behind = _rates(known.category, seen, returns)
     others = _others(known.category, units) + BORROWED * units.sum() / max(returns.sum(), 1.0)
     by_channel = rate * seen[:, :, None]
@@ -176,7 +182,7 @@ def expected_returns(known: KnownReturns) -> ExpectedReturns:
 
 @dataclass(frozen=True, slots=True)
 class CategoryWeeks:
-    """By category x reason x week: returns, those of a SKU cut off where they are far beyond what is expected of it, and expected returns."""
+    """By category x reason x week: returns, those of a SKU cut off where they are far beyond its expected ones, and expected returns."""
 
     returns: Floats
     expected: Floats
@@ -194,7 +200,7 @@ def category_weeks(known: KnownReturns, expected: ExpectedReturns) -> CategoryWe
         each += expected.rate[sku, channel, reason] * expected.exposure[sku, channel, week]
     categories = int(known.category.max(initial=0)) + 1
     group = (known.category[sku] * reasons + reason) * WEEKS + week
-    returns = np.bincount(group, cut_off(counts[at], each), categories * reasons * WEEKS).reshape(categories, reasons, WEEKS)
+    returns = _added(group, cut_off(counts[at], each), (categories, reasons, WEEKS))
     total = np.zeros(returns.shape)
     for category in range(categories):
         members = known.category == category
@@ -209,7 +215,7 @@ def cut_off(returns: NDArray[Any], expected: Floats) -> Floats:
 
 
 def seasons(weeks: CategoryWeeks, category: Ints, reason: Ints, returns: Floats, expected: Floats) -> Floats:
-    """By stream x week: what the season multiplies its expected returns by. `returns` and `expected` are those of its SKU x reason by week."""
+    """By stream x week: what the season multiplies its expected returns by. `returns` and `expected`: of its SKU x reason by week."""
     others = weeks.returns[category, reason] - cut_off(returns, expected), weeks.expected[category, reason] - expected
     near, near_expected = (_nearby(np.maximum(one, 0.0)) for one in others)
     season: Floats = (near + STEADY) / (near_expected + STEADY)

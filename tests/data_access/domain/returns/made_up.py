@@ -35,8 +35,8 @@ class Fault:
 def made_up(
     seed: int, *, skus: int = 60, channels: int = 3, weeks: int = 70, spread: float = 0.0, surge: float = 1.0, fault: Fault | None = None
 ) -> MadeUp:
-    """2,000 lines a week; a line has 1 unit, or with a chance of 15 % more. `spread`: variance of SKUs' gamma levels. `surge`: how many times
-    as many lines come back for `reason-0` in the last 6 weeks, of all SKUs.
+    """2,000 lines a week; a line has 1 unit, or with a chance of 15 % more. `spread`: variance of SKUs' gamma levels. `surge`: how many
+    times as many lines come back for `reason-0` in the last 6 weeks, of all SKUs.
     """
     rng = np.random.default_rng(seed)
     pace = np.sort(np.exp(rng.normal(0.0, 1.0, skus)))[::-1, None] * rng.gamma(5.0, 1.0, (skus, channels))

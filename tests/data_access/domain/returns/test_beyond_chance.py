@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from data_access.domain.returns.beyond_chance import FADES, FLAGS, PAST, TIMES, YEAR, flags
 from data_access.domain.returns.expected import WEEKS, expected_returns, known_returns
 from data_access.domain.returns.units import RETURNED, SHIPPED
-from tests.data_access.domain.returns.made_up import AS_OF, Fault, MadeUp, made_up, summed
+from tests.data_access.domain.returns.made_up import AS_OF, Fault, MadeUp, made_up
 
 MONDAY = AS_OF - timedelta(days=AS_OF.weekday())
 KEY = ["sku", "channel_id", "reason"]
@@ -63,8 +63,8 @@ def test_evidence_is_the_documented_sum() -> None:
     known = known_returns(company.shipped, company.returned, company.categories, AS_OF)
     expected = expected_returns(known)
     weekly = expected.exposure[:, 0] * expected.rate[:, 0, 0, None]
-    others = [(slice(max(week - 2, 0), week + 3)) for week in range(WEEKS)]
-    known_of_others = [sum(((known.sku > 0) & (known.week == week))) for week in range(WEEKS)]  # one each, never cut off
+    others = [slice(max(week - 2, 0), week + 3) for week in range(WEEKS)]
+    known_of_others = [int(((known.sku > 0) & (known.week == week)).sum()) for week in range(WEEKS)]  # one each, never cut off
     season = [(sum(known_of_others[near]) + 20) / (weekly[1:, near].sum() + 20) for near in others]
     by_week = weekly[0] * season
     returns = [int(((known.sku == 0) & (known.week == week)).sum()) for week in range(WEEKS)]
@@ -137,6 +137,17 @@ def test_nothing_is_flagged_where_nothing_is_known() -> None:
     assert _flags(MadeUp(company.shipped, RETURNED.to_frame(), company.categories)).equals(FLAGS.to_frame())
     assert _flags(MadeUp(SHIPPED.to_frame(), company.returned, company.categories)).equals(FLAGS.to_frame())
     assert _flags(MadeUp(company.shipped, company.returned, company.categories.clear())).equals(FLAGS.to_frame())
+
+
+def test_nothing_is_flagged_where_too_little_has_been_learned() -> None:
+    company = _small()
+    young = pl.col("ship_week") >= _weeks_ago(12)
+    learned = MadeUp(company.shipped.filter(young), company.returned.filter(young), company.categories)
+    assert learned.returned.filter(pl.col("received_on") < AS_OF).height == 4 * 12 + 4 * 5
+    assert _flags(learned).height == 1
+    few = learned.returned.filter((pl.col("sku") != "b") & (pl.col("sku") != "c"))
+    assert few.filter(pl.col("received_on") < AS_OF).height == 2 * 12 + 4 * 5
+    assert _flags(MadeUp(learned.shipped, few, company.categories)).is_empty()
 
 
 def test_the_only_sku_has_nothing_to_be_compared_with() -> None:
