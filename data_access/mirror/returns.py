@@ -55,8 +55,12 @@ class ReturnsMonth:
 
 @dataclass(frozen=True, slots=True)
 class ReturnHistory:
-    """All months. `zone_of`: the time zones of channels by which days were told; `shipped` and `returned`: of all of them."""
+    """All months of a state of the mirror (`store_id`, `generation`). `zone_of`: the time zones of channels by which days were told;
+    `shipped` and `returned`: of all months.
+    """
 
+    store_id: str
+    generation: int
     zone_of: Mapping[str, str]
     months: Mapping[str, ReturnsMonth]
     shipped: pl.DataFrame
@@ -65,8 +69,9 @@ class ReturnHistory:
 
 def read_returns(mirror: Mirror, zone_of: Mapping[str, str], before: ReturnHistory | None = None) -> ReturnHistory:
     """The returns of a mirror's state. `before`: of an earlier state of it, of which unchanged months are taken as they are."""
-    parts = mirror.manifest.parts
-    known = before.months if before is not None and before.zone_of == zone_of else {}
+    manifest, parts = mirror.manifest, mirror.manifest.parts
+    is_later = before is not None and before.store_id == manifest.store_id and before.generation <= manifest.generation
+    known = before.months if before is not None and is_later and before.zone_of == zone_of else {}
     months: dict[str, ReturnsMonth] = {}
     for month in sorted(set().union(*(parts[fact] for fact in _FACTS))):
         own = tuple(parts[fact].get(month) for fact in _FACTS)
@@ -77,7 +82,7 @@ def read_returns(mirror: Mirror, zone_of: Mapping[str, str], before: ReturnHisto
     shipped = pl.concat([SHIPPED.to_frame(), *(one.shipped for one in months.values())])
     returned = pl.concat([RETURNS_SHIPPED.to_frame(), *(one.returned for one in months.values())])
     together = shipped.group_by("ship_week", "channel_id", "sku").agg(pl.col("units").sum()).select(SHIPPED.names())
-    return ReturnHistory(zone_of, months, together, returned)
+    return ReturnHistory(manifest.store_id, manifest.generation, zone_of, months, together, returned)
 
 
 def _month(mirror: Mirror, month: str, parts: _MonthParts, zone_of: Mapping[str, str]) -> ReturnsMonth:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -94,8 +95,12 @@ def test_only_months_that_changed_are_read_again(store: Engine, tmp_path: Path) 
     assert len(months) == 2
     assert [second.months[month] is first.months[month] for month in months] == [True, False]
     assert second.returned["units"].to_list() == [1]
-    in_new_york = dict.fromkeys(first.zone_of, "America/New_York")
+    of_another = replace(second, store_id="another")
     manifest = catch_up(store, tmp_path / "mirror").manifest
+    afresh = read_returns(Mirror(tmp_path / "mirror", manifest), second.zone_of, of_another)
+    assert not any(afresh.months[month] is second.months[month] for month in months)
+    assert afresh.returned.equals(second.returned)
+    in_new_york = dict.fromkeys(first.zone_of, "America/New_York")
     elsewhere = read_returns(Mirror(tmp_path / "mirror", manifest), in_new_york, second)
     assert not any(elsewhere.months[month] is second.months[month] for month in months)
     assert elsewhere.shipped["ship_week"].min() == date(2026, 2, 23)
