@@ -204,7 +204,9 @@ class Records:
             return
         looks = [self._looks(line) for _, line in waiting]
         if any(looks[1:-1]) or (looks[0] and looks[-1]):  # it would swallow rows
-            if not all(look == "row" for look in looks):
+            if looks[0] is None:  # alone it is no row, and what is between may well be part of its field
+                self._doubtful |= {number for number, _ in waiting}
+            elif not all(look == "row" for look in looks):
                 doubtful = (number for (number, _), look in zip(waiting[1:], looks[1:], strict=True) if look != "row")
                 self._doubtful |= {waiting[0][0], *doubtful}
             self._doubt_end(waiting)

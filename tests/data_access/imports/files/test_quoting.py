@@ -59,8 +59,8 @@ def test_where_quotes_are_said_to_be_standard_its_rows_ask(tmp_path: Path) -> No
         (('1\t"Pan\tA\t1', '2\t"Pot, blue"\tB\t3', "3\tPot\tB\t4", '4\tLid 11"\tC\t7'), ["1", "2", "3", "4"], []),
         # nothing closes it at all
         (('1\t"Pan\tA\t1', "2\tPot\tB\t3"), ["1", "2"], []),
-        # a quoted line break holds what looks like a row: a person is asked, and rows around it come in
-        (('1\t"see\n2\tPot\tB\t3\nend"\tA\t1', "9\tPan\tA\t1"), ["2", "9"], [(2, "open_quote"), (4, "open_quote")]),
+        # a quoted line break holds what looks like a row: a person is asked of all of it, and rows around it come in
+        (('1\t"see\n2\tPot\tB\t3\nend"\tA\t1', "9\tPan\tA\t1"), ["9"], [(line, "open_quote") for line in (2, 3, 4)]),
         # fields enclosed in quotes beside an open one: it may be either, and what closes it may be part of an id
         (('1\t"Pan"\t"A\t1', '2\tPot\tB"\t3'), [], [(2, "open_quote"), (3, "open_quote")]),
         # a quoted line break that holds no row
@@ -107,6 +107,12 @@ def test_the_rest_of_a_record_in_doubt_is_in_doubt(tmp_path: Path) -> None:
     contents = read(tmp_path, text)
     assert [row[0] for row in taken(contents)] == ["O1"]
     assert bad(contents) == [(2, "open_quote"), (3, "open_quote")]
+
+
+def test_a_line_of_delimiters_within_quotes_is_no_row(tmp_path: Path) -> None:
+    contents = read(tmp_path, '"order"\t"title"\t"sku"\t"quantity"\n"O0"\t"\n;\t\t;\t;\n"\t"A"\t"1"\n"O1"\t"Pan"\t"A"\t"2"\n')
+    assert [row[0] for row in taken(contents)] == ["O1"]
+    assert bad(contents) == [(2, "open_quote"), (3, "open_quote"), (4, "open_quote")]
 
 
 # ---- files drawn at random -----------------------------------------------------------------------------------------------
