@@ -15,8 +15,8 @@ spread) is learned from returns received before the day, what is compared is rec
   `(N + STEADY) / (E + STEADY)`, N returns and E expected of the other SKUs of category x reason in it and `NEARBY` weeks on either side;
   what one SKU has beyond `FAR` standard deviations in a week is cut off.
 - Spread: SKUs differ by themselves. Their levels are taken as gamma with mean 1 and variance `v`, so that counts vary by
-  `E + v E^2`; `v` is estimated by moments for each reason, residuals cut off at `VERY_FAR` standard deviations so that a SKU with a fault does
-  not hide the next (Huber 1964, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35), and is at least
+  `E + v E^2`; `v` is estimated by moments for each reason, residuals cut off at `VERY_FAR` standard deviations so that a SKU with a fault
+  does not hide the next (Huber 1964, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35), and is at least
   `LEAST_SPREAD`.
 """
 
