@@ -15,8 +15,8 @@ spread) is learned from returns received before the day, what is compared is rec
   `(N + STEADY) / (E + STEADY)`, N returns and E expected of the other SKUs of category x reason in it and `NEARBY` weeks on either side;
   what one SKU has beyond `FAR` standard deviations in a week is cut off.
 - Spread: SKUs differ by themselves. Their levels are taken as gamma with mean 1 and variance `v`, so that counts vary by
-  `E + v E^2`; `v` is estimated by moments for each reason, residuals cut off at `FAR` standard deviations so that a SKU with a fault does
-  not hide the next (Huber 1964, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35), and is at least
+  `E + v E^2`; `v` is estimated by moments for each reason, residuals cut off at `VERY_FAR` standard deviations so that a SKU with a fault
+  does not hide the next (Huber 1964, "Robust estimation of a location parameter", Annals of Mathematical Statistics 35), and is at least
   `LEAST_SPREAD`.
 """
 
@@ -41,6 +41,7 @@ NEARBY: Final = 2
 
 LEAST_SPREAD: Final = 0.02
 FAR: Final = 3.0
+VERY_FAR: Final = 5.0
 ROUNDS: Final = 8
 LITTLE: Final = 1e-9
 WORTH: Final = 0.05
@@ -262,6 +263,6 @@ def _spread(returns: Floats, expected: Floats) -> Floats:
     weight = np.maximum(np.bincount(reason, squares, reasons), LITTLE)
     variance = np.ones(reasons)
     for _ in range(ROUNDS):
-        within = np.minimum(off, FAR * np.sqrt(mean + variance[reason] * squares) + 1.0)  # one return is never far
+        within = np.minimum(off, VERY_FAR * np.sqrt(mean + variance[reason] * squares) + 1.0)  # one return is never far
         variance = np.maximum(np.bincount(reason, within**2 - mean, reasons) / weight, LEAST_SPREAD)
     return variance
