@@ -242,7 +242,7 @@ class Records:
         if len(cells) != self._width:
             return None
         has_gaps = not all(cells[place].strip().strip('"').strip() for place in self._form.needed)
-        return "unclear" if has_gaps or any(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells) else "row"
+        return "unclear" if has_gaps or any(map(_is_enclosed, cells)) else "row"
 
     def _give_up(self, waiting: list[tuple[int, bytes]], queue: list[tuple[int, bytes | LongLine]]) -> None:
         """Make the first open line a record of its own; the others are read again."""
@@ -317,9 +317,12 @@ def _bared(cells: tuple[str, ...], needed: Sequence[int]) -> tuple[str, ...]:
 def _bare(cell: str) -> str:
     """A field of a record whose quotes do not match: without those that enclose it, if all within it is written as it has to be."""
     stripped = cell.strip()
-    inner = stripped[1:-1]
-    is_enclosed = len(stripped) > 1 and stripped[0] == stripped[-1] == '"' and '"' not in inner.replace('""', "")
-    return inner.replace('""', '"') if is_enclosed else cell
+    return stripped[1:-1].replace('""', '"') if _is_enclosed(stripped) else cell
+
+
+def _is_enclosed(cell: str) -> bool:
+    """Whether quotes enclose a field, and those within it are written as they have to be."""
+    return len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in cell[1:-1].replace('""', "")
 
 
 def _trimmed(cells: tuple[str, ...], width: int) -> tuple[str, ...]:

@@ -153,6 +153,8 @@ def test_a_properly_quoted_file_is_read_as_the_csv_module_reads_it(
 
 @given(st.lists(st.tuples(plain_titles, skus, numbers), max_size=12).map(numbered), st.sampled_from([DETECT, NONE]))
 def test_a_file_that_knows_no_quotes_keeps_every_row(tmp_path_factory: pytest.TempPathFactory, rows: list[Row], part: FilePart) -> None:
+    """Where one field is enclosed in quotes after all, rows with open ones may be asked about; none is lost or changes."""
     contents = read(tmp_path_factory.mktemp("drawn"), file_of(*("\t".join(row) for row in rows)), part)
-    assert bad(contents) == []
-    assert facts(taken(contents)) == facts(cells(rows))
+    asked = {record.line_number - 2 for record in contents.bad}  # the header is line 1
+    assert not asked or (part == DETECT and any(title[:1] == title[-1:] == '"' and len(title) > 1 for _, title, _, _ in rows))
+    assert facts(taken(contents)) == facts(cells([row for number, row in enumerate(rows) if number not in asked]))
