@@ -90,9 +90,7 @@ def _view(
 
 def _with_basis(seen: ReturnPicture, day: date) -> ReturnsView:
     of_skus = pl.concat([frame.select("sku", "category") for frame in (seen.shipped, seen.returned)]).unique()
-    placed = seen.returned.drop_nulls("ship_week")
-    keys = [name for name in RETURNED if name != "units"]
-    returned = placed.group_by(keys).agg(pl.col("units").sum()).select(RETURNED.names())
+    returned = seen.returned.drop_nulls("ship_week").select(RETURNED.names())  # a row a line: evidence counts lines
     shipped, came = with_category(seen.shipped.drop("category"), of_skus), with_category(returned, of_skus)
     basis = usual(shipped, came, day) if shipped.height else None
     standing = beyond_chance.flags(seen.shipped.select(SHIPPED.names()), returned.filter(pl.col("reason") != UNMAPPED), of_skus, day)
