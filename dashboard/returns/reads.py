@@ -90,7 +90,7 @@ def _view(
 
 def _with_basis(seen: ReturnPicture, day: date) -> ReturnsView:
     of_skus = pl.concat([frame.select("sku", "category") for frame in (seen.shipped, seen.returned)]).unique()
-    returned = seen.returned.drop_nulls("ship_week").select(RETURNED.names())  # a row a line: evidence counts lines
+    returned = seen.returned.drop_nulls("ship_week").select(RETURNED.names())  # one row per line: that is what evidence counts
     shipped, came = with_category(seen.shipped.drop("category"), of_skus), with_category(returned, of_skus)
     basis = usual(shipped, came, day) if shipped.height else None
     standing = beyond_chance.flags(seen.shipped.select(SHIPPED.names()), returned.filter(pl.col("reason") != UNMAPPED), of_skus, day)
