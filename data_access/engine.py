@@ -21,6 +21,9 @@ from data_access.store_file import ServedFile, options, served_file
 BUSY_TIMEOUT_SECONDS: Final = 30.0
 ID_BLOCK: Final = 5_000
 _WRITE: Final = "onhand_write"
+_APART: Final = "onhand_checkpoints_apart"
+# 16 MB: a page that many transactions change is copied into the file once, not once every 4 MB of them
+_CHECKPOINTS: Final = "PRAGMA wal_autocheckpoint = 4000"
 
 
 def now_us() -> int:
@@ -79,6 +82,11 @@ def _sqlite(url: URL) -> Engine:
         if served is not None:
             served.check_out(record)
 
+    @sa_event.listens_for(engine, "checkin")
+    def _checked_in(connection: sqlite3.Connection | None, record: Any) -> None:
+        if record.info.pop(_APART, False) and connection is not None:
+            connection.execute(_CHECKPOINTS)
+
     @sa_event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         mode = "BEGIN IMMEDIATE" if connection.get_execution_options().get(_WRITE) else "BEGIN"
@@ -95,8 +103,7 @@ def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        # 16 MB: a page that many transactions change is copied into the file once, not once every 4 MB of them
-        connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(_CHECKPOINTS)
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -110,6 +117,23 @@ def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
 def is_sqlite(bind: Engine | Connection) -> bool:
     """Whether the store is an SQLite file."""
     return bind.dialect.name == "sqlite"
+
+
+def leave_checkpoint(connection: Connection) -> None:
+    """In a writing transaction: its commit copies nothing from an SQLite store's write-ahead log into the file, see `checkpoint`."""
+    if is_sqlite(connection):
+        connection.connection.info[_APART] = True
+        connection.exec_driver_sql("PRAGMA wal_autocheckpoint = 0")
+
+
+def checkpoint(engine: Engine) -> int:
+    """Copy what is in an SQLite store's write-ahead log into the file, without the write lock; how many pages the log had."""
+    if not is_sqlite(engine):
+        return 0
+    with engine.connect() as connection:  # outside of any transaction
+        driver: Any = connection.connection.driver_connection
+        _is_busy, pages, _copied = driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)
 
 
 @contextmanager

@@ -11,19 +11,20 @@ from typing import Any, Final, Protocol
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from data_access.engine import now_us, reading
+from data_access.engine import leave_checkpoint, now_us, reading
 from data_access.errors import Conflict, StoreReplaced
 from data_access.imports.files.recipe import Recipe
 from data_access.schema.audit import import_run
 from data_access.store.runs_undoing import refuse_while_undoing
 from data_access.store_file import StoreIdentity, store_of
+from data_access.write.checkpoints import Checkpoints
 from data_access.write.kernel import SYSTEM, work
 from data_access.write.unit_of_work import UnitOfWork
 
 FIRST_CHUNK: Final = 300
 LARGEST_CHUNK: Final = 20_000
 SMALLEST_CHUNK: Final = 20
-TARGET_SECONDS: Final = 0.1  # of the 0.25 that a transaction may hold the write lock
+TARGET_SECONDS: Final = 0.12  # of the 0.25 that a transaction may hold the write lock
 OUTCOMES: Final = ("imported", "updated", "ignored", "duplicates", "left_out", "waiting", "quarantined")
 """What may become of a row: each row of a file is one of them."""
 
@@ -209,6 +210,7 @@ class Run:
 
         """
         load, part, size = load or Workload(), part or FilePortion(0, rows), FIRST_CHUNK
+        checkpoints = Checkpoints(self._engine)
         while (start := self.next_row - part.start) < rows:
             end = load.end(start, size, rows)
             writer.prepare(start, end)
@@ -216,6 +218,7 @@ class Run:
             started, tally = work(self._engine, SYSTEM, None, write, rows=2_000 + load.ids(start, end), parents=None)
             held = time.perf_counter() - started
             self.longest_lock = max(self.longest_lock, held)
+            checkpoints.after_write()
             size = next_size(size, load.cost(start, end), held)
             self.next_row = part.start + end
             self.total.add(tally)
@@ -225,6 +228,7 @@ class Run:
     def _write(self, writer: Writer, start: int, end: int, unit: UnitOfWork) -> tuple[float, Tally]:
         """One chunk in its transaction; when the work began, with the lock held, and what became of the rows."""
         started = time.perf_counter()
+        leave_checkpoint(unit.connection)
         refuse_while_undoing(unit.connection)
         if store_of(unit.connection) != self._store:  # whoever else writes by this engine may have heard of it first
             raise StoreReplaced("The store was replaced while the file was imported: import it again.")

@@ -172,7 +172,8 @@ def _move_levels(unit: UnitOfWork, plan: OrderPlan, moves: pl.DataFrame, opened:
     """Update the stock levels by movements; the units of an opening are in its new level already."""
     is_unsellable = pl.col("state") == "unsellable"
     changes = (
-        moves.filter(pl.col("kind") != "opening")
+        moves.lazy()
+        .filter(pl.col("kind") != "opening")
         .group_by("sku")
         .agg(
             b_units=pl.col("quantity").sum(),
@@ -181,6 +182,7 @@ def _move_levels(unit: UnitOfWork, plan: OrderPlan, moves: pl.DataFrame, opened:
         )
         .sort("sku")
         .select("b_units", "b_unsellable", "b_at", b_sku="sku", b_place=pl.lit(plan.location_id))
+        .collect()
     )
     if changes.height:
         _MOVE_LEVEL.run(unit.connection, changes.to_dicts())
@@ -192,7 +194,8 @@ def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
     """Count the rows that need no ledger."""
     tally = chunk.tally
     rows = block.outcomes.between(start, end)
-    for outcome, role, count in rows.group_by("outcome", "role").agg(pl.len()).sort("outcome", "role").iter_rows():
+    counts = rows.lazy().group_by("outcome", "role").agg(pl.len()).sort("outcome", "role").collect()
+    for outcome, role, count in counts.iter_rows():
         if outcome == "duplicate":
             tally.duplicates += count
         elif outcome == "left_out":

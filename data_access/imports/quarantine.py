@@ -109,7 +109,7 @@ class Quarantine:
 
     def keep(self, unit: UnitOfWork, bad: Sequence[Bad], tally: Tally, channel_id: str | None = None) -> None:
         """Put bad rows, of this channel, into the inbox; those that a person has dealt with are counted as duplicates instead."""
-        facts = self._origin.row_facts([row.row_no for row in bad])
+        facts = self._origin.row_facts([row.row_no for row in bad]) if bad else {}
         for row in bad:
             reentry = self._origin.reentries.get(row.row_no)
             if reentry is not None and _change(unit, reentry, _still_wrong(row, reentry)):

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, Final
 
 import polars as pl
 import sqlalchemy as sa
@@ -10,6 +11,9 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 
 from data_access.engine import is_sqlite
+
+# Rows of one statement, the most that still fit first: SQLite sets up what a table's checks need once a statement, not once a row.
+_STATEMENT_ROWS: Final = (200, 20, 1)
 
 
 def in_values(connection: Connection, column: sa.ColumnElement[Any], values: Sequence[Any]) -> sa.ColumnElement[bool]:
@@ -23,14 +27,28 @@ def in_values(connection: Connection, column: sa.ColumnElement[Any], values: Seq
 
 def insert_frame(connection: Connection, table: sa.Table, frame: pl.DataFrame) -> None:
     """Insert a frame whose columns are columns of the table; others take their defaults."""
-    if frame.is_empty():
+    insert_rows(connection, table, frame.columns, frame.rows())
+
+
+def insert_rows(connection: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows of these columns of the table; others take their defaults."""
+    if not rows:
         return
-    names = ", ".join(frame.columns)
+    names = ", ".join(columns)
     if is_sqlite(connection):
-        marks = ", ".join("?" * frame.width)
-        connection.exec_driver_sql(f"insert into {table.name} ({names}) values ({marks})", frame.rows())  # noqa: S608 - our own names
+        _by_many(connection, f"insert into {table.name} ({names}) values ", rows)  # noqa: S608 - our own names
         return
     driver: Any = connection.connection.driver_connection
     with driver.cursor() as cursor, cursor.copy(f"copy {table.name} ({names}) from stdin") as copy:
-        for row in frame.iter_rows():
+        for row in rows:
             copy.write_row(row)
+
+
+def _by_many(connection: Connection, insert: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    one, start = f"({', '.join('?' * len(rows[0]))})", 0
+    for size in _STATEMENT_ROWS:
+        end = start + (len(rows) - start) // size * size
+        if end > start:
+            values = [tuple(chain.from_iterable(rows[at : at + size])) for at in range(start, end, size)]
+            connection.exec_driver_sql(insert + ", ".join([one] * size), values)
+        start = end

@@ -25,7 +25,7 @@ from data_access.schema.stock import backorder_level, stock_count, stock_level, 
 from data_access.store import stock_levels
 from data_access.store.lifecycle import STRIPES
 from data_access.write import lookups
-from data_access.write.bulk import in_values
+from data_access.write.bulk import in_values, insert_rows
 from data_access.write.ledger_reader import LedgerReader
 from data_access.write.lookups import Lookups
 
@@ -97,7 +97,6 @@ _PUT_BACKORDER: Final = _upsert(backorder_level, ("backordered",))
 _PUT_ALLOCATION: Final = _upsert(allocation, ("quantity",))
 _ADD_MOVEMENT: Final = _insert(stock_movement)
 _ADD_COUNT: Final = _insert(stock_count)
-_ADD_CHANGE: Final = _insert(change_log)
 _PUT_CHANNEL_STATE: Final = _upsert(channel_state, (), ("synced_until", "received_at"))
 
 
@@ -424,11 +423,5 @@ def raise_versions(connection: Connection, touched: Mapping[str, Iterable[tuple[
         _HOLD_VERSIONS.all(connection, topics=topics)
     versions = {row.topic: row.version for row in _RAISE.all(connection, topics=topics)}
     at = now_us()
-    _ADD_CHANGE.run(
-        connection,
-        [
-            {"topic": topic, "version": versions[topic], "entity": entity, "entity_id": entity_id, "logged_at": at}
-            for topic in topics
-            for entity, entity_id in touched[topic]
-        ],
-    )
+    changes = [(topic, versions[topic], entity, entity_id, at) for topic in topics for entity, entity_id in touched[topic]]
+    insert_rows(connection, change_log, ("topic", "version", "entity", "entity_id", "logged_at"), changes)
