@@ -9,7 +9,10 @@ from data_access.queries.stock import StockFilter
 
 PAGE = "overview"
 
-header.show("What needs attention today?", watches=("catalog", "channels", "history", "inbox", "jobs", "purchasing", "scorecards", "stock"))
+header.show(
+    "What needs attention today?",
+    watches=("catalog", "channels", "history", "inbox", "jobs", "purchasing", "returns", "returns view", "scorecards", "stock"),
+)
 explain.forget()
 info = reads.store_info()
 if info.is_empty:

@@ -25,7 +25,7 @@ chosen = selection.choose(view.picture, datetime.now(UTC).date())
 shipped, returned = view.picture.only(chosen)
 rates.figures(totals(shipped, returned))
 beyond.show(view, chosen)
-rates.by_week(view, chosen)
+rates.over_time(view, chosen)
 parts.show(shipped, returned)
 unmapped = view.picture.unmapped()
 if not unmapped.is_empty() or not reads.decisions().is_empty():

@@ -33,8 +33,8 @@ def show(view: ReturnsView, chosen: ReturnFilter) -> None:
     if flags.is_empty():
         st.caption("Nothing is returned beyond what other SKUs of its category and channel explain.")
         return
-    keys = ["·".join((row["sku"], row["channel_id"] or "all", row["reason"])) for row in flags.iter_rows(named=True)]
-    sentences = [_sentence(row) for row in flags.iter_rows(named=True)]
+    keys = [key_of(row) for row in flags.iter_rows(named=True)]
+    sentences = [sentence(row) for row in flags.iter_rows(named=True)]
     table = flags.select(
         SKU="sku", What=pl.Series(sentences, dtype=pl.String), Beyond=pl.col("beyond_units").round(1), Evidence=pl.col("evidence").round(1)
     )
@@ -57,8 +57,13 @@ def _is_chosen(chosen: ReturnFilter) -> pl.Expr:
     return of_channel & (pl.col("category").is_in(chosen.categories) if chosen.categories else pl.lit(value=True))
 
 
-def _sentence(row: dict[str, Any]) -> str:
-    """In words: "since 12 May 2026, 31 of 420 units were returned as product fault; 9 expected"."""
+def key_of(row: dict[str, Any]) -> str:
+    """What the address calls a row of `beyond_chance.FLAGS`."""
+    return "·".join((row["sku"], row["channel_id"] or "all", row["reason"]))
+
+
+def sentence(row: dict[str, Any]) -> str:
+    """A row of `beyond_chance.FLAGS` in words: "since 12 May 2026, 31 of 420 units were returned as product fault; 9 expected"."""
     where = "All channels" if row["channel_id"] is None else records.names()["channel_id"].get(row["channel_id"], row["channel_id"])
     since = row["since"].strftime("%d %b %Y").lstrip("0")
     reason = taxonomy().reasons[row["reason"]].name.lower()
@@ -68,12 +73,12 @@ def _sentence(row: dict[str, Any]) -> str:
     )
 
 
-def _behind(view: ReturnsView, row: dict[str, Any], sentence: str) -> None:
+def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str) -> None:
     mine = pl.col("sku") == row["sku"]
     if row["channel_id"] is not None:
         mine &= pl.col("channel_id") == row["channel_id"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.markdown(f"**{words.plain(row['sku'])}**, {words.plain(sentence)}")
+        st.markdown(f"**{words.plain(row['sku'])}**, {words.plain(words_of_it)}")
         st.button("Close", icon=":material/close:", on_click=_close, key="returns.flag.close")
     if view.basis is not None:
         shipped, returned = view.by_sku(mine)

@@ -58,6 +58,21 @@ def cohorts(rows: pl.DataFrame, colour: str) -> go.Figure:
     return layout.finish(figure, height=380)
 
 
+def received(rows: pl.DataFrame, colour: str) -> go.Figure:
+    """`cohorts.RECEIVED` of one group: units received by units shipped, week by week."""
+    figure = go.Figure()
+    figure.add_bar(
+        x=rows["week"].to_list(),
+        y=rows["ratio"].to_list(),
+        customdata=rows.select("units_received", "units_shipped").rows(),
+        marker={"color": colour},
+        hovertemplate="week of %{x|%d %b %Y}<br>%{customdata[0]:,} came back, %{customdata[1]:,} shipped: %{y:.2%}<extra></extra>",
+    )
+    figure.update_yaxes(title="Came back by shipped", tickformat=".1%", rangemode="tozero")
+    figure.update_xaxes(title="Week of return")
+    return layout.finish(figure, height=380)
+
+
 def _edge(rows: pl.DataFrame, name: str) -> pl.Series:
     """A bound of young weeks; settled ones have none, so their rate."""
     return rows.select(pl.when("is_mature").then("rate").otherwise(pl.col(name))).to_series()

@@ -1,4 +1,6 @@
-"""How much is returned: the figures of a selection, and the rate by week of shipping."""
+"""How much is returned: the figures of a selection, and the rate over time."""
+
+from typing import Final
 
 import polars as pl
 import streamlit as st
@@ -6,10 +8,16 @@ import streamlit as st
 from dashboard.charts import colours
 from dashboard.returns import charts
 from dashboard.returns.reads import ReturnsView
-from dashboard.shell import records, words
+from dashboard.shell import filters, records, words
+from dashboard.shell.filters import Filter
 from data_access.domain.returns.breakdown import Totals
-from data_access.domain.returns.cohorts import cohorts
+from data_access.domain.returns.cohorts import by_return_week, cohorts
+from data_access.domain.returns.usual import Usual
 from data_access.queries.returns import ReturnFilter
+
+RATE: Final = "rate"
+SHIPPED, RECEIVED = "shipped", "received"
+RATES: Final = {SHIPPED: "Shipping", RECEIVED: "Return"}
 
 
 def without_data(silent: tuple[str, ...]) -> None:
@@ -31,15 +39,23 @@ def figures(sums: Totals) -> None:
         st.metric("Refund known", _percent(sums.refund_coverage, 0), help=_money(sums))
 
 
-def by_week(view: ReturnsView, chosen: ReturnFilter) -> None:
-    """Draw the rate by week of shipping."""
-    st.subheader("Rate by week of shipping", anchor=False)
+def over_time(view: ReturnsView, chosen: ReturnFilter) -> None:
+    """Draw the rate by week of shipping, or what came in by week, as a person chooses."""
+    st.subheader("Rate over time", anchor=False)
     if view.basis is None:
         st.caption("Nothing was shipped.")
         return
-    week = pl.col("ship_week")
-    shipped, returned = (frame.filter(chosen.chosen(week)) for frame in (view.shipped, view.returned))
-    rows = cohorts(shipped, returned, view.basis)
+    filters.hold(Filter(RATE, RATES, default=SHIPPED))
+    by = st.segmented_control("Weeks of", list(RATES), format_func=RATES.__getitem__, key=RATE, required=True)
+    if by == RECEIVED:
+        _by_week_of_return(view, view.basis, chosen)
+    else:
+        _by_week_of_shipping(view, view.basis, chosen)
+
+
+def _by_week_of_shipping(view: ReturnsView, basis: Usual, chosen: ReturnFilter) -> None:
+    shipped, returned = (frame.filter(chosen.chosen(pl.col("ship_week"))) for frame in (view.shipped, view.returned))
+    rows = cohorts(shipped, returned, basis)
     if rows.is_empty():
         st.caption("Nothing was shipped in these weeks.")
         return
@@ -56,6 +72,25 @@ def by_week(view: ReturnsView, chosen: ReturnFilter) -> None:
             f"{open_weeks} still open: less than 99 % of their returns are back. The dotted line is what is expected of them in the end, "
             "with its 80 % interval."
         )
+
+
+def _by_week_of_return(view: ReturnsView, basis: Usual, chosen: ReturnFilter) -> None:
+    shipped = view.picture.shipped.filter(chosen.chosen(pl.col("ship_week")))
+    returned = view.picture.returned.filter(chosen.chosen(pl.col("received_on").dt.truncate("1w")))
+    rows = by_return_week(shipped, returned, basis)
+    if rows.is_empty():
+        st.caption("Nothing was shipped or returned in these weeks.")
+        return
+    st.plotly_chart(
+        charts.received(rows, colours.TOTAL),
+        key="returns.received",
+        config={"displayModeBar": False},
+        alt="Units that came back in a week, by the units shipped in the same week",
+    )
+    st.caption(
+        "This is no share of what was shipped: units that came back in a week, by the units shipped in the same week. They were shipped "
+        "in earlier weeks, so a growing shop looks better than it is, and a shrinking one worse."
+    )
 
 
 def _percent(share: float | None, digits: int = 2) -> str:

@@ -1,8 +1,12 @@
 """What the Returns page reads: the returns of history by the rules of now, kept until either changes."""
 
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from datetime import date
 from threading import Lock
+from typing import Final
 
 import polars as pl
 import streamlit as st
@@ -18,6 +22,12 @@ from data_access.errors import StoreUnavailable
 from data_access.mirror.scan import Mirror
 from data_access.queries import returns as queries
 from data_access.queries.returns import DECISIONS, ReturnPicture
+
+TOPIC: Final = "returns view"
+"""What pages watch that show the view without waiting for it."""
+
+Key = tuple[date, tuple[int, ...], tuple[tuple[str, ...], ...]]
+"""What a view rests on: the day, the versions of what is read, and what people decided of codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +51,27 @@ class ReturnsView:
 
 
 @dataclass(slots=True)
-class _Last:
-    """The view of before, of which what did not change is not read again."""
+class Kept:
+    """The view that was made last, and the one that is being made: one at a time, beside the pages. `asked`: what that one rests on."""
 
     lock: Lock = field(default_factory=Lock)
+    worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="returns"))
+    asked: Key | None = None
+    making: Future[ReturnsView] | None = None
     view: ReturnsView | None = None
+
+    def ask(self, key: Key, make: Callable[[ReturnsView | None], ReturnsView]) -> Future[ReturnsView]:
+        """The view that rests on `key`, asked for once unless it failed. `make` is given the view of before."""
+        with self.lock:
+            has_failed = self.making is not None and self.making.done() and self.making.exception() is not None
+            if self.making is None or self.asked != key or has_failed:
+                self.asked, self.making = key, self.worker.submit(self._make, make)
+            return self.making
+
+    def _make(self, make: Callable[[ReturnsView | None], ReturnsView]) -> ReturnsView:
+        self.view = view = make(self.view)
+        shared.note_made(TOPIC)
+        return view
 
 
 def decisions() -> pl.DataFrame:
@@ -53,39 +79,39 @@ def decisions() -> pl.DataFrame:
     return shared.ask_now(queries.decisions, DECISIONS)
 
 
-def view() -> ReturnsView | None:
-    """The returns; None until history was read for the first time, or while the database is away from the start."""
-    state = shared.ready_history()
+def view(*, wait: bool = True) -> ReturnsView | None:
+    """The returns; None until history was read for the first time, or while the database is away from the start.
+
+    `wait`: until what changed is in; else the view of before is given meanwhile, None if there is none.
+    """
+    state = shared.ready_history() if wait else shared.history_state()
     if state.mirror is None or state.at is None:
         return None
+    hub, mirror, day = shared.hub(), state.mirror, state.at.date()
     versions = tuple(shared.version(topic) for topic in ("catalog", "channels", "history"))
     decided = tuple(decisions().select("channel_id", "code_key", "means").iter_rows())
+    kept = _kept(settings().database_url)
+    making = kept.ask((day, versions, decided), lambda before: _made(hub, mirror, day, before))
+    if not making.done():
+        if not wait:
+            return kept.view
+        with st.spinner("Returns are being read."):
+            wait_for([making])
     try:
-        return _view(shared.hub(), state.mirror, state.at.date(), settings().database_url, versions, decided)
+        return making.result()
     except StoreUnavailable:
-        return _last(settings().database_url).view
+        return kept.view
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _last(url: str) -> _Last:  # noqa: ARG001 - the key
-    return _Last()
+def _kept(url: str) -> Kept:  # noqa: ARG001 - the key
+    return Kept()
 
 
-@st.cache_resource(max_entries=2, show_spinner="Returns are being read.", hash_funcs={Mirror: lambda _: None})
-def _view(
-    _hub: LiveStock,
-    mirror: Mirror,
-    day: date,
-    url: str,
-    versions: tuple[int, ...],  # noqa: ARG001 - the key
-    decided: tuple[tuple[str, ...], ...],  # noqa: ARG001 - the key
-) -> ReturnsView:
-    last = _last(url)
-    with last.lock:
-        before = None if last.view is None else last.view.picture
-        seen = _hub.ask(lambda connection: queries.picture(connection, mirror, before))
-        last.view = _with_basis(seen, day)
-        return last.view
+def _made(hub: LiveStock, mirror: Mirror, day: date, before: ReturnsView | None) -> ReturnsView:
+    """The view of a day; what did not change since the one before is not read again."""
+    picture = None if before is None else before.picture
+    return _with_basis(hub.ask(lambda connection: queries.picture(connection, mirror, picture)), day)
 
 
 def _with_basis(seen: ReturnPicture, day: date) -> ReturnsView:

@@ -38,7 +38,7 @@ BUFFERS: Final = PageInfo(
     ("view", "rule", "channel", "category", "q", "reservation", "listed", "listing", "sku", "days", "target"),
 )
 SCORECARDS: Final = PageInfo("scorecards.py", "scorecards", "Scorecards", ("channel", "metric", "side", "cause", "order_ref"))
-RETURNS: Final = PageInfo("returns.py", "returns", "Returns", ("channel", "category", "weeks", "flag", "by", "group"))
+RETURNS: Final = PageInfo("returns.py", "returns", "Returns", ("channel", "category", "weeks", "flag", "rate", "by", "group"))
 INBOX: Final = PageInfo("inbox.py", "inbox", "Inbox", ("tab", "find"))
 IMPORT: Final = PageInfo("import_files.py", "import", "Import", ("import_run",))
 JOBS: Final = PageInfo("jobs.py", "jobs", "Jobs", ("job",))

@@ -9,6 +9,7 @@ Each rerun of a page is of one moment: `take_moment`, called by the header, take
 rerun is of it. What runs by itself between reruns (the header's pulse) asks for `latest_versions`.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +57,9 @@ STORE_STEP: Final = 1 << 40  # no version of a store that took another's place i
 
 
 TTL_SECONDS: Final = 120
+
+
+_made: Final = Counter[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,9 @@ def snapshot() -> Snapshot:
 
 
 def versions() -> dict[str, int]:
-    """The version of each topic that this rerun shows. `stock` moves when live figures do; `history`: the mirror's."""
+    """The version of each topic that this rerun shows. `stock` moves when live figures do; `history`: the mirror's; others that are not
+    the store's: `note_made`.
+    """
     return _versions(_moment())
 
 
@@ -127,7 +133,12 @@ def latest_versions() -> dict[str, int]:
 def _versions(moment: Moment) -> dict[str, int]:
     mirror = moment.history.mirror
     own = {topic: version + moment.stock.store_number * STORE_STEP for topic, version in moment.stock.versions.items()}
-    return {**own, "stock": moment.stock.token, "history": 0 if mirror is None else mirror.manifest.generation}
+    return {**own, "stock": moment.stock.token, "history": 0 if mirror is None else mirror.manifest.generation, **_made}
+
+
+def note_made(topic: str) -> None:
+    """Say that something was worked out beside the pages, so that those that watch the topic run again."""
+    _made[topic] += 1
 
 
 def history_state() -> MirrorState:

@@ -127,6 +127,34 @@ def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str) -> No
     assert violations(page) == []
 
 
+def test_the_overview_leads_to_what_is_beyond_chance(page: Page, address: str) -> None:
+    open_page(page, address)
+    entry = page.get_by_role("link", name=re.compile(r"^[\w :]*\d+ SKUs? (is|are) returned beyond chance$"))
+    expect(entry).to_be_visible(timeout=30_000)
+    page.get_by_role("link", name=re.compile("returned for product fault")).first.click()
+    expect(page.get_by_role("heading", name="What is returned, and why?")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"/returns\?flag="))
+    settled(page)
+    assert {row["Reason"] for row in grid(page, "returns-flag")} == {"Product fault"}
+    page.go_back()
+    expect(entry).to_be_visible()
+
+
+def test_the_rate_by_date_of_return_says_what_it_is(page: Page, address: str) -> None:
+    open_page(page, f"{address}/returns")
+    settled(page)
+    said = page.get_by_text("This is no share of what was shipped")
+    expect(page.get_by_text("still open: less than 99 %")).to_be_visible()
+    expect(said).to_have_count(0)
+    page.get_by_role("radio", name="Return", exact=True).click()
+    expect(said).to_be_visible()
+    expect(page).to_have_url(re.compile("rate=Return"))
+    expect(page.get_by_text("Came back by shipped")).to_be_visible()
+    assert violations(page) == []
+    open_page(page, page.url)
+    expect(said).to_be_visible()
+
+
 def test_an_unknown_code_is_mapped_and_the_rate_changes(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/returns?weeks=All+weeks")
     settled(page)
