@@ -1,18 +1,19 @@
 """What is returned beyond chance: what stands out, in words, and the returns behind each."""
 
+from datetime import date
 from typing import Any, Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard.charts import colours
-from dashboard.returns import charts, parts
+from dashboard.returns import charts, parts, reads
 from dashboard.returns.reads import ReturnsView
 from dashboard.shell import downloads, filters, records, words
 from dashboard.shell.filters import Filter
 from data_access.domain.returns.cohorts import cohorts
 from data_access.domain.returns.reasons import taxonomy
-from data_access.queries.returns import ReturnFilter
+from data_access.queries.returns import RECEIPT_DAYS, ReturnFilter
 
 FLAG: Final = "flag"
 _COLUMNS: Final[dict[str, Any]] = {
@@ -88,8 +89,28 @@ def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str) -> None:
             config={"displayModeBar": False},
             alt="Share of the SKU's units shipped in a week that were returned for this reason, by week",
         )
+    _receipts(row["sku"], row["since"])
     since = pl.col("ship_week") >= row["since"]
     parts.behind(view.picture.returned.filter(mine & since & (pl.col("reason") == row["reason"])), "returns-flag")
+
+
+def _receipts(sku: str, week: date) -> None:
+    """What came in before, of which the units that were shipped since then are likely."""
+    rows = reads.receipts_before(sku, week)
+    if rows.is_empty():
+        st.caption(f"Nothing was received in the {RECEIPT_DAYS} days that end with the week of {week}.")
+        return
+    st.markdown(f"**Likely from these receipts**, of the {RECEIPT_DAYS} days that end with the week of {week}")
+    shown = rows.select(
+        Received=pl.col("received_at").dt.date(),
+        Location=pl.col("location_id").replace(records.names()["location_id"]),
+        SKU="sku",
+        Units="units",
+    )
+    columns = {"Received": st.column_config.DateColumn(format="YYYY-MM-DD"), "Units": st.column_config.NumberColumn(format="localized")}
+    st.container(key="returns-receipts").dataframe(
+        shown, hide_index=True, column_config=columns, alt="Receipts of the SKU before the week in which it began"
+    )
 
 
 def _close() -> None:

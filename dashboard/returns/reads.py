@@ -21,7 +21,7 @@ from data_access.domain.returns.usual import Usual, usual, with_category, withou
 from data_access.errors import StoreUnavailable
 from data_access.mirror.scan import Mirror
 from data_access.queries import returns as queries
-from data_access.queries.returns import DECISIONS, ReturnPicture
+from data_access.queries.returns import DECISIONS, RECEIPTS, ReturnPicture
 
 TOPIC: Final = "returns view"
 """What pages watch that show the view without waiting for it."""
@@ -77,6 +77,11 @@ class Kept:
 def decisions() -> pl.DataFrame:
     """`returns.DECISIONS` of all channels."""
     return shared.ask_now(queries.decisions, DECISIONS)
+
+
+def receipts_before(sku: str, week: date) -> pl.DataFrame:
+    """`returns.RECEIPTS` before a week."""
+    return shared.ask(("receipts", sku, week.isoformat()), lambda connection: queries.receipts_before(connection, sku, week), RECEIPTS)
 
 
 def view(*, wait: bool = True) -> ReturnsView | None:

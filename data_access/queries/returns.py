@@ -1,7 +1,7 @@
 """Returns as the pages and the command line read them: reasons by the rules of today, and what people decided of codes."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 import polars as pl
@@ -13,10 +13,11 @@ from data_access.domain.scorecards.days import zones
 from data_access.mirror.returns import ReturnHistory, read_returns
 from data_access.mirror.scan import Mirror
 from data_access.queries import scorecards as queries
-from data_access.schema.catalog import product
+from data_access.schema.catalog import kit_component, product
 from data_access.schema.channels import channel
 from data_access.schema.returns import return_code
-from data_access.store.frames import read
+from data_access.schema.stock import stock_movement
+from data_access.store.frames import MICROS, read
 
 NO_CATEGORY: Final = "(none)"
 """The category of SKUs that have none."""
@@ -25,6 +26,11 @@ DECISIONS: Final = pl.Schema(
     {"decision_id": pl.Int64, "channel_id": pl.String, "code_key": pl.String, "means": pl.String, "version": pl.Int64}
 )
 """What people decided of a channel's code; `means` is null where they left it to the lists again."""
+
+RECEIPTS: Final = pl.Schema({"received_at": MICROS, "location_id": pl.String, "sku": pl.String, "units": pl.Int64})
+"""Goods that came in, the newest first. `sku`: of a kit, its component's."""
+
+RECEIPT_DAYS: Final = 60
 
 _MARKETPLACES: Final = pl.Schema({"channel_id": pl.String, "marketplace": pl.String})
 _CATEGORIES: Final = pl.Schema({"sku": pl.String, "category": pl.String})
@@ -45,6 +51,21 @@ def marketplaces(bind: Connection | Engine) -> pl.DataFrame:
 def categories(bind: Connection | Engine) -> pl.DataFrame:
     """sku, category of all products; those without one are `NO_CATEGORY`."""
     return read(bind, sa.select(product.c.sku, sa.func.coalesce(product.c.category, NO_CATEGORY)), _CATEGORIES)
+
+
+def receipts_before(bind: Connection | Engine, sku: str, week: date) -> pl.DataFrame:
+    """`RECEIPTS` of a SKU, or of a kit's components, of the `RECEIPT_DAYS` days (UTC) that end with the week of a Monday.
+
+    What was shipped from that week on is likely of them.
+    """
+    m, k = stock_movement.c, kit_component.c
+    end = datetime.combine(week, time(), UTC) + timedelta(weeks=1)
+    first, last = (int(at.timestamp()) * 1_000_000 for at in (end - timedelta(days=RECEIPT_DAYS), end))
+    parts = sa.select(k.component_sku).where(k.kit_sku == sku)
+    query = sa.select(m.occurred_at, m.location_id, m.sku, m.quantity).where(
+        sa.or_(m.sku == sku, m.sku.in_(parts)), m.kind == "receipt", m.occurred_at >= first, m.occurred_at < last
+    )
+    return read(bind, query.order_by(m.occurred_at.desc(), m.location_id, m.sku, m.id), RECEIPTS)
 
 
 @dataclass(frozen=True, slots=True)

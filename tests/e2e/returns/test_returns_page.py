@@ -107,7 +107,7 @@ def test_the_figures_are_those_of_the_command_and_open_the_returns_behind_them(
     expect(page.get_by_text("the newest first")).to_have_count(0)
 
 
-def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str) -> None:
+def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str, store: Engine) -> None:
     open_page(page, f"{address}/returns")
     settled(page)
     flag = next(row for row in grid(page, FLAGS) if "for product fault" in row["What is beyond chance"])
@@ -120,6 +120,15 @@ def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str) -> No
     settled(page)
     behind = grid(page, "returns-flag")
     assert {(row["SKU"], row["Reason"]) for row in behind} == {(flag["SKU"], "Product fault")}
+    since = datetime.strptime(re.search(r"since (\d+ \w+ \d{4})", flag["What is beyond chance"])[1], "%d %b %Y").replace(tzinfo=UTC)  # type: ignore[index]
+    end = int(since.timestamp()) * 1_000_000 + 7 * DAY
+    came = table(
+        store,
+        f"select quantity, occurred_at from stock_movement where sku = '{flag['SKU']}' and kind = 'receipt' "
+        f"and occurred_at >= {end - 60 * DAY} and occurred_at < {end} order by occurred_at desc",
+    )
+    shown = [number(row["Units"]) for row in grid(page, "returns-receipts")]  # those in sight
+    assert shown == [units for units, _ in came][: len(shown)] != []
     assert "it leaks <i>badly</i>" in {row["What the customer wrote"] for row in behind}
     again = page.url
     open_page(page, again)
