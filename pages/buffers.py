@@ -9,7 +9,7 @@ from dashboard.buffers import backtest, listing_maxima, reads, reservations
 from dashboard.buffers import file as buffers_file
 from dashboard.buffers import many as buffers_many
 from dashboard.buffers import rules as buffers
-from dashboard.shell import empty, header, said, user, words
+from dashboard.shell import empty, header, links, said, user, words
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
 from data_access.commands import buffers as commands
@@ -94,6 +94,10 @@ said.show(PAGE)
 
 with st.container():  # one place, whether it says more or less: else what is below moves, and the address no longer follows it
     can_change = user.choose("change buffers")
+    if can_change:
+        buffers.arrive_with_draft()
+    elif links.DRAFT in st.query_params:
+        st.info("A draft of a rule waits: it opens once you have chosen who you are.", icon=":material/shield:")
 view = buffers.choose_view()
 if view == "rules":
     buffers.table(rows, PAGE)

@@ -98,16 +98,8 @@ def _one(channel_id: str, sku: str, days: int, target: float, can_change: bool, 
 
 def _use(channel_id: str, sku: str, size: int, reason: str) -> None:
     """Open the rule of the SKU on the channel, or a new one, with this size typed in: nothing is saved yet. A callback."""
-    same = shared.rules().filter((pl.col("level") == "channel_sku") & (pl.col("channel_id") == channel_id) & (pl.col("sku") == sku))
-    rule = buffers.NEW if same.is_empty() else str(same["rule_id"][0])
-    typed: dict[str, Any] = {"amount": str(size), "reason": reason, "basis.3": "units"}
-    if rule == buffers.NEW:
-        typed |= {"level": "channel_sku", "channel_id": channel_id, "sku": sku}
-    buffers.forget(f"buffers.rule.{rule}.")
-    for name, value in typed.items():
-        st.session_state[f"buffers.rule.{rule}.{name}"] = value
-    buffers.choose(rule)
-    st.session_state["view"] = "rules"
+    scope = {"level": "channel_sku", "channel_id": channel_id, "sku": sku}
+    buffers.open_draft(scope, {"amount": str(size), "reason": reason, "basis.3": "units"})
 
 
 def _channel(channel_id: str, name: str, days: int, target: float, key: str) -> None:

@@ -1,6 +1,7 @@
 """The buffers page's parts: the table of rules, the editor of one, the effect of a change, and a rule's history."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -9,10 +10,10 @@ import polars as pl
 import streamlit as st
 
 from dashboard.buffers import reads
-from dashboard.shell import downloads, filters, records, said, words
+from dashboard.shell import downloads, filters, links, records, said, words
 from dashboard.shell import reads as shared
 from dashboard.shell.filters import Filter
-from data_access.domain.buffer_rules import SCOPE_FIELDS, RuleDraft, amount_in_words, covers, problems
+from data_access.domain.buffer_rules import MAX_REASON, SCOPE_FIELDS, RuleDraft, amount_in_words, covers, problems
 from data_access.domain.buffers import RULES
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile
@@ -181,6 +182,29 @@ def arrive(rows: pl.DataFrame) -> None:
         said.keep("buffers", "The rule that the link asks for is not there any more: choose another.", is_warning=True)
 
 
+def arrive_with_draft() -> None:
+    """On arriving by a link of `links.draft_of_buffer`, once there is somebody who may change rules: open the rule that it asks for."""
+    asked = st.query_params.get_all(links.DRAFT)
+    if not asked:
+        return
+    del st.query_params[links.DRAFT]
+    sku, reason, *channels = [*asked, ""]
+    known = [one for one in channels if one in records.names()["channel_id"]]
+    scope = {"level": "channel_sku", "channel_id": known[0], "sku": sku} if known else {"level": "sku", "sku": sku}
+    open_draft(scope, {"amount": "100", "basis.3": "percent", "reason": reason[:MAX_REASON]})
+
+
+def open_draft(scope: Mapping[str, str], typed: Mapping[str, str]) -> None:
+    """Open the rule of a scope, or a new one, with some of its fields typed in: nothing is saved yet. A callback too."""
+    same = shared.rules().filter(pl.all_horizontal(pl.col(name) == value for name, value in scope.items()))
+    rule = NEW if same.is_empty() else str(same["rule_id"][0])
+    forget(f"buffers.rule.{rule}.")
+    for name, value in {**(scope if rule == NEW else {}), **typed}.items():
+        st.session_state[f"buffers.rule.{rule}.{name}"] = value
+    choose(rule)
+    st.session_state["view"] = "rules"
+
+
 def _labels(rows: pl.DataFrame) -> dict[str, str]:
     named = records.names()
     return {str(row["rule_id"]): covers(row, named) for row in rows.iter_rows(named=True)}
@@ -257,7 +281,7 @@ def _fields(seen: dict[str, Any], key: str, disabled: bool) -> tuple[RuleDraft, 
             disabled=disabled,
         )
         text = st.text_input("Amount", f"{seen['amount']:g}" if seen else "", key=f"{key}.amount", placeholder="5", disabled=disabled)
-        reason = st.text_input("Reason", seen.get("reason", ""), key=f"{key}.reason", max_chars=500, disabled=disabled)
+        reason = st.text_input("Reason", seen.get("reason", ""), key=f"{key}.reason", max_chars=MAX_REASON, disabled=disabled)
         ends = st.date_input("Last day (UTC)", last_day(seen.get("ends_at")), key=f"{key}.ends", format="YYYY-MM-DD", disabled=disabled)
     amount = number(text)
     if text.strip() and amount is None:

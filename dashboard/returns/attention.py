@@ -7,7 +7,7 @@ from dashboard.returns import beyond, reads
 from dashboard.shell import links, words
 from dashboard.shell.attention import ITEMS, Entry, Item
 
-RANK: Final = 40
+RANK: Final = 35
 
 
 def entries() -> Iterable[Entry]:

@@ -9,8 +9,9 @@ import streamlit as st
 from dashboard.charts import colours
 from dashboard.returns import charts, parts, reads
 from dashboard.returns.reads import ReturnsView
-from dashboard.shell import downloads, filters, records, words
+from dashboard.shell import downloads, filters, links, records, words
 from dashboard.shell.filters import Filter
+from data_access.domain.returns.at_stake import FLAG as NAMED_BY
 from data_access.domain.returns.cohorts import cohorts
 from data_access.domain.returns.reasons import taxonomy
 from data_access.queries.returns import RECEIPT_DAYS, ReturnFilter
@@ -20,6 +21,10 @@ _COLUMNS: Final[dict[str, Any]] = {
     "SKU": st.column_config.TextColumn("SKU", width="small"),
     "What": st.column_config.TextColumn("What is beyond chance", width="large"),
     "Beyond": st.column_config.NumberColumn("Units beyond", format="%.0f", help="Units returned, less those expected by now."),
+    "Stake": st.column_config.TextColumn(
+        "Refunds at stake",
+        help="Units beyond, at the refund that a unit of these returns has where it is known. The list is ordered by it.",
+    ),
     "Evidence": st.column_config.NumberColumn(
         "Evidence", format="%.1f", help="The decimal logarithm of the e-value: 2 means a hundred times likelier than without a change."
     ),
@@ -37,7 +42,11 @@ def show(view: ReturnsView, chosen: ReturnFilter) -> None:
     keys = [key_of(row) for row in flags.iter_rows(named=True)]
     sentences = [sentence(row) for row in flags.iter_rows(named=True)]
     table = flags.select(
-        SKU="sku", What=pl.Series(sentences, dtype=pl.String), Beyond=pl.col("beyond_units").round(1), Evidence=pl.col("evidence").round(1)
+        SKU="sku",
+        What=pl.Series(sentences, dtype=pl.String),
+        Beyond=pl.col("beyond_units").round(1),
+        Stake=pl.Series([_money(view, row) for row in flags.iter_rows(named=True)], dtype=pl.String),
+        Evidence=pl.col("evidence").round(1),
     )
     if st.session_state.get(FLAG) not in (None, *keys):
         st.session_state[FLAG] = None
@@ -58,6 +67,13 @@ def _is_chosen(chosen: ReturnFilter) -> pl.Expr:
     return of_channel & (pl.col("category").is_in(chosen.categories) if chosen.categories else pl.lit(value=True))
 
 
+def _money(view: ReturnsView, row: dict[str, Any]) -> str | None:
+    """What is at stake of a flag, each currency for itself; None if no refund is known."""
+    mine = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(row[name], pl.String)) for name in NAMED_BY)
+    amounts = view.stakes.filter(mine).sort("amount", descending=True).select("amount", "currency")
+    return "; ".join(f"{amount / 10_000:,.0f} {currency}" for amount, currency in amounts.iter_rows()) or None
+
+
 def key_of(row: dict[str, Any]) -> str:
     """What the address calls a row of `beyond_chance.FLAGS`."""
     return "·".join((row["sku"], row["channel_id"] or "all", row["reason"]))
@@ -67,11 +83,14 @@ def sentence(row: dict[str, Any]) -> str:
     """A row of `beyond_chance.FLAGS` in words: "since 12 May 2026, 31 of 420 units were returned as product fault; 9 expected"."""
     where = "All channels" if row["channel_id"] is None else records.names()["channel_id"].get(row["channel_id"], row["channel_id"])
     since = row["since"].strftime("%d %b %Y").lstrip("0")
-    reason = taxonomy().reasons[row["reason"]].name.lower()
     return (
-        f"{where}: since {since}, {row['units']:,} of {row['shipped_units']:,} units shipped were returned for {reason}; "
+        f"{where}: since {since}, {row['units']:,} of {row['shipped_units']:,} units shipped were returned for {_reason(row)}; "
         f"{words.amount(row['expected_units'])} expected by now"
     )
+
+
+def _reason(row: dict[str, Any]) -> str:
+    return taxonomy().reasons[row["reason"]].name.lower()
 
 
 def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str) -> None:
@@ -81,6 +100,12 @@ def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.markdown(f"**{words.plain(row['sku'])}**, {words.plain(words_of_it)}")
         st.button("Close", icon=":material/close:", on_click=_close, key="returns.flag.close")
+    st.page_link(
+        links.BUFFERS.path,
+        label="Draft a buffer that withholds it",
+        icon=":material/shield:",
+        query_params=links.draft_of_buffer(row["sku"], f"Returned beyond chance: {_reason(row)}", row["channel_id"]),
+    )
     if view.basis is not None:
         shipped, returned = view.by_sku(mine)
         st.plotly_chart(

@@ -85,10 +85,10 @@ def _by_week_of_return(view: ReturnsView, basis: Usual, chosen: ReturnFilter) ->
         charts.received(rows, colours.TOTAL),
         key="returns.received",
         config={"displayModeBar": False},
-        alt="Units that came back in a week, by the units shipped in the same week",
+        alt="Units received back in a week, by the units shipped in the same week",
     )
     st.caption(
-        "This is no share of what was shipped: units that came back in a week, by the units shipped in the same week. They were shipped "
+        "This is no share of what was shipped: units received in a week, by the units shipped in the same week. They were shipped "
         "in earlier weeks, so a growing shop looks better than it is, and a shrinking one worse."
     )
 

@@ -15,6 +15,7 @@ from dashboard.settings import settings
 from dashboard.shell import reads as shared
 from dashboard.shell.data.poller import LiveStock
 from data_access.domain.returns import beyond_chance
+from data_access.domain.returns.at_stake import ranked, stakes
 from data_access.domain.returns.reasons import UNMAPPED
 from data_access.domain.returns.units import RETURNED, SHIPPED
 from data_access.domain.returns.usual import Usual, usual, with_category, without_skus
@@ -34,7 +35,8 @@ Key = tuple[date, tuple[int, ...], tuple[tuple[str, ...], ...]]
 class ReturnsView:
     """Returns as the page shows them. `shipped` and `returned`: for cohorts, by category; `basis`: what is usual, None of nothing.
 
-    `flags`: `beyond_chance.FLAGS`; `skus`: as `shipped` and `returned`, by SKU.
+    `flags`: `beyond_chance.FLAGS`, those of most money at stake first; `stakes`: `at_stake.STAKES` of them.
+    `skus`: as `shipped` and `returned`, by SKU.
     """
 
     picture: ReturnPicture
@@ -42,6 +44,7 @@ class ReturnsView:
     returned: pl.DataFrame
     basis: Usual | None
     flags: pl.DataFrame
+    stakes: pl.DataFrame
     skus: tuple[pl.DataFrame, pl.DataFrame]
 
     def by_sku(self, chosen: pl.Expr) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -125,4 +128,5 @@ def _with_basis(seen: ReturnPicture, day: date) -> ReturnsView:
     shipped, came = with_category(seen.shipped.drop("category"), of_skus), with_category(returned, of_skus)
     basis = usual(shipped, came, day) if shipped.height else None
     standing = beyond_chance.flags(seen.shipped.select(SHIPPED.names()), returned.filter(pl.col("reason") != UNMAPPED), of_skus, day)
-    return ReturnsView(seen, without_skus(shipped), without_skus(came), basis, standing, (shipped, came))
+    money = stakes(standing, seen.returned)
+    return ReturnsView(seen, without_skus(shipped), without_skus(came), basis, ranked(standing, money), money, (shipped, came))

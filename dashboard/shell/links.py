@@ -58,6 +58,9 @@ PAGES: Final = (
 PARAMETERS: Final = tuple(dict.fromkeys(name for info in PAGES for name in info.parameters))
 """Every parameter of an address, on whatever page."""
 
+DRAFT: Final = "draft"
+"""Of an address of the Buffers page: what is drafted, once. The page takes it out."""
+
 Query = Mapping[str, str | Sequence[str]]
 
 
@@ -69,3 +72,8 @@ def page(url: str) -> PageInfo:
 def query(text: str) -> dict[str, list[str]]:
     """A query string (without its question mark) as parameters."""
     return parse_qs(text)
+
+
+def draft_of_buffer(sku: str, reason: str, channel_id: str | None) -> Query:
+    """Parameters of the Buffers page for a rule that withholds a SKU, on a channel or on all: a person looks at it, and saves it or not."""
+    return {DRAFT: [sku, reason] if channel_id is None else [sku, reason, channel_id]}

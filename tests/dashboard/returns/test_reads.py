@@ -6,6 +6,7 @@ from threading import Event
 import pytest
 
 from dashboard.returns.reads import Kept, Key, ReturnsView
+from data_access.domain.returns.at_stake import STAKES
 from data_access.domain.returns.beyond_chance import FLAGS
 from data_access.domain.returns.units import RETURNED, SHIPPED
 from data_access.errors import StoreUnavailable
@@ -22,7 +23,9 @@ def key(version: int) -> Key:
 def a_view(generation: int) -> ReturnsView:
     shipped, returned = SHIPPED.to_frame(), RETURNED.to_frame()
     history = ReturnHistory("store", generation, {}, {}, shipped, returned)
-    return ReturnsView(ReturnPicture(history, shipped, returned, ()), shipped, returned, None, FLAGS.to_frame(), (shipped, returned))
+    return ReturnsView(
+        ReturnPicture(history, shipped, returned, ()), shipped, returned, None, FLAGS.to_frame(), STAKES.to_frame(), (shipped, returned)
+    )
 
 
 def test_a_view_is_made_once_and_again_when_what_it_rests_on_moved() -> None:

@@ -66,7 +66,15 @@ def faulty(engine: Engine) -> list[ev.Event]:
             order_ref=order_ref,
             return_ref=f"F{number}",
             location_id=location_id,
-            lines=(ev.ReturnedUnits(line_ref=line_ref, quantity=1, return_reason="product_fault", customer_note="it leaks <i>badly</i>"),),
+            lines=(
+                ev.ReturnedUnits(
+                    line_ref=line_ref,
+                    quantity=1,
+                    return_reason="product_fault",
+                    customer_note="it leaks <i>badly</i>",
+                    refund=250_000,
+                ),
+            ),
         )
         for number, (_, channel_id, order_ref, line_ref, location_id, shipped_at) in enumerate(line for line in lines if line[0] == sku)
         if number % 4
@@ -115,6 +123,7 @@ def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str, store
         r".+: since \d+ \w+ \d{4}, \d+ of \d+ units shipped were returned for product fault; [\d.]+ expected by now",
         flag["What is beyond chance"],
     )
+    assert re.fullmatch(r"[\d,]+ [A-Z]{3}(; [\d,]+ [A-Z]{3})*", flag["Refunds at stake"])
     click_row(page, grid(page, FLAGS).index(flag), FLAGS)
     expect(page).to_have_url(re.compile("flag="))
     settled(page)
@@ -134,6 +143,28 @@ def test_what_is_beyond_chance_opens_its_returns(page: Page, address: str, store
     open_page(page, again)
     expect(page.get_by_role("button", name="Close")).to_be_visible()
     assert violations(page) == []
+
+
+def test_a_flag_leads_to_a_draft_of_a_buffer(page: Page, address: str, store: Engine) -> None:
+    rules = "select level, sku, basis, amount, reason from buffer_rule where reason like 'Returned beyond%'"
+    open_page(page, f"{address}/returns")
+    settled(page)
+    flag = next(row for row in grid(page, FLAGS) if row["What is beyond chance"].startswith("All channels"))
+    click_row(page, grid(page, FLAGS).index(flag), FLAGS)
+    page.get_by_role("link", name="Draft a buffer that withholds it").click()
+    expect(page.get_by_text("A draft of a rule waits")).to_be_visible()
+    choose(page, "user-choice", MANAGER)
+    reason = "Returned beyond chance: product fault"
+    for field, typed in (("sku", flag["SKU"]), ("amount", "100"), ("reason", reason)):
+        expect(page.locator(f".st-key-buffers-rule-new-{field} input")).to_have_value(typed)
+    expect(page).not_to_have_url(re.compile("draft="))
+    assert table(store, rules) == []  # a draft is nothing yet
+    press(page, "Save")
+    expect(page.get_by_text("Saved. Channel availability is updating.")).to_be_visible()
+    assert table(store, rules) == [("sku", flag["SKU"], "percent", 100.0, reason)]
+    open_page(page, f"{address}/buffers?draft={flag['SKU']}&draft=again&draft=nowhere")
+    choose(page, "user-choice", MANAGER)
+    expect(page.get_by_role("heading", name=re.compile(re.escape(f"SKU {flag['SKU']} on all channels")))).to_be_visible()
 
 
 def test_the_overview_leads_to_what_is_beyond_chance(page: Page, address: str) -> None:
