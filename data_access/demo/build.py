@@ -7,6 +7,7 @@ from pathlib import Path
 from data_access.demo.history import make_history
 from data_access.demo.load import Progress, load_store, require_empty
 from data_access.demo.truth import write_truth
+from data_access.demo.waiting import HEARD_AFTER_US
 from data_access.engine import now_us
 from data_access.errors import InvalidInput
 
@@ -56,7 +57,8 @@ def build_demo(
     if until_us is None and as_of > today:
         raise InvalidInput(f"The demo cannot end on {as_of.isoformat()}, a day to come: choose today or an earlier day.")
     require_empty(url)
-    history = make_history(size, seed, as_of, now if until_us is None and as_of == today else until_us)
+    # Of now, what was not heard of yet is left out: nothing was received in the future.
+    history = make_history(size, seed, as_of, now - HEARD_AFTER_US if until_us is None and as_of == today else until_us)
     truth = write_truth(history.truth, truth_dir, seed)
     rows = load_store(url, history, progress)
     return DemoSummary(size, seed, as_of, len(history.company.skus), history.order_lines, rows, truth)

@@ -18,6 +18,8 @@ from data_access.demo.specs import (
 
 SYNC_EVERY_US: Final = 70 * MINUTE_US  # the lagging channel is read this often ...
 SYNC_TAKES_US: Final = 20 * MINUTE_US  # ... and each reading takes this long to arrive
+HEARD_AFTER_US: Final = 7_000_000
+"""What happens on other channels is known by then, at the latest."""
 
 
 def known_until(channel: Ints, now_us: int) -> Ints:
