@@ -18,7 +18,7 @@ from data_access.schema.audit import audit_entry, inbox_item
 from data_access.schema.orders import order_line
 from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
-from tests.e2e.driving import choose, click_row, grid, open_page, overflow
+from tests.e2e.driving import choose, click_row, grid, open_page, overflow, row_with
 
 MAPPING = """
 [channel]
@@ -204,6 +204,7 @@ def test_the_inbox_is_live(page: Page, address: str, store: Engine) -> None:
     before = waiting(store)  # other tests leave some
     ingest(store, [scene.sale("ebay", "NEW-SKU", 1)])
     expect(page.get_by_text(f"Waiting events: {before + 1}")).to_be_visible()
+    row_with(page, "parked-grid", {"Waits for": "the product NEW-SKU"})  # the grid is drawn after the sentence
     pick(page, [row["Waits for"] for row in grid(page, "parked-grid")].index("the product NEW-SKU"), "parked-grid")
     page.get_by_label("Reason", exact=True).fill("never ours")
     page.get_by_role("button", name="Dismiss 1 item").click()
