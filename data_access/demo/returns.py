@@ -128,6 +128,7 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
             "refund": nullable(unit_prices(company, lines) * back.units, refunded),
             "currency": texts([c.currency for c in CHANNELS], np.where(refunded, channel, -1)),
             "moves_stock": np.ones(len(lines), bool),
+            "fates": pl.Series([None], dtype=pl.String).gather(np.zeros(len(lines), np.int64)),
         }
     )
 

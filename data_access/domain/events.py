@@ -8,13 +8,15 @@ import hashlib
 import json
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from data_access.domain.ids import proper_id
 
+OWN_SOURCE: Final = "onhand"
+"""The source of events that people make in OnHand: they say nothing about how far a channel's data are known."""
 MAX_UNITS = 10_000_000  # above this a quantity is a mistake
 
 

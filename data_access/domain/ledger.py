@@ -364,10 +364,8 @@ class Ledger:
                 if (row.table, row.row_id) in self.moved_history or any(at is None or at > row.happened_at for at in begun):
                     continue
                 self.moved_history[(row.table, row.row_id)] = None
-                for part, per in row.components:
-                    for effect in row.effects:
-                        key: Key = (part, location_id, effect.state)
-                        self.move(row.event, effect.occurred_at, key, effect.kind, effect.quantity * per)
+                for part, effect in row.effects:
+                    self.move(row.event, effect.occurred_at, (part, location_id, effect.state), effect.kind, effect.quantity)
 
     def _take_back(self, sku: str, location_id: str) -> None:
         level = self.level(sku, location_id)

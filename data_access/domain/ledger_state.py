@@ -97,7 +97,7 @@ class CountFact(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """What a row of history does to stock once it counts: signed units of the line, in a state, at a time."""
+    """What happens to the stock of a SKU: signed units, in a state, at a time."""
 
     state: State
     kind: str
@@ -106,14 +106,17 @@ class Effect(NamedTuple):
 
 
 class HistoryRow(NamedTuple):
-    """A shipment or return that moved no stock, for it came before the location's first count or opening."""
+    """A shipment or return that moved no stock, for it came before the location's first count or opening.
+
+    `effects`: what it does to stock once it counts, by SKU.
+    """
 
     table: Literal["shipment", "return_line"]
     row_id: int
     event: int
     components: tuple[tuple[str, int], ...]
     happened_at: int
-    effects: tuple[Effect, ...]
+    effects: tuple[tuple[str, Effect], ...]
 
 
 @dataclass(slots=True, order=True)

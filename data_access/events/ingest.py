@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.engine import Engine
 
-from data_access.domain.events import Event
+from data_access.domain.events import OWN_SOURCE, Event
 from data_access.engine import now_us
 from data_access.events.context import Contradiction, EventContext, NotYet, Repeated
 from data_access.events.judging import is_repeat, judge_again, waits_for
@@ -347,7 +347,7 @@ def _store(batch: _Batch) -> None:
                 "payload": kept,
             },
         )
-        if channel_id is not None and unit.lookups.has_channel(channel_id):
+        if channel_id is not None and event.source != OWN_SOURCE and unit.lookups.has_channel(channel_id):
             unit.saw_channel(channel_id, event.occurred_at, event.received_at)
     if settled:
         _SETTLED.run(unit.connection, settled)

@@ -18,10 +18,10 @@ from data_access.domain.line_facts import (
     FactKind,
     judge,
 )
+from data_access.domain.returns.fates import effects_on_stock
 from data_access.events.context import EventContext
 from data_access.events.known_facts import FACT_COLUMNS, FACT_TABLES, KnownFact, OrderKey
 from data_access.schema.orders import contradicted_fact
-from data_access.write.ledger_reader import return_effects
 
 _WAITS: Final = {BEYOND_SHIPPED: "shipped", BEYOND_ORDERED: "ordered", OTHER_UNITS: "package"}
 
@@ -113,11 +113,8 @@ def _effect(context: EventContext, fact: KnownFact, line: Line, sign: int) -> No
         line.returned += sign * units
         ledger.dirty_lines[line.line_id] = line
         context.unit.touch("returns", "return", row["id"])
-        effects = return_effects(units, row["received_at"], row["disposition"], row["inspected_at"]) if moves_stock else ()
-        for effect in effects:
-            for sku, per in line.components:
-                where = (sku, row["location_id"], effect.state)
-                ledger.move(row["event_id"], effect.occurred_at, where, effect.kind, sign * effect.quantity * per)
+        for sku, effect in effects_on_stock(row, line.components) if moves_stock else ():
+            ledger.move(row["event_id"], effect.occurred_at, (sku, row["location_id"], effect.state), effect.kind, sign * effect.quantity)
 
 
 def _cancel_as_many(context: EventContext, fact: KnownFact, line: Line, units: int) -> None:

@@ -9,7 +9,7 @@ from data_access.events.kinds.orders.shipment import Shipment
 from data_access.events.kinds.orders.tracking import Tracking
 from data_access.events.kinds.purchasing.purchase_order import PurchaseOrder, PurchaseOrderLine
 from data_access.events.kinds.purchasing.receipt import Receipt
-from data_access.events.kinds.returns.inspection import Inspection
+from data_access.events.kinds.returns.inspection import InspectedUnits, Inspection
 from data_access.events.kinds.returns.return_received import ReturnedUnits, ReturnReceived
 from data_access.events.kinds.stock.adjustment import Adjustment
 from data_access.events.kinds.stock.count import Count
@@ -26,6 +26,7 @@ __all__ = [
     "CountedStateUnits",
     "Delivery",
     "Event",
+    "InspectedUnits",
     "Inspection",
     "Opening",
     "OrderUnits",

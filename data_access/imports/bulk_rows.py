@@ -12,13 +12,14 @@ import polars as pl
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from data_access.domain.returns.fates import effects_on_stock
 from data_access.engine import RowIds, now_us
 from data_access.imports.order_plan import OrderPlan
 from data_access.schema.orders import order_line, sales_order
 from data_access.schema.returns import return_line
 from data_access.store.stock_levels import for_bulk_load
 from data_access.write.bulk import in_values
-from data_access.write.ledger_reader import LedgerReader, return_effects
+from data_access.write.ledger_reader import LedgerReader
 from data_access.write.lookups import Lookups
 
 _NEVER: Final = 2**62
@@ -186,6 +187,7 @@ def _moves(plan: OrderPlan, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.Data
         step=nothing,
     )
     moving = pieces.filter(pl.col("moves_stock"))
+    one_unit = {"quantity": 1, "received_at": 0, "inspected_at": 0, "disposition": plan.disposition, "fates": None}
     coming = [
         moving.select(
             "event_row",
@@ -198,7 +200,7 @@ def _moves(plan: OrderPlan, rows: pl.DataFrame, pieces: pl.DataFrame) -> pl.Data
             piece=pl.int_range(pl.len(), dtype=pl.Int64),
             step=pl.lit(step, pl.Int64),
         )
-        for step, effect in enumerate(return_effects(1, 0, plan.disposition, 0))
+        for step, (_, effect) in enumerate(effects_on_stock(one_unit, (("", 1),)))
     ]
     moves = pl.concat([leaving, *coming]).sort("position", "piece", "step").drop("piece", "step")
     return moves.with_columns(line_no=pl.int_range(1, pl.len() + 1).over("event_row"))

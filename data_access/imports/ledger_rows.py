@@ -8,6 +8,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from data_access.domain.ledger_state import CountFact, Key, Line
+from data_access.domain.returns.fates import effects_on_stock
 from data_access.engine import now_us
 from data_access.imports.bulk_rows import line_ids
 from data_access.imports.contradictions import contradiction
@@ -20,7 +21,6 @@ from data_access.schema.orders import cancellation, order_charge, order_line, sa
 from data_access.schema.returns import return_line
 from data_access.schema.stock import event
 from data_access.write.bulk import in_values
-from data_access.write.ledger_reader import return_effects
 from data_access.write.unit_of_work import UnitOfWork
 
 Outcome = Literal["imported", "updated", "ignored", "duplicate"] | Bad
@@ -400,37 +400,35 @@ class SingleRows:
         price = row["unit_price"]
         return_id = unit.ids.take()
         self.keys.append(f"return:{self._plan.channel_id}:{return_ref}")
-        unit.add(
-            return_line,
-            {
-                "id": return_id,
-                "event_id": row["event_row"],
-                "channel_id": self._plan.channel_id,
-                "return_ref": return_ref,
-                "line_id": line.line_id if line is not None else None,
-                "sku": row["sku"],
-                "location_id": place,
-                "quantity": units,
-                "requested_at": None,
-                "received_at": at,
-                "reason_code": None,
-                "return_reason": None,
-                "customer_note": None,
-                "inspected_at": at if disposition is not None else None,
-                "disposition": disposition,
-                "is_disposition_assumed": disposition is not None,
-                "refund": price * units if price is not None and row["role"] == "return" else None,
-                "currency": row["currency"] if price is not None and row["role"] == "return" else None,
-                "moves_stock": moves_stock,
-            },
-        )
+        returned = {
+            "id": return_id,
+            "event_id": row["event_row"],
+            "channel_id": self._plan.channel_id,
+            "return_ref": return_ref,
+            "line_id": line.line_id if line is not None else None,
+            "sku": row["sku"],
+            "location_id": place,
+            "quantity": units,
+            "requested_at": None,
+            "received_at": at,
+            "reason_code": None,
+            "return_reason": None,
+            "customer_note": None,
+            "inspected_at": at if disposition is not None else None,
+            "disposition": disposition,
+            "is_disposition_assumed": disposition is not None,
+            "refund": price * units if price is not None and row["role"] == "return" else None,
+            "currency": row["currency"] if price is not None and row["role"] == "return" else None,
+            "moves_stock": moves_stock,
+            "fates": None,
+        }
+        unit.add(return_line, returned)
         if line is not None:
             line.returned += units
             unit.ledger.dirty_lines[line.line_id] = line
         if moves_stock:
-            for sku, per in components:
-                for effect in return_effects(units * per, at, disposition, at):
-                    unit.ledger.move(row["event_row"], at, (sku, place, effect.state), effect.kind, effect.quantity)
+            for sku, effect in effects_on_stock(returned, components):
+                unit.ledger.move(row["event_row"], at, (sku, place, effect.state), effect.kind, effect.quantity)
         unit.touch("returns", "return", return_id)
 
     def _write_off(self, row: dict[str, Any]) -> None:

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns, text
 
 from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
 
 DISPOSITIONS: Final = ("restock", "refurbish", "discard")
+_WAITS: Final = "inspected_at is null"
 
 
 class _ReturnLine(TypedColumns):
@@ -23,12 +24,15 @@ class _ReturnLine(TypedColumns):
     reason_code = Column(String, nullable=True, comment="The channel's own code, as written.")
     return_reason = Column(String, nullable=True, comment="The reason as the feed normalised it, if it did.")
     customer_note = Column(String, nullable=True, comment="What the customer wrote.")
-    inspected_at = Column(Micros, nullable=True, comment="When it was inspected; empty while waiting.")
-    disposition = Column(String, nullable=True, comment="restock, refurbish or discard.")
+    inspected_at = Column(Micros, nullable=True, comment="When it was inspected; empty while units of it wait.")
+    disposition = Column(String, nullable=True, comment="restock, refurbish or discard; empty where its units ended differently.")
     is_disposition_assumed = Column(Boolean, nullable=False, comment="The disposition is assumed: the source has none.")
     refund = Column(Money, nullable=True, comment="In 1/10,000 of `currency`.")
     currency = Column(String(3), nullable=True, comment="ISO 4217 code of `refund`.")
     moves_stock = Column(Boolean, nullable=False, comment="False: imported history from before the location's first count or opening.")
+    fates = Column(
+        String, nullable=True, comment="JSON, if not all at once: [when, SKU, from, to, units, note] of each step; empty: `disposition`."
+    )
 
 
 return_line = Table(
@@ -38,6 +42,7 @@ return_line = Table(
     Index(None, "line_id"),
     Index(None, "sku"),
     Index("ix_return_line_channel_id_return_ref", "channel_id", "return_ref"),
+    Index("ix_return_line_waiting", "location_id", sqlite_where=text(_WAITS), postgresql_where=text(_WAITS)),
     CheckConstraint(f"disposition is null or {one_of('disposition', DISPOSITIONS)}", name="disposition"),
     CheckConstraint("quantity > 0", name="quantity"),
     comment="Units that came back, matched to their order line where there is one.",

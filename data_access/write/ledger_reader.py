@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from data_access.domain.ledger_state import RANK_COUNT, RANK_IN, RANK_OUT, Effect, HistoryRow, Key, Level, Line, Step
+from data_access.domain.returns.fates import effects_on_stock
 from data_access.prepared import Prepared, in_list
 from data_access.schema.catalog import product
 from data_access.schema.orders import allocation, order_line, shipment
@@ -146,7 +147,10 @@ class LedgerReader:
                 row.event_id,
                 self._lookups.components(row.sku, row.kit_version),
                 row.shipped_at,
-                (Effect("sellable", "shipment", -row.quantity, row.shipped_at),),
+                tuple(
+                    (sku, Effect("sellable", "shipment", -row.quantity * per, row.shipped_at))
+                    for sku, per in self._lookups.components(row.sku, row.kit_version)
+                ),
             )
             for row in self._connection.execute(shipped)
         ]
@@ -164,24 +168,8 @@ class LedgerReader:
                 row.event_id,
                 self._lookups.components(row.sku, row.kit_version),
                 row.received_at,
-                return_effects(row.quantity, row.received_at, row.disposition, row.inspected_at),
+                tuple(effects_on_stock(row._asdict(), self._lookups.components(row.sku, row.kit_version))),
             )
             for row in self._connection.execute(came_back)
         ]
         return sorted(rows, key=lambda row: (row.happened_at, row.row_id))
-
-
-def return_effects(quantity: int, received_at: int, disposition: str | None, inspected_at: int | None) -> tuple[Effect, ...]:
-    """What a return does to stock: in as unsellable; restock makes it sellable, discard takes it out, refurbish leaves it."""
-    effects = [Effect("unsellable", "return_received", quantity, received_at)]
-    if disposition is not None and inspected_at is not None:
-        effects += disposition_effects(quantity, disposition, inspected_at)
-    return tuple(effects)
-
-
-def disposition_effects(quantity: int, disposition: str, inspected_at: int) -> list[Effect]:
-    """What inspection does to units that wait as unsellable."""
-    if disposition == "refurbish":
-        return []
-    out = Effect("unsellable", disposition, -quantity, inspected_at)
-    return [out, Effect("sellable", "restock", quantity, inspected_at)] if disposition == "restock" else [out]

@@ -224,6 +224,10 @@ class UnitOfWork:
         """New values of a stored row."""
         self._changes.setdefault(table.name, {}).setdefault(row_id, {}).update(values)
 
+    def changed(self, table: sa.Table, row_id: int) -> dict[str, Any]:
+        """The new values that this unit gives a stored row; none if it leaves it as it is."""
+        return dict(self._changes.get(table.name, {}).get(row_id, {}))
+
     def remove(self, table: sa.Table, row_id: int) -> None:
         """Take a row away, stored or still to be inserted."""
         kept = [row for row in self.added(table) if row["id"] != row_id]
@@ -249,8 +253,8 @@ class UnitOfWork:
         before: Mapping[str, Any] | None,
         after: Mapping[str, Any] | None,
         why: str | None = None,
-    ) -> None:
-        """Keep in the audit what this unit's actor does to a thing.
+    ) -> int:
+        """Keep in the audit what this unit's actor does to a thing; the entry's id.
 
         Args:
             action: what is done, as the command's name.
@@ -260,10 +264,11 @@ class UnitOfWork:
             why: the reason given, if any.
 
         """
+        entry = self.ids.take()
         self.add(
             audit_entry,
             {
-                "id": self.ids.take(),
+                "id": entry,
                 "at": now_us(),
                 "actor": self.actor,
                 "action": action,
@@ -274,6 +279,7 @@ class UnitOfWork:
                 "why": why,
             },
         )
+        return entry
 
     def settle(self) -> None:
         """Let the ledger finish an event: late movements, allocations without cover, backorders."""

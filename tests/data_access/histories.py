@@ -1,5 +1,6 @@
 """Random histories of the small company: every kind of event."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
@@ -37,6 +38,18 @@ def histories(draw: st.DrawFn, hours: tuple[int, ...] = (0, 0, 1, 5), longest: i
     return [event for event in drawn if event is not None]
 
 
+@dataclass(slots=True)
+class _Back:
+    """A return of a line, and its units that can still be decided on, one by one; of a kit, those of its component A."""
+
+    channel: str
+    ref: str
+    sku: str
+    waiting: int
+    refurbished: int = 0
+    is_begun: bool = False
+
+
 class _Story:
     """A history while it is drawn: its clock, and what later events may be about."""
 
@@ -46,9 +59,10 @@ class _Story:
         self._clock = T0
         self._number = 0
         self._orders: list[tuple[str, str, list[tuple[str, int]]]] = []
+        self._sold_as: dict[tuple[str, str], str] = {}
         self._packages: list[tuple[str, str, str]] = []
         self._sent: list[ev.Shipment] = []
-        self._returns: list[tuple[str, str]] = []
+        self._returns: list[_Back] = []
         self._purchases: list[str] = []
 
     def next_event(self, kind: str) -> ev.Event | None:
@@ -77,11 +91,12 @@ class _Story:
         draw, is_till = self._draw, kind == "till"
         channel = draw(st.sampled_from(("web", "market")))
         sold = [(f"l{index}", draw(UNITS)) for index in range(draw(st.integers(1, 2)))]
-        lines = [
-            {"line_ref": ref, "external_sku": f"{channel}-{draw(st.sampled_from((*SKUS, 'KIT')))}", "quantity": quantity}
-            for ref, quantity in sold
-        ]
         ref = f"o{len(self._orders)}"
+        self._sold_as |= {(ref, line_ref): draw(st.sampled_from((*SKUS, "KIT"))) for line_ref, _ in sold}
+        lines = [
+            {"line_ref": line_ref, "external_sku": f"{channel}-{self._sold_as[ref, line_ref]}", "quantity": quantity}
+            for line_ref, quantity in sold
+        ]
         where = place if is_till or (draw(st.booleans()) and draw(st.booleans())) else None
         self._orders.append((channel, ref, sold))
         if is_till:
@@ -101,8 +116,9 @@ class _Story:
             self._packages.append((channel, ref, f"p{len(self._packages)}"))
             self._sent.append(ev.Shipment(**self._head(**base, shipment_ref=self._packages[-1][2], location_id=place, lines=(part,))))
             return self._sent[-1]
-        self._returns.append((channel, f"r{self._number}"))
-        return ev.ReturnReceived(**self._head(**base, return_ref=self._returns[-1][1], location_id=place, lines=(part,)))
+        sku = self._sold_as[ref, line_ref]
+        self._returns.append(_Back(channel, f"r{self._number}", "A" if sku == "KIT" else sku, part["quantity"]))
+        return ev.ReturnReceived(**self._head(**base, return_ref=self._returns[-1].ref, location_id=place, lines=(part,)))
 
     def _retold(self) -> ev.Event:
         """A package again, by another source: under its reference, or under one of that source's own."""
@@ -121,9 +137,25 @@ class _Story:
         return (ev.Scan if kind == "scan" else ev.Delivery)(**self._head(**base))
 
     def _inspection(self) -> ev.Event:
-        channel, ref = self._returns.pop()
-        fate = self._draw(st.sampled_from(("restock", "refurbish", "discard")))
-        return ev.Inspection(**self._head(channel_id=channel, return_ref=ref, disposition=fate))
+        """All of a return's units, or some; then those that are refurbished may be repaired or discarded."""
+        draw, back = self._draw, self._returns[-1]
+        fate = draw(st.sampled_from(("restock", "refurbish", "discard")))
+        head = self._head(channel_id=back.channel, return_ref=back.ref)
+        if not back.is_begun and draw(st.booleans()):
+            self._returns.pop()
+            return ev.Inspection(**head, disposition=fate)
+        back.is_begun = True
+        if back.refurbished:
+            units = {"quantity": draw(st.integers(1, back.refurbished)), "before": "refurbish"}
+            units["after"] = draw(st.sampled_from(("repaired", "discard")))
+            back.refurbished -= units["quantity"]
+        else:
+            units = {"quantity": draw(st.integers(1, back.waiting)), "after": fate}
+            back.waiting -= units["quantity"]
+            back.refurbished += units["quantity"] if fate == "refurbish" else 0
+        if not back.waiting and not back.refurbished:
+            self._returns.pop()
+        return ev.Inspection(**head, units=({**units, "sku": back.sku},))
 
     def _of_stock(self, kind: str, place: str, sku: str) -> ev.Event:
         draw = self._draw

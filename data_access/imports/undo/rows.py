@@ -100,7 +100,7 @@ def read_rows(connection: Connection, run_id: int) -> RunRows:
 
     line, r, charge, count = order_line.c, return_line.c, order_charge.c, stock_count.c
     open_units = line.allocated_quantity + line.backordered_quantity
-    is_inspected = sa.and_(r.inspected_at.is_not(None), r.is_disposition_assumed.is_(False))
+    is_inspected = sa.or_(r.fates.is_not(None), sa.and_(r.inspected_at.is_not(None), r.is_disposition_assumed.is_(False)))
     fact = contradicted_fact
     set_aside = (
         sa.select(fact.c.id, fact.c.event_id, order_line.c.order_id, order_line.c.sku)

@@ -56,7 +56,7 @@ def facts(engine: Engine) -> dict[str, pl.DataFrame]:
             sent.last_scan_at,
             sent.delivered_at,
         ).select_from(ordered.join(shipment, sent.line_id == line.id)),
-        "returns": sa.select(back.return_ref, back.sku, back.quantity, back.received_at, back.inspected_at, back.disposition),
+        "returns": sa.select(back.return_ref, back.sku, back.quantity, back.received_at, back.inspected_at, back.disposition, back.fates),
         "purchases": sa.select(bought.sku, bought.location_id, bought.quantity, bought.received_quantity, bought.first_received_at),
         "levels": sa.select(level.sku, level.location_id, level.on_hand, level.unsellable, level.on_order, level.tracked_from).where(
             (level.on_hand != 0) | (level.on_order != 0) | level.tracked_from.is_not(None)

@@ -61,6 +61,7 @@ def _handle(context: EventContext, event: ReturnReceived, row_id: int) -> list[s
             "refund": returned.refund,
             "currency": None,
             "moves_stock": True,
+            "fates": None,
         }
         take_fact(context, "return", (key, line.order_id), row)
     # an inspection is kept with the return, whether it counts or not
