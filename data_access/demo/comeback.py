@@ -2,7 +2,7 @@
 
 import heapq
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import sqlalchemy as sa
@@ -21,7 +21,7 @@ from data_access.demo.returning import (
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, HOUR_US, LOCATION_INDEX, LOCATIONS, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US
 from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, in_chunks
-from data_access.events.models import Adjustment, Event, Inspection, ReturnedUnits, ReturnReceived, SignedStateUnits, StateUnits, WriteOff
+from data_access.events.models import Event, InspectedUnits, Inspection, ReturnedUnits, ReturnReceived
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.returns import return_line
 
@@ -120,6 +120,7 @@ _RETURNS: Final = (
         return_line.c.received_at,
         return_line.c.inspected_at,
         return_line.c.disposition,
+        return_line.c.fates,
         return_line.c.quantity.label("units"),
         order_line.c.sku,
         order_line.c.placed_at,
@@ -175,8 +176,9 @@ def come_back(world: DemoWorld, window: DemoWindow, connection: Connection, come
             if fate == REFURBISH:
                 midnight = at - (at - world.company.start_us) % DAY_US
                 comeback.add(midnight + int(returning.repair_days[number]) * DAY_US + REPAIRED_US, "repair", row.id)
-        if ("repair", row.id) in when and row.disposition == "refurbish":
-            events.append(_repaired(world, row, when["repair", row.id], bool(returning.repaired[number])))
+        # a person may have decided otherwise meanwhile
+        if ("repair", row.id) in when and row.disposition == "refurbish" and row.fates is None:
+            events.append(_repaired(world, window, row, when["repair", row.id], bool(returning.repaired[number])))
     return events
 
 
@@ -192,15 +194,21 @@ def _inspection(window: DemoWindow, row: Any, at: int, fate: int) -> Inspection:
     )
 
 
-def _repaired(world: DemoWorld, row: Any, at: int, good: bool) -> Event:
-    parts = [(world.company.skus[part], units * row.units) for part, units in world.parts(world.sku_of[row.sku])]
-    base = {"source": SOURCE, "event_id": f"repair:{row.id}", "occurred_at": at, "received_at": at, "location_id": row.location_id}
-    if not good:
-        lines = tuple(StateUnits(sku=sku, quantity=units, state="unsellable") for sku, units in parts)
-        return WriteOff(**base, reason="could not be repaired", lines=lines)
-    moved = [SignedStateUnits(sku=sku, quantity=-units, state="unsellable") for sku, units in parts]
-    moved += [SignedStateUnits(sku=sku, quantity=units) for sku, units in parts]
-    return Adjustment(**base, reason="refurbished, back to stock", lines=tuple(moved))
+def _repaired(world: DemoWorld, window: DemoWindow, row: Any, at: int, good: bool) -> Inspection:
+    """What was refurbished is repaired, or cannot be."""
+    after: Literal["repaired", "discard"] = "repaired" if good else "discard"
+    return Inspection(
+        source=SOURCE,
+        event_id=f"repair:{row.id}",
+        occurred_at=at,
+        received_at=received(window, CHANNEL_INDEX[row.channel_id], at),
+        channel_id=row.channel_id,
+        return_ref=row.return_ref,
+        units=tuple(
+            InspectedUnits(sku=world.company.skus[part], quantity=units * row.units, before="refurbish", after=after)
+            for part, units in world.parts(world.sku_of[row.sku])
+        ),
+    )
 
 
 def _receive(world: DemoWorld, window: DemoWindow, connection: Connection, comeback: Comeback, tasks: list[Task]) -> list[Event]:

@@ -22,7 +22,7 @@ from data_access.demo.returning import (
     received_day,
     return_location,
 )
-from data_access.demo.rows import Events, grouped, texts
+from data_access.demo.rows import Events, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLABLE, Books, Movements
 from data_access.demo.waiting import known_until, received_later
@@ -103,6 +103,7 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
         if code == RESTOCK:
             posting.post(kind, inspected, SELLABLE, back.units, back.inspected, some)
     _post_repairs(posting, returning, events)
+    ended = np.where(back.repaired == NOT_YET, disposition, np.where(returning.repaired, RESTOCK, DISCARD))
     rng = generator(company.seed, "refunds")
     refunded = rng.random(len(lines)) < REFUND_KNOWN
     codes = [code for spec in CHANNELS for code in _codes(spec.channel_id)]
@@ -123,12 +124,12 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
             "return_reason": texts(REASONS, returning.reason),
             "customer_note": pl.Series([None], dtype=pl.String).gather(np.zeros(len(lines), np.int64)),
             "inspected_at": nullable(back.inspected, done),
-            "disposition": texts(DISPOSITION_NAMES, np.where(done, disposition, -1)),
+            "disposition": texts(DISPOSITION_NAMES, np.where(done, ended, -1)),
             "is_disposition_assumed": np.zeros(len(lines), bool),
             "refund": nullable(unit_prices(company, lines) * back.units, refunded),
             "currency": texts([c.currency for c in CHANNELS], np.where(refunded, channel, -1)),
             "moves_stock": np.ones(len(lines), bool),
-            "fates": pl.Series([None], dtype=pl.String).gather(np.zeros(len(lines), np.int64)),
+            "fates": _fates(company, posting, returning),
         }
     )
 
@@ -139,17 +140,39 @@ def _codes(channel_id: str) -> list[str]:
 
 
 def _post_repairs(posting: _Posting, returning: Returning, events: Events) -> None:
-    """Refurbished units, some weeks later: most are sellable again, the rest are written off."""
-    back = posting.back
+    """Refurbished units, some weeks later: most are sellable again, the rest are discarded."""
+    back, channel = posting.back, posting.lines.channel
     done = back.repaired != NOT_YET
-    for good, kind, event_kind in ((True, "adjustment", "adjustment"), (False, "write_off", "write_off")):
+    event = np.zeros(len(posting.lines), np.int64)
+    event[done] = events.add("inspection", channel[done], back.repaired[done], received_later(channel[done], back.repaired[done]))
+    for good, kind in ((True, "restock"), (False, "discard")):
         some = done & (returning.repaired == good)
-        first, group = grouped(back.repaired[some], back.location[some])
-        event = np.zeros(len(posting.lines), np.int64)
-        event[some] = events.add(event_kind, None, back.repaired[some][first])[group]
         posting.post(kind, event, UNSELLABLE, -back.units, back.repaired, some)
         if good:
             posting.post(kind, event, SELLABLE, back.units, back.repaired, some)
+
+
+def _fates(company: Company, posting: _Posting, returning: Returning) -> pl.Series:
+    """`return_line.fates`: the steps of what was refurbished and is no longer; else none, for the disposition says all."""
+    back = posting.back
+    done = np.flatnonzero(back.repaired != NOT_YET)
+    at, part, per = posting.needs.explode(posting.lines.sku[done])
+    units = per * back.units[done][at]
+    ended = np.where(returning.repaired[done][at], 0, 1)
+    parts = pl.DataFrame(
+        {
+            "line": done[at],
+            "sku": texts(company.skus, part),
+            "units": units,
+            "inspected": back.inspected[done][at],
+            "repaired": back.repaired[done][at],
+            "ended": texts(("repaired", "discard"), ended),
+        }
+    )
+    first = pl.format('[{},"{}","waiting","refurbish",{},null]', "inspected", "sku", "units").str.join(",")
+    second = pl.format('[{},"{}","refurbish","{}",{},null]', "repaired", "sku", "ended", "units").str.join(",")
+    steps = parts.group_by("line", maintain_order=True).agg(fates=pl.format("[{},{}]", first, second))
+    return pl.DataFrame({"line": np.arange(len(posting.lines))}).join(steps, on="line", how="left", maintain_order="left")["fates"]
 
 
 def returned_units(taken: Taken, back: ReceivedReturns) -> Ints:

@@ -7,7 +7,8 @@ from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Inte
 from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
 
 DISPOSITIONS: Final = ("restock", "refurbish", "discard")
-_WAITS: Final = "inspected_at is null"
+OPEN: Final = "(disposition is null or disposition = 'refurbish')"
+"""Of return lines: something is still to be done with units of it, or its units differ. Written so in a query, it finds the index."""
 
 
 class _ReturnLine(TypedColumns):
@@ -25,7 +26,9 @@ class _ReturnLine(TypedColumns):
     return_reason = Column(String, nullable=True, comment="The reason as the feed normalised it, if it did.")
     customer_note = Column(String, nullable=True, comment="What the customer wrote.")
     inspected_at = Column(Micros, nullable=True, comment="When it was inspected; empty while units of it wait.")
-    disposition = Column(String, nullable=True, comment="restock, refurbish or discard; empty where its units ended differently.")
+    disposition = Column(
+        String, nullable=True, comment="restock (also what was repaired), refurbish or discard; empty where its units differ."
+    )
     is_disposition_assumed = Column(Boolean, nullable=False, comment="The disposition is assumed: the source has none.")
     refund = Column(Money, nullable=True, comment="In 1/10,000 of `currency`.")
     currency = Column(String(3), nullable=True, comment="ISO 4217 code of `refund`.")
@@ -42,7 +45,7 @@ return_line = Table(
     Index(None, "line_id"),
     Index(None, "sku"),
     Index("ix_return_line_channel_id_return_ref", "channel_id", "return_ref"),
-    Index("ix_return_line_waiting", "location_id", sqlite_where=text(_WAITS), postgresql_where=text(_WAITS)),
+    Index("ix_return_line_open", "location_id", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
     CheckConstraint(f"disposition is null or {one_of('disposition', DISPOSITIONS)}", name="disposition"),
     CheckConstraint("quantity > 0", name="quantity"),
     comment="Units that came back, matched to their order line where there is one.",
@@ -65,4 +68,4 @@ return_code = Table(
     comment="What a channel's own return codes mean where a person decided it. Who changed what is in `audit_entry`.",
 )
 
-__all__ = ["DISPOSITIONS", "return_code", "return_line"]
+__all__ = ["DISPOSITIONS", "OPEN", "return_code", "return_line"]

@@ -82,7 +82,7 @@ def columns_of(quantity: int, components: Components, steps: Sequence[FateStep])
 
 def _decision(ended: Iterable[Fate]) -> Fate:
     (fate,) = ended
-    return "refurbish" if fate == "repaired" else fate
+    return "restock" if fate == "repaired" else fate
 
 
 def _place(components: Components, sku: str) -> int:

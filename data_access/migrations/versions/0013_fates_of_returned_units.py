@@ -18,15 +18,15 @@ _FATES = "JSON, if not all at once: [when, SKU, from, to, units, note] of each s
 def upgrade() -> None:
     """Bring the store to this revision."""
     op.add_column("return_line", sa.Column("fates", sa.String(), nullable=True, comment=_FATES))
-    _comment("disposition", sa.String(), "restock, refurbish or discard; empty where its units ended differently.")
+    _comment("disposition", sa.String(), "restock (also what was repaired), refurbish or discard; empty where its units differ.")
     _comment("inspected_at", sa.BigInteger(), "When it was inspected; empty while units of it wait.")
-    waits = sa.text("inspected_at is null")
-    op.create_index("ix_return_line_waiting", "return_line", ["location_id"], sqlite_where=waits, postgresql_where=waits)
+    is_open = sa.text("(disposition is null or disposition = 'refurbish')")
+    op.create_index("ix_return_line_open", "return_line", ["location_id"], sqlite_where=is_open, postgresql_where=is_open)
 
 
 def downgrade() -> None:
     """Take this revision back."""
-    op.drop_index("ix_return_line_waiting", "return_line")
+    op.drop_index("ix_return_line_open", "return_line")
     op.drop_column("return_line", "fates")
     _comment("disposition", sa.String(), "restock, refurbish or discard.")
     _comment("inspected_at", sa.BigInteger(), "When it was inspected; empty while waiting.")

@@ -56,10 +56,10 @@ def test_a_line_waits_until_its_last_unit_is_inspected() -> None:
     assert (line(3, taken_back)["inspected_at"], line(3, taken_back)["disposition"]) == (None, None)
 
 
-def test_what_is_repaired_was_decided_to_be_refurbished() -> None:
+def test_what_is_repaired_is_restocked_in_the_end() -> None:
     steps = [FateStep(7, "A", "waiting", "refurbish", 1), FateStep(9, "A", "refurbish", "repaired", 1)]
     kept = line(1, steps)
-    assert (kept["inspected_at"], kept["disposition"]) == (7, "refurbish")
+    assert (kept["inspected_at"], kept["disposition"]) == (7, "restock")
     assert [effects_of(step) for step in steps] == [[], [Effect("unsellable", "restock", -1, 9), Effect("sellable", "restock", 1, 9)]]
 
 

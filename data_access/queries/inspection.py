@@ -1,0 +1,162 @@
+"""Returned units that wait for a person: those to be inspected, and those that are refurbished; and what was decided of late."""
+
+from typing import Final
+
+import polars as pl
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from data_access.domain.returns.fates import Fate, steps_of, units_of
+from data_access.engine import reading
+from data_access.schema.catalog import kit_component, product
+from data_access.schema.orders import order_line, sales_order, shipment
+from data_access.schema.returns import OPEN, return_line
+from data_access.schema.stock import backorder_level, stock_level
+from data_access.store.frames import MICROS, read
+
+QUEUE: Final = pl.Schema(
+    {
+        "return_id": pl.Int64,
+        "sku": pl.String,
+        "name": pl.String,
+        "units": pl.Int64,
+        "channel_id": pl.String,
+        "order_ref": pl.String,
+        "return_ref": pl.String,
+        "location_id": pl.String,
+        "received_at": MICROS,
+        "sold_as": pl.String,
+        "reason_code": pl.String,
+        "return_reason": pl.String,
+        "customer_note": pl.String,
+        "backordered": pl.Int64,
+        "free": pl.Int64,
+        "version": pl.Int64,
+    }
+)
+"""One row a return line and stocked SKU with `units` of one fate, the one that is needed soonest first: of SKUs that customers wait for
+and that nobody can be sold now, then the longest waiting. `sku`: as stocked, `sold_as`: as sold, which may be a kit. `backordered`: units
+of the SKU that customers wait for; `free`: sellable units of it that nobody ordered, at all locations. `version`: for
+`commands.inspection.Decision`."""
+
+_r, _k = return_line.c, kit_component.c
+_LINES: Final = pl.Schema(
+    {
+        "return_id": pl.Int64,
+        "sku": pl.String,
+        "channel_id": pl.String,
+        "order_ref": pl.String,
+        "return_ref": pl.String,
+        "location_id": pl.String,
+        "received_at": MICROS,
+        "sold_as": pl.String,
+        "reason_code": pl.String,
+        "return_reason": pl.String,
+        "customer_note": pl.String,
+        "quantity": pl.Int64,
+        "per": pl.Int64,
+        "disposition": pl.String,
+        "inspected_at": pl.Int64,
+        "fates": pl.String,
+    }
+)
+CHUNK: Final = 500  # SKUs in one question
+_NEEDS: Final = pl.Schema({"sku": pl.String, "name": pl.String, "backordered": pl.Int64, "free": pl.Int64})
+
+
+def waiting(engine: Engine) -> pl.DataFrame:
+    """Units that wait for inspection, by `QUEUE`."""
+    with reading(engine) as connection:
+        return _queue(connection, _r.inspected_at.is_(None), "waiting")
+
+
+def refurbished(engine: Engine) -> pl.DataFrame:
+    """Units that are being refurbished, by `QUEUE`."""
+    with reading(engine) as connection:
+        return _queue(connection, sa.or_(_r.disposition == "refurbish", _r.fates.is_not(None)), "refurbish")
+
+
+def waiting_counts(engine: Engine) -> tuple[int, int]:
+    """How many returned lines have units that wait for inspection, and how many units came back in them (of the kit, for a kit)."""
+    counts = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(_r.quantity), 0))
+    with reading(engine) as connection:
+        lines, units = connection.execute(counts.where(sa.text(OPEN), _r.inspected_at.is_(None), _r.moves_stock)).one()
+        return int(lines), int(units)
+
+
+def lines_of_package(engine: Engine, tracking_number: str) -> list[int]:
+    """The return lines (`return_line.id`) of order lines that this package brought."""
+    sent = shipment.c
+    query = sa.select(_r.id).join(shipment, sent.line_id == _r.line_id).where(sent.tracking_number == tracking_number)
+    with reading(engine) as connection:
+        return [int(one) for one in connection.execute(query.distinct()).scalars()]
+
+
+def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) -> pl.DataFrame:
+    kit_version = sa.func.coalesce(order_line.c.kit_version, product.c.kit_version)
+    query = (
+        sa.select(
+            _r.id,
+            sa.func.coalesce(_k.component_sku, _r.sku),
+            _r.channel_id,
+            sales_order.c.order_ref,
+            _r.return_ref,
+            _r.location_id,
+            _r.received_at,
+            _r.sku,
+            _r.reason_code,
+            _r.return_reason,
+            _r.customer_note,
+            _r.quantity,
+            sa.func.coalesce(_k.quantity, 1),
+            _r.disposition,
+            _r.inspected_at,
+            _r.fates,
+        )
+        .select_from(return_line)
+        .join(product, product.c.sku == _r.sku)
+        .join(order_line, order_line.c.id == _r.line_id, isouter=True)
+        .join(sales_order, sales_order.c.id == order_line.c.order_id, isouter=True)
+        .join(kit_component, sa.and_(_k.kit_sku == _r.sku, _k.kit_version == kit_version, kit_version > 0), isouter=True)
+        .where(sa.text(OPEN), which, _r.moves_stock)
+    )
+    lines = read(connection, query, _LINES)
+    at_once = lines.filter(pl.col("fates").is_null()).with_columns(
+        units=pl.col("quantity") * pl.col("per"),
+        version=pl.when(pl.col("inspected_at").is_null()).then(0).otherwise(pl.len().over("return_id")),
+    )
+    queue = pl.concat([at_once, _by_steps(lines.filter(pl.col("fates").is_not_null()), fate)], how="diagonal_relaxed")
+    needs = _needs(connection, queue["sku"].unique().to_list())
+    order = pl.col("backordered") > 0, pl.col("free") <= 0
+    return (
+        queue.join(needs, on="sku", how="left")
+        .with_columns(pl.col("backordered", "free").fill_null(0))
+        .sort(order[0] & order[1], "received_at", "return_id", "sku", descending=[True, False, False, False])
+        .select(QUEUE.names())
+        .cast(QUEUE)
+    )
+
+
+def _by_steps(lines: pl.DataFrame, fate: Fate) -> pl.DataFrame:
+    """Lines that were decided on unit by unit, with the units that are still of a fate; there are few, so one by one."""
+    rows = []
+    for line in lines.iter_rows(named=True):
+        components = [(line["sku"], line["per"])]
+        steps = [step for step in steps_of(line, components) if step.sku == line["sku"]]
+        rows.append((units_of(line["quantity"], components, steps)[line["sku"], fate], len(steps_of(line, components))))
+    decided = pl.DataFrame(rows, schema={"units": pl.Int64, "version": pl.Int64}, orient="row")
+    return pl.concat([lines, decided], how="horizontal").filter(pl.col("units") > 0)
+
+
+def _needs(connection: Connection, skus: list[str]) -> pl.DataFrame:
+    """By SKU: its name, units that customers wait for, and sellable units that nobody ordered."""
+    level, waits = stock_level.c, backorder_level.c
+    free = sa.func.sum(level.on_hand - level.unsellable - level.allocated)
+    backordered = sa.select(sa.func.sum(waits.backordered)).where(waits.sku == product.c.sku).scalar_subquery()
+    there = sa.select(free).where(level.sku == product.c.sku).scalar_subquery()
+    whole = sa.BigInteger
+    query = sa.select(
+        product.c.sku, product.c.name, sa.cast(sa.func.coalesce(backordered, 0), whole), sa.cast(sa.func.coalesce(there, 0), whole)
+    )
+    frames = [read(connection, query.where(product.c.sku.in_(skus[first : first + CHUNK])), _NEEDS) for first in range(0, len(skus), CHUNK)]
+    return pl.concat(frames) if frames else _NEEDS.to_frame()
