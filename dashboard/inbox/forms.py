@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.shell import chosen, downloads, filters, late, words
+from dashboard.shell import chosen, downloads, filters, words
 from dashboard.shell.filters import Filter
 from data_access.domain.matching import suggestions
 
@@ -121,7 +121,7 @@ def _listing(row: dict[str, Any], likely: pl.DataFrame, names: dict[str, str], c
 
 def items(rows: pl.DataFrame, key: str, can_change: bool, can_retry: bool) -> Decision | None:
     """Draw `queries.inbox.ITEMS`, several selectable; who `can_change` may dismiss them and, where `can_retry`, mend and retry them."""
-    ids = _selectable(_items_shown(rows), rows["id"].to_list(), key, "Rows and events that failed to import")
+    ids = chosen.several(_items_shown(rows), rows["id"].to_list(), key, _COLUMNS, "Rows and events that failed to import")
     downloads.buttons(rows, f"inbox-{key}", key)
     picked = rows.filter(pl.col("id").is_in(ids))
     decided: Decision | None = None
@@ -163,7 +163,7 @@ def parked(rows: pl.DataFrame, key: str, can_change: bool) -> Decision | None:
         pl.col("occurred_at", "received_at").dt.replace_time_zone(None),
         "payload",
     )
-    ids = _selectable(shown, rows["id"].to_list(), key, "Events that wait for something")
+    ids = chosen.several(shown, rows["id"].to_list(), key, _COLUMNS, "Events that wait for something")
     downloads.buttons(rows, "inbox-waiting", key)
     return _dismissing(ids, key) if can_change else None
 
@@ -195,35 +195,6 @@ def _items_shown(rows: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("mended", "content").alias("text"),
         pl.col("created_at").dt.replace_time_zone(None),
     )
-
-
-def _selectable(shown: pl.DataFrame, ids: list[int], key: str, alt: str) -> list[int]:
-    """A table whose rows are chosen by a click anywhere, kept by id: rows that come or go do not move the choice. The chosen ids."""
-    memory, grid = f"{key}.chosen", f"{key}.grid"
-
-    @late.ignored
-    def clicked() -> None:
-        rows, is_cell = chosen.clicked(grid)
-        if is_cell:  # a click beside the box: that row too, or no longer
-            one = ids[rows[0]]
-            before = st.session_state.get(memory, [])
-            st.session_state[memory] = [other for other in before if other != one] if one in before else [*before, one]
-        else:
-            st.session_state[memory] = [ids[at] for at in rows]
-
-    picked = [one for one in ids if one in set(st.session_state.get(memory, []))]
-    chosen.select(grid, [at for at, one in enumerate(ids) if one in set(picked)])
-    st.dataframe(
-        shown,
-        key=grid,
-        on_select=clicked,
-        selection_mode=["multi-row", "single-cell"],
-        hide_index=True,
-        placeholder="—",
-        column_config=_COLUMNS,
-        alt=alt,
-    )
-    return picked
 
 
 _COLUMNS: Final[dict[str, Any]] = {

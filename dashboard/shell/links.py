@@ -39,6 +39,7 @@ BUFFERS: Final = PageInfo(
 )
 SCORECARDS: Final = PageInfo("scorecards.py", "scorecards", "Scorecards", ("channel", "metric", "side", "cause", "order_ref"))
 RETURNS: Final = PageInfo("returns.py", "returns", "Returns", ("channel", "category", "weeks", "flag", "rate", "by", "group"))
+INSPECTION: Final = PageInfo("inspection.py", "inspection", "Inspection", ("inspect", "location", "scan"))
 INBOX: Final = PageInfo("inbox.py", "inbox", "Inbox", ("tab", "find"))
 IMPORT: Final = PageInfo("import_files.py", "import", "Import", ("import_run",))
 JOBS: Final = PageInfo("jobs.py", "jobs", "Jobs", ("job",))
@@ -49,6 +50,7 @@ PAGES: Final = (
     BUFFERS,
     SCORECARDS,
     RETURNS,
+    INSPECTION,
     IMPORT,
     INBOX,
     JOBS,

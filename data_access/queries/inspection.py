@@ -1,5 +1,6 @@
 """Returned units that wait for a person: those to be inspected, and those that are refurbished; and what was decided of late."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import polars as pl
@@ -7,7 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.returns.fates import Fate, steps_of, units_of
+from data_access.domain.returns.reasons import GIVEN, OWN, resolve, taxonomy
 from data_access.engine import reading
+from data_access.queries.returns import decisions as decisions_on_codes
+from data_access.queries.returns import marketplaces
+from data_access.schema.audit import audit_entry
 from data_access.schema.catalog import kit_component, product
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.returns import OPEN, return_line
@@ -26,8 +31,8 @@ QUEUE: Final = pl.Schema(
         "location_id": pl.String,
         "received_at": MICROS,
         "sold_as": pl.String,
+        "reason": pl.String,
         "reason_code": pl.String,
-        "return_reason": pl.String,
         "customer_note": pl.String,
         "backordered": pl.Int64,
         "free": pl.Int64,
@@ -35,9 +40,32 @@ QUEUE: Final = pl.Schema(
     }
 )
 """One row a return line and stocked SKU with `units` of one fate, the one that is needed soonest first: of SKUs that customers wait for
-and that nobody can be sold now, then the longest waiting. `sku`: as stocked, `sold_as`: as sold, which may be a kit. `backordered`: units
-of the SKU that customers wait for; `free`: sellable units of it that nobody ordered, at all locations. `version`: for
-`commands.inspection.Decision`."""
+and that nobody can be sold now, then the longest waiting.
+
+`sku`: as stocked, `sold_as`: as sold, which may be a kit. `reason`: what the customer's code and words mean by the rules of now.
+`backordered`: units of the SKU that customers wait for; `free`: sellable units of it that nobody ordered, at all locations. `version`:
+for `commands.inspection.Decision`."""
+
+WAITING: Final = pl.Schema({"lines": pl.Int64, "units": pl.Int64})
+"""`units`: of the kit, for a kit; all of a line of which some wait."""
+
+DECISIONS: Final = pl.Schema(
+    {
+        "audit_id": pl.Int64,
+        "at": MICROS,
+        "actor": pl.String,
+        "action": pl.String,
+        "before": pl.String,
+        "after": pl.String,
+        "why": pl.String,
+        "return_id": pl.Int64,
+        "channel_id": pl.String,
+        "return_ref": pl.String,
+        "sku": pl.String,
+        "quantity": pl.Int64,
+    }
+)
+"""One row an audit entry. `before`, `after`: the columns of `return_line` that it changed, as JSON."""
 
 _r, _k = return_line.c, kit_component.c
 _LINES: Final = pl.Schema(
@@ -64,32 +92,47 @@ CHUNK: Final = 500  # SKUs in one question
 _NEEDS: Final = pl.Schema({"sku": pl.String, "name": pl.String, "backordered": pl.Int64, "free": pl.Int64})
 
 
-def waiting(engine: Engine) -> pl.DataFrame:
+def waiting(bind: Connection | Engine) -> pl.DataFrame:
     """Units that wait for inspection, by `QUEUE`."""
-    with reading(engine) as connection:
+    with _at_once(bind) as connection:
         return _queue(connection, _r.inspected_at.is_(None), "waiting")
 
 
-def refurbished(engine: Engine) -> pl.DataFrame:
+def refurbished(bind: Connection | Engine) -> pl.DataFrame:
     """Units that are being refurbished, by `QUEUE`."""
-    with reading(engine) as connection:
+    with _at_once(bind) as connection:
         return _queue(connection, sa.or_(_r.disposition == "refurbish", _r.fates.is_not(None)), "refurbish")
 
 
-def waiting_counts(engine: Engine) -> tuple[int, int]:
-    """How many returned lines have units that wait for inspection, and how many units came back in them (of the kit, for a kit)."""
-    counts = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(_r.quantity), 0))
-    with reading(engine) as connection:
-        lines, units = connection.execute(counts.where(sa.text(OPEN), _r.inspected_at.is_(None), _r.moves_stock)).one()
-        return int(lines), int(units)
+def waiting_counts(bind: Connection | Engine) -> pl.DataFrame:
+    """`WAITING`: how many returned lines wait for inspection, and of how many units they are; one row."""
+    units = sa.cast(sa.func.coalesce(sa.func.sum(_r.quantity), 0), sa.BigInteger)
+    return read(bind, sa.select(sa.func.count(), units).where(sa.text(OPEN), _r.inspected_at.is_(None), _r.moves_stock), WAITING)
 
 
-def lines_of_package(engine: Engine, tracking_number: str) -> list[int]:
-    """The return lines (`return_line.id`) of order lines that this package brought."""
+def of_package(bind: Connection | Engine, tracking_number: str) -> pl.DataFrame:
+    """return_id of what came back of a package that was sent with this tracking number."""
     sent = shipment.c
     query = sa.select(_r.id).join(shipment, sent.line_id == _r.line_id).where(sent.tracking_number == tracking_number)
-    with reading(engine) as connection:
-        return [int(one) for one in connection.execute(query.distinct()).scalars()]
+    return read(bind, query.distinct(), pl.Schema({"return_id": pl.Int64}))
+
+
+def decisions(bind: Connection | Engine, limit: int = 200) -> pl.DataFrame:
+    """`DECISIONS`: what people decided last, the newest first."""
+    a = audit_entry.c
+    query = (
+        sa.select(a.id, a.at, a.actor, a.action, a.before, a.after, a.why, _r.id, _r.channel_id, _r.return_ref, _r.sku, _r.quantity)
+        .join_from(audit_entry, return_line, _r.id == sa.cast(sa.case((a.entity == "return", a.entity_id)), sa.BigInteger))
+        .where(a.entity == "return")
+        .order_by(a.at.desc(), a.id.desc())
+        .limit(limit)
+    )
+    return read(bind, query, DECISIONS)
+
+
+def _at_once(bind: Connection | Engine) -> AbstractContextManager[Connection]:
+    """One snapshot for several questions."""
+    return nullcontext(bind) if isinstance(bind, Connection) else reading(bind)
 
 
 def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) -> pl.DataFrame:
@@ -126,6 +169,7 @@ def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) ->
         version=pl.when(pl.col("inspected_at").is_null()).then(0).otherwise(pl.len().over("return_id")),
     )
     queue = pl.concat([at_once, _by_steps(lines.filter(pl.col("fates").is_not_null()), fate)], how="diagonal_relaxed")
+    queue = queue.with_columns(reason=_reasons(connection, queue))
     needs = _needs(connection, queue["sku"].unique().to_list())
     order = pl.col("backordered") > 0, pl.col("free") <= 0
     return (
@@ -146,6 +190,15 @@ def _by_steps(lines: pl.DataFrame, fate: Fate) -> pl.DataFrame:
         rows.append((units_of(line["quantity"], components, steps)[line["sku"], fate], len(steps_of(line, components))))
     decided = pl.DataFrame(rows, schema={"units": pl.Int64, "version": pl.Int64}, orient="row")
     return pl.concat([lines, decided], how="horizontal").filter(pl.col("units") > 0)
+
+
+def _reasons(connection: Connection, queue: pl.DataFrame) -> pl.Series:
+    """Why each came back, in words."""
+    given = queue.join(marketplaces(connection), on="channel_id", how="left", maintain_order="left").select(GIVEN.names())
+    resolved = resolve(given, decisions_on_codes(connection).select(OWN.names()).drop_nulls("means"), taxonomy())
+    names = {one: reason.name for one, reason in taxonomy().reasons.items()}
+    given_as = pl.coalesce("reason_code", "return_reason")
+    return resolved.select(pl.col("reason").replace_strict(names, default=given_as, return_dtype=pl.String)).to_series()
 
 
 def _needs(connection: Connection, skus: list[str]) -> pl.DataFrame:

@@ -38,7 +38,7 @@ def test_what_customers_wait_for_is_first_and_kits_are_by_component(shop: Engine
     ]
     first = inspection.waiting(shop).row(0, named=True)
     assert (first["name"], first["channel_id"], first["order_ref"], first["location_id"]) == ("Banana", "web", "o4", "south")
-    assert inspection.waiting_counts(shop) == (2, 5)
+    assert inspection.waiting_counts(shop).rows() == [(2, 5)]
 
 
 def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
@@ -49,7 +49,7 @@ def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
     assert mended.select("return_ref", "sku", "units", "version").rows() == [("r2", "B", 4, 1)]
     inspect(shop, [Decision(one, "A", 2, "refurbish", 1), Decision(two, "A", 2, "refurbish", 1)], COMMAND_LINE)
     assert rows(shop) == []
-    assert inspection.waiting_counts(shop) == (0, 0)
+    assert inspection.waiting_counts(shop).rows() == [(0, 0)]
     mended = inspection.refurbished(shop)
     assert sorted(mended.select("return_ref", "sku", "units", "version").rows()) == [
         ("r1", "A", 2, 2),
@@ -63,8 +63,8 @@ def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
 def test_a_package_leads_to_what_came_back_of_it(shop: Engine) -> None:
     with shop.begin() as connection:
         connection.execute(sa.text("update shipment set tracking_number = 'T 1' where shipment_ref = 'p6'"))
-    assert inspection.lines_of_package(shop, "T 1") == [line_of(shop, "r2")]
-    assert inspection.lines_of_package(shop, "T 2") == []
+    assert inspection.of_package(shop, "T 1").rows() == [(line_of(shop, "r2"),)]
+    assert inspection.of_package(shop, "T 2").is_empty()
 
 
 def test_the_queue_is_found_by_its_index(shop: Engine) -> None:
