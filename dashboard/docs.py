@@ -165,8 +165,9 @@ def _event(model: type[BaseModel]) -> str:
         if name in OWN_FIELDS:
             continue
         rows.append([f"`{name}`", _shown(field), "yes" if name in required else ""])
-        if field.get("type") == "array":
-            below = shape["$defs"][field["items"]["$ref"].rsplit("/", 1)[1]]
+        lists = [one for one in (field, *field.get("anyOf", ())) if one.get("type") == "array"]
+        if lists:
+            below = shape["$defs"][lists[0]["items"]["$ref"].rsplit("/", 1)[1]]
             rows += [
                 [f"`{name}[].{part}`", _shown(inner), "yes" if part in below["required"] else ""]
                 for part, inner in below["properties"].items()

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard.inspection import decisions, queue, reads, selection
-from dashboard.inspection.queue import Decided
+from dashboard.inspection.queue import InspectionEdit
 from dashboard.shell import empty, header, said, user
 from dashboard.shell import reads as shared
 from dashboard.shell.act import act
@@ -16,7 +16,7 @@ from data_access.domain.returns.fates import Fate
 PAGE = "inspection"
 
 
-def decided(decision: Decided) -> str:
+def decided(decision: InspectionEdit) -> str:
     """The command for what a person decided; what to say of it."""
     st.session_state[f"{PAGE}.last"] = commands.inspect(shared.engine(), decision.decisions, user.current(), decision.note)
     return decision.sentence
@@ -34,7 +34,7 @@ def saved() -> None:
     st.session_state[f"{PAGE}.finished"] = True
 
 
-header.show("What came back, and what becomes of it?", watches=("catalog", "channels", "returns", "stock"))
+header.show("What becomes of returned goods?", watches=("catalog", "channels", "returns", "stock"))
 if shared.store_info().is_empty:
     empty.empty_store()
     st.stop()
@@ -67,7 +67,7 @@ if units.is_empty():
     empty.all_well("Nothing waits for inspection." if view == "waiting" else "Nothing is in refurbishment.")
 elif scan.rows.is_empty():
     st.warning(
-        "Nothing here has this number or SKU. It may have been decided on already, or its receipt has not been told yet.",
+        "Nothing here has this number or SKU. Look under “Decided lately”, or whether its receipt has come in.",
         icon=":material/search_off:",
     )
 else:

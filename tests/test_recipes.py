@@ -131,7 +131,9 @@ print(*(entry.sentence for entry in attention.entries()))
 def test_an_attention_source_is_its_module(copy: Path) -> None:
     follow(copy, "dashboard/places/reads.py", "dashboard/places/attention.py", "dashboard/shell/links.py")
     assert run(copy, "-c", SOURCES).splitlines() == [
-        " ".join(f"dashboard.{subject}.attention" for subject in ("stock", "inbox", "scorecards", "returns", "places", "jobs_page")),
+        " ".join(
+            f"dashboard.{subject}.attention" for subject in ("stock", "inbox", "scorecards", "inspection", "returns", "places", "jobs_page")
+        ),
         "2 locations are empty",
     ]
 

@@ -25,7 +25,7 @@ from data_access.domain.returns.cohorts import cohorts
 from data_access.domain.returns.reasons import taxonomy
 from data_access.domain.returns.usual import Usual, usual, with_category, without_skus
 from data_access.mirror.returns import RETURNS_SHIPPED, ReturnHistory
-from data_access.queries.returns import ReturnFilter, ReturnPicture
+from data_access.queries.returns.picture import ReturnFilter, ReturnPicture
 
 LIMIT_MS = 250.0
 NEWEST = 500

@@ -56,7 +56,7 @@ def returns(
     from data_access.domain.returns.reasons import taxonomy
     from data_access.mirror.scan import Mirror
     from data_access.mirror.writing import catch_up
-    from data_access.queries.returns import ReturnFilter, picture
+    from data_access.queries.returns.picture import ReturnFilter, picture
 
     with current_store() as engine, bar("Mirroring") as progress:
         done = catch_up(engine, settings().mirror_dir, progress=progress)

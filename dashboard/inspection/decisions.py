@@ -24,7 +24,9 @@ _COLUMNS: Final[dict[str, Any]] = {
 def show(rows: pl.DataFrame, can_change: bool, key: str) -> int | None:
     """Draw `inspection.DECISIONS`; the audit entry of the one to be undone."""
     if rows.is_empty():
-        st.info("Nobody has decided on returned units here yet; what feeds and files told is with each return.", icon=":material/info:")
+        st.info(
+            "Nobody has decided on returned units here yet. What feeds and files say of them is with each return.", icon=":material/info:"
+        )
         return None
     shown = _shown(rows)
     place = st.container()

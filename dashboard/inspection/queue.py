@@ -7,9 +7,9 @@ from typing import Any, Final, Literal
 import polars as pl
 import streamlit as st
 
-from dashboard.inspection.selection import Scan
+from dashboard.inspection.selection import ScannedUnits
 from dashboard.shell import chosen, downloads, records, words
-from data_access.commands.inspection import MOST_AT_ONCE, MOST_NOTE, Decision
+from data_access.commands.inspection import MOST_AT_ONCE, MOST_NOTE, UnitDecision
 from data_access.domain.returns.fates import Fate
 
 # what units can become, by what they are: the fate, its button, the icon, the key pressed with Alt
@@ -42,15 +42,15 @@ _COLUMNS: Final[dict[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class InspectionEdit:
     """What a person decided of returned units, and what the page says of it."""
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[UnitDecision, ...]
     note: str
     sentence: str
 
 
-def show(scan: Scan, fate: Fate, now: Any, can_change: bool, key: str) -> Decided | None:
+def show(scan: ScannedUnits, fate: Fate, now: Any, can_change: bool, key: str) -> InspectionEdit | None:
     """Draw `inspection.QUEUE` of units of a fate, and the form for those that are chosen; what was decided."""
     rows = scan.rows.head(SHOWN)
     ids = [f"{row['return_id']} {row['sku']}" for row in rows.select("return_id", "sku").iter_rows(named=True)]
@@ -69,7 +69,7 @@ def show(scan: Scan, fate: Fate, now: Any, can_change: bool, key: str) -> Decide
         return _form(rows[places], fate, scan.is_sku, can_change, key)
 
 
-def _form(picked: pl.DataFrame, fate: Fate, is_sku: bool, can_change: bool, key: str) -> Decided | None:
+def _form(picked: pl.DataFrame, fate: Fate, is_sku: bool, can_change: bool, key: str) -> InspectionEdit | None:
     """Draw what is chosen, and a button for each thing that it can become."""
     with st.container(border=True, gap="small", key=f"{key}-form"):
         one = picked.row(0, named=True) if picked.height == 1 else None
@@ -110,14 +110,14 @@ def _describe(picked: pl.DataFrame, one: dict[str, Any] | None) -> None:
         )
 
 
-def _decided(picked: pl.DataFrame, fate: Fate, after: Fate, units: int, note: str) -> Decided:
+def _decided(picked: pl.DataFrame, fate: Fate, after: Fate, units: int, note: str) -> InspectionEdit:
     rows: Sequence[dict[str, Any]] = picked.head(MOST_AT_ONCE).to_dicts()
     decisions = tuple(
-        Decision(row["return_id"], row["sku"], units if len(rows) == 1 else row["units"], after, row["version"], fate) for row in rows
+        UnitDecision(row["return_id"], row["sku"], units if len(rows) == 1 else row["units"], after, row["version"], fate) for row in rows
     )
     total = sum(one.quantity for one in decisions)
     what = words.counted(total, "unit") + (f" of {rows[0]['sku']}" if len(rows) == 1 else "")
-    return Decided(decisions, note, f"{what} {PAST[after]}.")
+    return InspectionEdit(decisions, note, f"{what} {PAST[after]}.")
 
 
 PAST: Final[dict[Fate, str]] = {

@@ -3,7 +3,7 @@
 import polars as pl
 
 from dashboard.shell import reads as shared
-from data_access.queries import inspection as queries
+from data_access.queries.returns import inspection as queries
 
 
 def waiting() -> pl.DataFrame:

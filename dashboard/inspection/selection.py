@@ -15,7 +15,7 @@ SCANNED: Final = ("order_ref", "return_ref", "sku", "sold_as")
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScannedUnits:
     """What of a queue was scanned.
 
     `text`: as scanned, empty for nothing; `rows`: those that have it; `is_sku`: it names goods, not a return.
@@ -58,18 +58,18 @@ def ask_location() -> str | None:
     return location
 
 
-def scanned(queue: pl.DataFrame, text: str) -> Scan:
+def scanned(queue: pl.DataFrame, text: str) -> ScannedUnits:
     """What of a queue has exactly this number or SKU, in whatever case; else what has it in its number."""
     if not text:
-        return Scan("", queue, is_sku=False)
+        return ScannedUnits("", queue, is_sku=False)
     wanted = text.casefold()
     whole = {name: pl.col(name).str.to_lowercase() == wanted for name in SCANNED}
     for names in (("return_ref",), ("order_ref",), ("sku", "sold_as")):
         rows = queue.filter(pl.any_horizontal(whole[name].fill_null(value=False) for name in names))
         if not rows.is_empty():
-            return Scan(text, rows, is_sku="sku" in names)
+            return ScannedUnits(text, rows, is_sku="sku" in names)
     rows = queue.filter(pl.col("return_id").is_in(reads.of_package(text)))
     if rows.is_empty():
         part = [pl.col(name).str.to_lowercase().str.contains(wanted, literal=True).fill_null(value=False) for name in SCANNED]
         rows = queue.filter(pl.any_horizontal(part))
-    return Scan(text, rows, is_sku=False)
+    return ScannedUnits(text, rows, is_sku=False)

@@ -14,7 +14,7 @@ from dashboard.shell.filters import Filter
 from data_access.domain.returns.at_stake import FLAG as NAMED_BY
 from data_access.domain.returns.cohorts import cohorts
 from data_access.domain.returns.reasons import taxonomy
-from data_access.queries.returns import RECEIPT_DAYS, ReturnFilter
+from data_access.queries.returns.picture import RECEIPT_DAYS, ReturnFilter
 
 FLAG: Final = "flag"
 _COLUMNS: Final[dict[str, Any]] = {

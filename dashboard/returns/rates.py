@@ -13,7 +13,7 @@ from dashboard.shell.filters import Filter
 from data_access.domain.returns.breakdown import Totals
 from data_access.domain.returns.cohorts import by_return_week, cohorts
 from data_access.domain.returns.usual import Usual
-from data_access.queries.returns import ReturnFilter
+from data_access.queries.returns.picture import ReturnFilter
 
 RATE: Final = "rate"
 SHIPPED, RECEIVED = "shipped", "received"

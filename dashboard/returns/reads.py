@@ -21,8 +21,8 @@ from data_access.domain.returns.units import RETURNED, SHIPPED
 from data_access.domain.returns.usual import Usual, usual, with_category, without_skus
 from data_access.errors import StoreUnavailable
 from data_access.mirror.scan import Mirror
-from data_access.queries import returns as queries
-from data_access.queries.returns import DECISIONS, RECEIPTS, ReturnPicture
+from data_access.queries.returns import picture as queries
+from data_access.queries.returns.picture import DECISIONS, RECEIPTS, ReturnPicture
 
 TOPIC: Final = "returns view"
 """What pages watch that show the view without waiting for it."""

@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard.shell import filters, reads, records
 from dashboard.shell.filters import Filter
-from data_access.queries.returns import NO_CATEGORY, ReturnFilter, ReturnPicture
+from data_access.queries.returns.picture import NO_CATEGORY, ReturnFilter, ReturnPicture
 
 WEEKS: Final = {"13": "13 weeks", "26": "26 weeks", "52": "52 weeks", "all": "All weeks"}
 WEEKS_SHOWN: Final = "26"

@@ -38,10 +38,10 @@ _KIND: Final = Audited("return", "return", ("fates", "disposition", "inspected_a
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class UnitDecision:
     """Units of a return line (`return_line.id`) become something else. `sku`: as stocked, of a kit a component.
 
-    `version`: how many steps the person saw that the line had gone through (`queries.inspection`).
+    `version`: how many steps the person saw that the line had gone through (`queries.returns.inspection`).
     """
 
     return_id: int
@@ -52,7 +52,7 @@ class Decision:
     before: Fate = "waiting"
 
 
-def inspect(engine: Engine, decisions: Sequence[Decision], actor: str, note: str = "") -> list[int]:
+def inspect(engine: Engine, decisions: Sequence[UnitDecision], actor: str, note: str = "") -> list[int]:
     """Carry out decisions, all or none; their audit entries, which `undo` takes. `note`: of the units' condition.
 
     Raises:
@@ -93,7 +93,7 @@ def undo(engine: Engine, audit_ids: Sequence[int], actor: str) -> list[int]:
     return work(engine, actor, PERMISSION, edit, rows=2_000 + 60 * len(audit_ids))
 
 
-def _problems(decision: Decision) -> dict[str, str]:
+def _problems(decision: UnitDecision) -> dict[str, str]:
     if decision.quantity < 1:
         return {"quantity": "Give a number of units of 1 or more."}
     if decision.after not in NEXT[decision.before]:
@@ -101,7 +101,7 @@ def _problems(decision: Decision) -> dict[str, str]:
     return {}
 
 
-def _carry_out(unit: UnitOfWork, decisions: Sequence[Decision], action: str, why: str | None) -> list[int]:
+def _carry_out(unit: UnitOfWork, decisions: Sequence[UnitDecision], action: str, why: str | None) -> list[int]:
     ids = return_line.c.id.in_({one.return_id for one in decisions})
     keys = sorted({(row["channel_id"], row["return_ref"]) for row in _read(unit.connection, ids).values()})
     unit.lock_parents({f"return:{channel_id}:{return_ref}" for channel_id, return_ref in keys})
@@ -122,7 +122,7 @@ def _carry_out(unit: UnitOfWork, decisions: Sequence[Decision], action: str, why
     ]
 
 
-def _event(key: tuple[str, str], decisions: Sequence[Decision], rows: Mapping[int, Mapping[str, Any]], note: str | None) -> Inspection:
+def _event(key: tuple[str, str], decisions: Sequence[UnitDecision], rows: Mapping[int, Mapping[str, Any]], note: str | None) -> Inspection:
     now = now_us()
     units = [
         InspectedUnits(
@@ -154,7 +154,7 @@ def _read(connection: Connection, which: sa.ColumnElement[bool]) -> dict[int, di
     return {row["id"]: dict(row) for row in connection.execute(_LINES.where(which).order_by(return_line.c.id)).mappings()}
 
 
-def _require(connection: Connection, decision: Decision, rows: Mapping[int, dict[str, Any]], made: Mapping[int, Components]) -> None:
+def _require(connection: Connection, decision: UnitDecision, rows: Mapping[int, dict[str, Any]], made: Mapping[int, Components]) -> None:
     """The line is there, moves stock, is as the person saw it, and has as many such units."""
     row = rows.get(decision.return_id)
     if row is None:
@@ -174,7 +174,7 @@ def _require(connection: Connection, decision: Decision, rows: Mapping[int, dict
         raise InvalidInput(f"Return {row['return_ref']} has only {there} of {decision.sku} that are {decision.before}: decide on no more.")
 
 
-def _contrary(unit: UnitOfWork, audit_id: int) -> list[Decision]:
+def _contrary(unit: UnitOfWork, audit_id: int) -> list[UnitDecision]:
     """The decisions that take back one, the last step first."""
     change = _KIND.written(unit.connection, audit_id)
     row = _read(unit.connection, return_line.c.id == change.thing_id).get(change.thing_id)
@@ -185,7 +185,7 @@ def _contrary(unit: UnitOfWork, audit_id: int) -> list[Decision]:
     steps = steps_of(row, made)
     fresh = Counter(steps) - Counter(steps_of({**row, **(change.before or {})}, made))
     return [
-        Decision(change.thing_id, step.sku, step.quantity, step.before, len(steps), step.after)
+        UnitDecision(change.thing_id, step.sku, step.quantity, step.before, len(steps), step.after)
         for step in reversed(steps)
         for _ in range(fresh[step])
     ]

@@ -11,7 +11,7 @@ from data_access.domain.returns.beyond_chance import FLAGS
 from data_access.domain.returns.units import RETURNED, SHIPPED
 from data_access.errors import StoreUnavailable
 from data_access.mirror.returns import ReturnHistory
-from data_access.queries.returns import ReturnPicture
+from data_access.queries.returns.picture import ReturnPicture
 
 WAIT_SECONDS = 30
 

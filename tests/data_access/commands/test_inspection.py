@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import Engine
 
-from data_access.commands.inspection import Decision, inspect, undo
+from data_access.commands.inspection import UnitDecision, inspect, undo
 from data_access.commands.people import add_user
 from data_access.engine import open_engine
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, OnHandError, Refused
@@ -57,12 +57,12 @@ def south(engine: Engine, sku: str) -> tuple[int, int]:
 def test_three_units_of_a_line_end_three_ways(shop: Engine) -> None:
     back = line_of(shop, "r1")
     assert south(shop, "A") == (5, 5)  # with those of the kits
-    first = inspect(shop, [Decision(back, "A", 1, "restock", 0)], "olga")
+    first = inspect(shop, [UnitDecision(back, "A", 1, "restock", 0)], "olga")
     assert kept(shop, "r1") == ("None", True, False)
-    inspect(shop, [Decision(back, "A", 1, "refurbish", 1), Decision(back, "A", 1, "discard", 1)], "olga", "torn box")
+    inspect(shop, [UnitDecision(back, "A", 1, "refurbish", 1), UnitDecision(back, "A", 1, "discard", 1)], "olga", "torn box")
     assert south(shop, "A") == (4, 3)
     assert kept(shop, "r1") == ("None", False, False)
-    inspect(shop, [Decision(back, "A", 1, "repaired", 3, "refurbish")], "mara")
+    inspect(shop, [UnitDecision(back, "A", 1, "repaired", 3, "refurbish")], "mara")
     assert south(shop, "A") == (4, 2)
     entries = table(shop, "select action, entity, actor, why from audit_entry where entity = 'return' order by at, id")
     assert entries == [
@@ -77,17 +77,17 @@ def test_three_units_of_a_line_end_three_ways(shop: Engine) -> None:
 
 def test_a_kit_is_inspected_by_component(shop: Engine) -> None:
     back = line_of(shop, "r2")
-    inspect(shop, [Decision(back, "A", 2, "restock", 0), Decision(back, "B", 3, "discard", 0)], "olga")
+    inspect(shop, [UnitDecision(back, "A", 2, "restock", 0), UnitDecision(back, "B", 3, "discard", 0)], "olga")
     assert (south(shop, "A"), south(shop, "B")) == ((5, 3), (1, 1))
     assert kept(shop, "r2")[1]  # one B waits
     with pytest.raises(InvalidInput, match="Return r2 has only 1 of B that are waiting"):
-        inspect(shop, [Decision(back, "B", 2, "restock", 2)], "olga")
+        inspect(shop, [UnitDecision(back, "B", 2, "restock", 2)], "olga")
 
 
 def test_a_decision_is_undone_and_a_whole_return_needs_no_steps(shop: Engine) -> None:
     back = line_of(shop, "r1")
     before = south(shop, "A")
-    done = inspect(shop, [Decision(back, "A", 3, "restock", 0)], "olga")
+    done = inspect(shop, [UnitDecision(back, "A", 3, "restock", 0)], "olga")
     assert kept(shop, "r1") == ("restock", False, True)
     assert south(shop, "A") == (5, 2)
     again = undo(shop, done, "olga")
@@ -99,7 +99,7 @@ def test_a_decision_is_undone_and_a_whole_return_needs_no_steps(shop: Engine) ->
 
 def test_a_person_s_decision_says_nothing_of_how_far_a_channel_is_known(shop: Engine) -> None:
     before = table(shop, "select * from channel_state order by 1")
-    inspect(shop, [Decision(line_of(shop, "r1"), "A", 3, "restock", 0)], "olga")
+    inspect(shop, [UnitDecision(line_of(shop, "r1"), "A", 3, "restock", 0)], "olga")
     assert table(shop, "select * from channel_state order by 1") == before
     assert table(shop, "select kind, status from event where source = 'onhand'") == [("inspection", "applied")]
 
@@ -122,22 +122,22 @@ def test_a_refused_decision_changes_nothing(
 ) -> None:
     before, back = rows_of_everything(shop), line_of(shop, "r1")
     with pytest.raises(error, match=sentence):
-        inspect(shop, [Decision(back, *one) for one in decision], actor)
+        inspect(shop, [UnitDecision(back, *one) for one in decision], actor)
     with pytest.raises(Refused, match="at most 500 characters"):
-        inspect(shop, [Decision(back, "A", 1, "restock", 0)], "olga", "x" * 501)
+        inspect(shop, [UnitDecision(back, "A", 1, "restock", 0)], "olga", "x" * 501)
     assert rows_of_everything(shop) == before
 
 
 def test_what_was_put_back_stays_so_once_it_is_promised(shop: Engine) -> None:
     back = line_of(shop, "r1")
-    done = inspect(shop, [Decision(back, "A", 3, "restock", 0)], "olga")
+    done = inspect(shop, [UnitDecision(back, "A", 3, "restock", 0)], "olga")
     # the north has 4 left; the market is served by the south alone
     assert statuses(shop, sale(9, "A", 2, 5, "market")) == ["applied"]
     before = rows_of_everything(shop)
     with pytest.raises(Conflict, match="3 of A are to leave what can be sold at south, where only 1 are not ordered by anyone"):
         undo(shop, done, "olga")
     assert rows_of_everything(shop) == before
-    inspect(shop, [Decision(back, "A", 1, "discard", 1, "restock")], "olga")
+    inspect(shop, [UnitDecision(back, "A", 1, "discard", 1, "restock")], "olga")
     assert south(shop, "A") == (4, 2)
     assert verify(shop).differences == 0
 
@@ -177,7 +177,7 @@ def decide(url: str, back: int, fate: str, start: Any, said: Any) -> None:
     engine = open_engine(url)
     start.wait()
     try:
-        inspect(engine, [Decision(back, "A", 3, fate, 0)], "olga")  # type: ignore[arg-type]
+        inspect(engine, [UnitDecision(back, "A", 3, fate, 0)], "olga")  # type: ignore[arg-type]
         said.put("done")
     except ChangedMeanwhile:
         said.put("changed")

@@ -244,6 +244,6 @@ def test_on_a_phone(phone: Page, address: str, store: Engine) -> None:
 def test_the_overview_leads_to_what_waits(page: Page, address: str) -> None:
     open_page(page, address)
     page.get_by_role("link", name=re.compile("returned units? waits? for inspection")).click()
-    expect(page.get_by_role("heading", name="What came back, and what becomes of it?")).to_be_visible()
+    expect(page.get_by_role("heading", name="What becomes of returned goods?")).to_be_visible()
     settled(page)
     assert violations(page) == []

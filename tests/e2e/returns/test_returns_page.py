@@ -19,7 +19,7 @@ from data_access.demo import build_demo
 from data_access.engine import now_us, open_engine, writing
 from data_access.events import models as ev
 from data_access.events.ingest import ingest
-from data_access.queries.returns import decisions
+from data_access.queries.returns.picture import decisions
 from data_access.schema.returns import return_line
 from tests.conftest import DEMO_SEED
 from tests.data_access.import_files import table

@@ -40,10 +40,7 @@ class InspectedUnits(EventPart):
 
 
 class Inspection(Event):
-    """What became of a return: restock makes it sellable, refurbish leaves it unsellable, discard takes it out.
-
-    `disposition`: of all units that still wait; or `units`: of some, each of which can also be changed later.
-    """
+    """What became of a return: all its units that still wait get `disposition`, or each of `units` becomes what it says."""
 
     kind: Literal["inspection"] = "inspection"
     channel_id: Id

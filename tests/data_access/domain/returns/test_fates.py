@@ -82,9 +82,9 @@ def test_every_unit_has_one_fate_and_stock_is_what_they_are(story: tuple[int, li
     units = units_of(quantity, KIT, steps)
     assert all(units[sku, fate] >= 0 for sku, _ in KIT for fate in FATES)
     assert {sku: sum(units[sku, fate] for fate in FATES) for sku, _ in KIT} == {"A": quantity, "B": 2 * quantity}
-    told = list(steps)
-    order.shuffle(told)  # type: ignore[attr-defined]
-    kept = line(quantity, told, KIT)
+    shuffled = list(steps)
+    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    kept = line(quantity, shuffled, KIT)
     assert kept == line(quantity, steps, KIT)
     assert units_of(quantity, KIT, steps_of(kept, KIT)) == units
     assert (kept["inspected_at"] is None) == bool(units["A", "waiting"] or units["B", "waiting"])

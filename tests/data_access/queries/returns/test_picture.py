@@ -6,7 +6,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.events import models as ev
 from data_access.events.ingest import ingest
-from data_access.queries.returns import receipts_before
+from data_access.queries.returns.picture import receipts_before
 from tests.data_access.small_company import make_company
 
 

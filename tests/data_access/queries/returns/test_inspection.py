@@ -5,9 +5,9 @@ import sqlalchemy as sa
 from sqlalchemy import event as listening
 from sqlalchemy.engine import Engine
 
-from data_access.commands.inspection import Decision, inspect
+from data_access.commands.inspection import UnitDecision, inspect
 from data_access.events.ingest import ingest
-from data_access.queries import inspection
+from data_access.queries.returns import inspection
 from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.commands.test_inspection import came_back, line_of
 from tests.data_access.events.test_ingest import receipt, sale, ship
@@ -43,11 +43,11 @@ def test_what_customers_wait_for_is_first_and_kits_are_by_component(shop: Engine
 
 def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
     one, two = line_of(shop, "r1"), line_of(shop, "r2")
-    inspect(shop, [Decision(one, "A", 1, "restock", 0), Decision(two, "B", 4, "refurbish", 0)], COMMAND_LINE)
+    inspect(shop, [UnitDecision(one, "A", 1, "restock", 0), UnitDecision(two, "B", 4, "refurbish", 0)], COMMAND_LINE)
     assert rows(shop) == [("r1", "A", "A", 2, 0, 5, 1), ("r2", "A", "KIT", 2, 0, 5, 1)]
     mended = inspection.refurbished(shop)
     assert mended.select("return_ref", "sku", "units", "version").rows() == [("r2", "B", 4, 1)]
-    inspect(shop, [Decision(one, "A", 2, "refurbish", 1), Decision(two, "A", 2, "refurbish", 1)], COMMAND_LINE)
+    inspect(shop, [UnitDecision(one, "A", 2, "refurbish", 1), UnitDecision(two, "A", 2, "refurbish", 1)], COMMAND_LINE)
     assert rows(shop) == []
     assert inspection.waiting_counts(shop).rows() == [(0, 0)]
     mended = inspection.refurbished(shop)
@@ -56,7 +56,9 @@ def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
         ("r2", "A", 2, 2),
         ("r2", "B", 4, 2),
     ]
-    inspect(shop, [Decision(two, "A", 2, "repaired", 2, "refurbish"), Decision(two, "B", 4, "discard", 2, "refurbish")], COMMAND_LINE)
+    inspect(
+        shop, [UnitDecision(two, "A", 2, "repaired", 2, "refurbish"), UnitDecision(two, "B", 4, "discard", 2, "refurbish")], COMMAND_LINE
+    )
     assert inspection.refurbished(shop)["return_ref"].to_list() == ["r1"]
 
 

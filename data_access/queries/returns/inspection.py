@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 from data_access.domain.returns.fates import Fate, steps_of, units_of
 from data_access.domain.returns.reasons import GIVEN, OWN, resolve, taxonomy
 from data_access.engine import reading
-from data_access.queries.returns import decisions as decisions_on_codes
-from data_access.queries.returns import marketplaces
+from data_access.queries.returns.picture import decisions as decisions_on_codes
+from data_access.queries.returns.picture import marketplaces
 from data_access.schema.audit import audit_entry
 from data_access.schema.catalog import kit_component, product
 from data_access.schema.orders import order_line, sales_order, shipment
@@ -44,7 +44,7 @@ and that nobody can be sold now, then the longest waiting.
 
 `sku`: as stocked, `sold_as`: as sold, which may be a kit. `reason`: what the customer's code and words mean by the rules of now.
 `backordered`: units of the SKU that customers wait for; `free`: sellable units of it that nobody ordered, at all locations. `version`:
-for `commands.inspection.Decision`."""
+for `commands.inspection.UnitDecision`."""
 
 WAITING: Final = pl.Schema({"lines": pl.Int64, "units": pl.Int64})
 """`units`: of the kit, for a kit; all of a line of which some wait."""
