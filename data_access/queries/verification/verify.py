@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
 from data_access.queries.verification.contradictions import contradictions
+from data_access.queries.verification.returned_goods import returned_goods
 from data_access.schema.audit import import_run
 from data_access.schema.orders import allocation, cancellation, order_line, shipment
 from data_access.schema.returns import return_line
@@ -38,7 +39,8 @@ def verify(engine: Engine) -> VerifyReport:
     """Compare the store's projections with what they are made from, in one snapshot.
 
     on_hand and unsellable come from movements, allocated and backordered from order lines and allocations, on_order from
-    purchase order lines, and the quantities of a line from its shipments, cancellations, returns and allocations.
+    purchase order lines, and the quantities of a line from its shipments, cancellations, returns and allocations. What receipts and
+    inspections of returns moved is compared with what return lines say became of their units.
     """
     with reading(engine) as connection:
         checked: dict[str, int] = {}
@@ -51,12 +53,13 @@ def verify(engine: Engine) -> VerifyReport:
             rows += differing
         open_lines, differing = _open_lines(connection)
         checked["open_units"] = _size(connection, sa.select(order_line.c.id))
+        checked["returned_goods"], moved_otherwise = returned_goods(connection)
         unfinished = sa.select(import_run.c.file_name).where(import_run.c.status == "running").order_by(import_run.c.id)
         contradictory = contradictions(connection)
         return VerifyReport(
-            differences + open_lines,
+            differences + open_lines + len(moved_otherwise),
             checked,
-            (rows + differing)[:MAX_ROWS],
+            (rows + differing + moved_otherwise)[:MAX_ROWS],
             list(connection.execute(unfinished).scalars()),
             contradictory.height,
             contradictory.head(MAX_ROWS).to_dicts(),

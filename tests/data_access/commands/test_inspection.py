@@ -4,6 +4,7 @@ import multiprocessing
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inspection import UnitDecision, inspect, undo
@@ -197,3 +198,13 @@ def test_two_workers_decide_on_the_same_return_and_each_unit_ends_once(shop: Eng
     assert kept(shop, "r1")[2]
     assert south(shop, "A") in {(5, 2), (2, 2)}
     assert verify(shop).differences == 0
+
+
+def test_verify_tells_what_became_of_no_unit(shop: Engine) -> None:
+    inspect(shop, [UnitDecision(line_of(shop, "r1"), "A", 1, "restock", 0)], "olga")
+    inspect(shop, [UnitDecision(line_of(shop, "r2"), "B", 4, "discard", 0)], "olga")
+    report = verify(shop)
+    assert (report.differences, report.checked["returned_goods"]) == (0, 3)
+    with shop.begin() as connection:
+        connection.execute(sa.text("update return_line set fates = replace(fates, '\"restock\"', '\"discard\"') where return_ref = 'r1'"))
+    assert verify(shop).rows == [{"figure": "returned_goods", "key": "A south sellable", "stored": 1, "rebuilt": 0}]
