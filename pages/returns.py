@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.returns import beyond, codes, parts, rates, reads, selection
+from dashboard.returns import beyond, codes, parts, rates, reads, rules, selection
 from dashboard.shell import empty, header, said, user
 from dashboard.shell import reads as shared
 from data_access.domain.returns.breakdown import totals
@@ -28,7 +28,8 @@ beyond.show(view, chosen)
 rates.over_time(view, chosen)
 parts.show(shipped, returned)
 unmapped = view.picture.unmapped()
-if not unmapped.is_empty() or not reads.decisions().is_empty():
+with st.container():
     can_change = user.choose("set return rules")
-    codes.show(unmapped, can_change)
-    codes.decided(can_change)
+codes.show(unmapped, can_change)
+codes.decided(can_change)
+rules.show(can_change)

@@ -3,8 +3,8 @@
     python -m benchmarks.returns.inspection [--size large] [--decisions 300]
 
 Decisions are on one return line each, as the Inspection page makes them: a third of the lines whole, the rest unit by unit. Every second
-one discards, and is undone (what is restocked may be promised to a customer at once). Prints one JSON object, times in milliseconds; the limit is for the 95th
-percentile.
+one discards, and is undone (what is restocked may be promised at once). Prints one JSON object, times in milliseconds; the limit is for
+the 95th percentile.
 """
 
 import argparse

@@ -31,6 +31,8 @@ _COLUMNS: Final[dict[str, Any]] = {
     "units": st.column_config.NumberColumn("Units", format="localized"),
     "needed": "Needed",
     "since": "Waits for",
+    "late": "Late by",
+    "outside": "Outside its window",
     "reason": st.column_config.TextColumn("Reason", width="medium"),
     "customer_note": st.column_config.TextColumn("The customer wrote", width="medium"),
     "channel": "Channel",
@@ -104,6 +106,11 @@ def _describe(picked: pl.DataFrame, one: dict[str, Any] | None) -> None:
     why = " · ".join(text for text in (one["reason"], one["customer_note"]) if text)
     if why:
         st.caption(f"The customer: {words.plain(why)}")
+    if one["outside_days"]:
+        beyond, window = words.counted(one["outside_days"], "day"), words.counted(one["window_days"], "day")
+        st.caption(f":material/event_busy: It was asked for {beyond} after the return window of {window} had ended. The decision is yours.")
+    if one["condition"]:
+        st.caption(f"Restock if: {words.plain(one['condition'])}")
     if one["backordered"] and one["free"] <= 0:
         st.caption(
             f":material/priority_high: {words.counted(one['backordered'], 'unit')} of it are waited for by customers, and none is left."
@@ -141,7 +148,9 @@ def _shown(rows: pl.DataFrame, now: Any) -> pl.DataFrame:
         .then(pl.when(waits == "").then(pl.lit("sold out")).otherwise(waits))
         .otherwise(pl.lit(""))
         .alias("needed"),
-        pl.when(days < 1).then(pl.lit("today")).when(days == 1).then(pl.lit("1 day")).otherwise(pl.format("{} days", days)).alias("since"),
+        pl.when(days < 1).then(pl.lit("today")).otherwise(_days(days)).alias("since"),
+        pl.when(days > pl.col("inspect_days")).then(_days(days - pl.col("inspect_days"))).otherwise(pl.lit("")).alias("late"),
+        pl.when(pl.col("outside_days") > 0).then(_days(pl.col("outside_days"))).otherwise(pl.lit("")).alias("outside"),
         "reason",
         "customer_note",
         pl.col("channel_id").replace_strict(named["channel_id"], default=pl.col("channel_id"), return_dtype=pl.String).alias("channel"),
@@ -150,3 +159,7 @@ def _shown(rows: pl.DataFrame, now: Any) -> pl.DataFrame:
         pl.col("location_id").replace_strict(named["location_id"], default=pl.col("location_id"), return_dtype=pl.String).alias("location"),
         "sold_as",
     )
+
+
+def _days(count: pl.Expr) -> pl.Expr:
+    return pl.when(count == 1).then(pl.lit("1 day")).otherwise(pl.format("{} days", count))

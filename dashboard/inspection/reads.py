@@ -16,11 +16,6 @@ def refurbished() -> pl.DataFrame:
     return shared.hub().ask(queries.refurbished)
 
 
-def waiting_counts() -> pl.DataFrame:
-    """`inspection.WAITING`: how much waits for inspection."""
-    return shared.hub().ask(queries.waiting_counts)
-
-
 def of_package(tracking_number: str) -> list[int]:
     """return_id of what came back of a package that was sent with this tracking number."""
     return shared.hub().ask(lambda bind: queries.of_package(bind, tracking_number))["return_id"].to_list()

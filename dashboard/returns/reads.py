@@ -77,6 +77,16 @@ class Kept:
         return view
 
 
+def rules() -> pl.DataFrame:
+    """`picture.RULES` that people set."""
+    return shared.hub().ask(queries.own_rules)
+
+
+def marketplaces() -> pl.DataFrame:
+    """channel_id, marketplace of each channel."""
+    return shared.hub().ask(queries.marketplaces)
+
+
 def decisions() -> pl.DataFrame:
     """`returns.DECISIONS` of all channels."""
     return shared.ask_now(queries.decisions, DECISIONS)

@@ -1,5 +1,6 @@
-"""What a person decides about returns: what a channel's own codes mean, and to take that back. Checked, audited, versioned."""
+"""What a person decides about returns: what a channel's own codes mean, rules by channel and category. Checked, audited, versioned."""
 
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import sqlalchemy as sa
@@ -7,9 +8,11 @@ from sqlalchemy.engine import Engine
 
 from data_access.domain.permissions import Permission
 from data_access.domain.returns.reasons import key_of, taxonomy
+from data_access.domain.returns.rules import problems
 from data_access.errors import Refused
+from data_access.schema.catalog import product
 from data_access.schema.channels import channel
-from data_access.schema.returns import return_code
+from data_access.schema.returns import return_code, return_rule
 from data_access.write.audited_edits import Audited
 from data_access.write.audited_rows import AuditedRows
 from data_access.write.kernel import work
@@ -17,9 +20,23 @@ from data_access.write.unit_of_work import UnitOfWork
 
 PERMISSION: Final[Permission] = "set return rules"
 MOST_CODE: Final = 200
+_RULE_FIELDS: Final = ("channel_id", "category", "window_days", "inspect_days", "condition")
 _CODES: Final = AuditedRows(
     Audited("return_code", "return code", ("channel_id", "code_key", "means")), return_code, ("channel_id", "code_key"), "returns"
 )
+
+_RULES: Final = AuditedRows(Audited("return_rule", "return rule", _RULE_FIELDS), return_rule, ("channel_id", "category"), "returns")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOfReturns:
+    """A rule as a person sets it; None as channel or category: all. Fields as `domain.returns.rules.RULE`."""
+
+    channel_id: str | None
+    category: str | None
+    window_days: int | None
+    inspect_days: int
+    condition: str = ""
 
 
 def map_return_code(engine: Engine, channel_id: str, code: str, means: str | None, actor: str, version: int | None = None) -> int:
@@ -50,6 +67,46 @@ def map_return_code(engine: Engine, channel_id: str, code: str, means: str | Non
         return _CODES.save(unit, ("map_return_code", None), version, {"channel_id": channel_id, "code_key": key, "means": means})
 
     return work(engine, actor, PERMISSION, edit, rows=2)
+
+
+def set_rule(engine: Engine, rule: RuleOfReturns, actor: str, version: int | None = None) -> int:
+    """Set the rule for a channel, a category, both or all; its id. `version`: of the rule as the person saw it; None if there was none.
+
+    Raises:
+        Forbidden: the actor may not set return rules.
+        Refused: a field is wrong, at place 0.
+        ChangedMeanwhile: it was changed since the person saw it.
+
+    """
+
+    def edit(unit: UnitOfWork) -> int:
+        _RULES.take_turn(unit.connection)
+        refusals = problems(rule.window_days, rule.inspect_days, rule.condition)
+        for name, column, what in (("channel_id", channel.c.channel_id, "channel"), ("category", product.c.category, "category")):
+            value = getattr(rule, name)
+            if value is not None and unit.connection.execute(sa.select(column).where(column == value).limit(1)).first() is None:
+                refusals[name] = f"There is no {what} “{value}” in this store: choose another."
+        if refusals:
+            raise Refused({0: refusals})
+        return _RULES.save(unit, ("set_return_rule", None), version, {**asdict(rule), "condition": rule.condition.strip()})
+
+    return work(engine, actor, PERMISSION, edit, rows=2)
+
+
+def remove_rule(engine: Engine, rule_id: int, version: int, actor: str) -> None:
+    """Take a rule away: the next closest holds.
+
+    Raises:
+        Forbidden: the actor may not set return rules.
+        ChangedMeanwhile: it was changed or removed since the person saw it.
+
+    """
+
+    def edit(unit: UnitOfWork) -> None:
+        _RULES.take_turn(unit.connection)
+        _RULES.remove(unit, ("remove_return_rule", None), rule_id, version)
+
+    work(engine, actor, PERMISSION, edit, rows=2)
 
 
 def undo(engine: Engine, audit_id: int, actor: str) -> int:

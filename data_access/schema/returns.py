@@ -68,4 +68,24 @@ return_code = Table(
     comment="What a channel's own return codes mean where a person decided it. Who changed what is in `audit_entry`.",
 )
 
-__all__ = ["DISPOSITIONS", "OPEN", "return_code", "return_line"]
+
+class _ReturnRule(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
+    channel_id = Column(String, ForeignKey("channel.channel_id"), nullable=True, comment="The channel; empty: all channels.")
+    category = Column(String, nullable=True, comment="The category (`product.category`); empty: all categories.")
+    window_days = Column(Integer, nullable=True, comment="Days after delivery in which customers may return; empty: no end.")
+    inspect_days = Column(Integer, nullable=False, comment="Days after receipt within which it is to be inspected.")
+    condition = Column(String, nullable=False, comment="In which condition it may be sold again.")
+    version = Column(Integer, nullable=False, server_default="1", comment="Raised by each change.")
+
+
+return_rule = Table(
+    "return_rule",
+    metadata,
+    _ReturnRule,
+    CheckConstraint("window_days is null or window_days >= 0", name="window_days"),
+    CheckConstraint("inspect_days >= 0", name="inspect_days"),
+    comment="Rules for returns by channel and category, where people set them. Who changed what is in `audit_entry`.",
+)
+
+__all__ = ["DISPOSITIONS", "OPEN", "return_code", "return_line", "return_rule"]

@@ -49,6 +49,17 @@ class AuditedRows:
         self._put(unit, edit, saved, (before, values), 1 if stored is None else stored["version"] + 1)
         return saved
 
+    def remove(self, unit: UnitOfWork, edit: tuple[str, str | None], row_id: int, version: int) -> None:
+        """Take a row away, if it is as the person saw it. `edit`: the action, and why.
+
+        Raises:
+            ChangedMeanwhile: it was changed or removed since.
+
+        """
+        stored = self._first(unit.connection, self.table.c.id == row_id)
+        self.kind.require_version(unit.connection, row_id, stored, version)
+        self._put(unit, edit, row_id, (self.kind.values(stored), None), version + 1)
+
     def undo(self, unit: UnitOfWork, audit_id: int) -> int:
         """Take back a change (`audit_entry.id`), if nothing was changed since; the row's id.
 

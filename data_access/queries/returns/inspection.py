@@ -9,11 +9,15 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.returns.fates import Fate, steps_of, units_of
 from data_access.domain.returns.reasons import GIVEN, OWN, resolve, taxonomy
+from data_access.domain.returns.rules import OWN_RULES, days_outside, defaults, with_rules
+from data_access.domain.scorecards.days import zones
 from data_access.engine import reading
 from data_access.queries.returns.picture import decisions as decisions_on_codes
-from data_access.queries.returns.picture import marketplaces
+from data_access.queries.returns.picture import own_rules
+from data_access.queries.scorecards import zones as channel_zones
 from data_access.schema.audit import audit_entry
 from data_access.schema.catalog import kit_component, product
+from data_access.schema.channels import channel
 from data_access.schema.orders import order_line, sales_order, shipment
 from data_access.schema.returns import OPEN, return_line
 from data_access.schema.stock import backorder_level, stock_level
@@ -25,6 +29,7 @@ QUEUE: Final = pl.Schema(
         "sku": pl.String,
         "name": pl.String,
         "units": pl.Int64,
+        "category": pl.String,
         "channel_id": pl.String,
         "order_ref": pl.String,
         "return_ref": pl.String,
@@ -34,6 +39,10 @@ QUEUE: Final = pl.Schema(
         "reason": pl.String,
         "reason_code": pl.String,
         "customer_note": pl.String,
+        "inspect_days": pl.Int64,
+        "window_days": pl.Int64,
+        "outside_days": pl.Int64,
+        "condition": pl.String,
         "backordered": pl.Int64,
         "free": pl.Int64,
         "version": pl.Int64,
@@ -43,11 +52,9 @@ QUEUE: Final = pl.Schema(
 and that nobody can be sold now, then the longest waiting.
 
 `sku`: as stocked, `sold_as`: as sold, which may be a kit. `reason`: what the customer's code and words mean by the rules of now.
-`backordered`: units of the SKU that customers wait for; `free`: sellable units of it that nobody ordered, at all locations. `version`:
-for `commands.inspection.UnitDecision`."""
-
-WAITING: Final = pl.Schema({"lines": pl.Int64, "units": pl.Int64})
-"""`units`: of the kit, for a kit; all of a line of which some wait."""
+`inspect_days`, `window_days`, `condition`: the rule that holds (`domain.returns.rules.RULE`); `outside_days`: by how many days it was asked
+for after its window had ended. `backordered`: units of the SKU that customers wait for; `free`: sellable units of it that nobody ordered,
+at all locations. `version`: for `commands.inspection.UnitDecision`."""
 
 DECISIONS: Final = pl.Schema(
     {
@@ -81,6 +88,11 @@ _LINES: Final = pl.Schema(
         "reason_code": pl.String,
         "return_reason": pl.String,
         "customer_note": pl.String,
+        "category": pl.String,
+        "marketplace": pl.String,
+        "requested_at": MICROS,
+        "shipped_at": MICROS,
+        "delivered_at": MICROS,
         "quantity": pl.Int64,
         "per": pl.Int64,
         "disposition": pl.String,
@@ -102,12 +114,6 @@ def refurbished(bind: Connection | Engine) -> pl.DataFrame:
     """Units that are being refurbished, by `QUEUE`."""
     with _at_once(bind) as connection:
         return _queue(connection, sa.or_(_r.disposition == "refurbish", _r.fates.is_not(None)), "refurbish")
-
-
-def waiting_counts(bind: Connection | Engine) -> pl.DataFrame:
-    """`WAITING`: how many returned lines wait for inspection, and of how many units they are; one row."""
-    units = sa.cast(sa.func.coalesce(sa.func.sum(_r.quantity), 0), sa.BigInteger)
-    return read(bind, sa.select(sa.func.count(), units).where(sa.text(OPEN), _r.inspected_at.is_(None), _r.moves_stock), WAITING)
 
 
 def of_package(bind: Connection | Engine, tracking_number: str) -> pl.DataFrame:
@@ -136,7 +142,7 @@ def _at_once(bind: Connection | Engine) -> AbstractContextManager[Connection]:
 
 
 def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) -> pl.DataFrame:
-    kit_version = sa.func.coalesce(order_line.c.kit_version, product.c.kit_version)
+    kit_version, sent = sa.func.coalesce(order_line.c.kit_version, product.c.kit_version), shipment.c
     query = (
         sa.select(
             _r.id,
@@ -150,6 +156,11 @@ def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) ->
             _r.reason_code,
             _r.return_reason,
             _r.customer_note,
+            product.c.category,
+            channel.c.marketplace,
+            _r.requested_at,
+            sa.select(sa.func.max(sent.shipped_at)).where(sent.line_id == _r.line_id).scalar_subquery(),
+            sa.select(sa.func.max(sent.delivered_at)).where(sent.line_id == _r.line_id).scalar_subquery(),
             _r.quantity,
             sa.func.coalesce(_k.quantity, 1),
             _r.disposition,
@@ -158,6 +169,7 @@ def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) ->
         )
         .select_from(return_line)
         .join(product, product.c.sku == _r.sku)
+        .join(channel, channel.c.channel_id == _r.channel_id)
         .join(order_line, order_line.c.id == _r.line_id, isouter=True)
         .join(sales_order, sales_order.c.id == order_line.c.order_id, isouter=True)
         .join(kit_component, sa.and_(_k.kit_sku == _r.sku, _k.kit_version == kit_version, kit_version > 0), isouter=True)
@@ -169,7 +181,9 @@ def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) ->
         version=pl.when(pl.col("inspected_at").is_null()).then(0).otherwise(pl.len().over("return_id")),
     )
     queue = pl.concat([at_once, _by_steps(lines.filter(pl.col("fates").is_not_null()), fate)], how="diagonal_relaxed")
-    queue = queue.with_columns(reason=_reasons(connection, queue))
+    queue = with_rules(queue, own_rules(connection).select(OWN_RULES.names()), defaults())
+    outside = days_outside(queue, zones(channel_zones(connection)))
+    queue = queue.with_columns(outside, reason=_reasons(connection, queue))
     needs = _needs(connection, queue["sku"].unique().to_list())
     order = pl.col("backordered") > 0, pl.col("free") <= 0
     return (
@@ -194,7 +208,7 @@ def _by_steps(lines: pl.DataFrame, fate: Fate) -> pl.DataFrame:
 
 def _reasons(connection: Connection, queue: pl.DataFrame) -> pl.Series:
     """Why each came back, in words."""
-    given = queue.join(marketplaces(connection), on="channel_id", how="left", maintain_order="left").select(GIVEN.names())
+    given = queue.select(GIVEN.names())
     resolved = resolve(given, decisions_on_codes(connection).select(OWN.names()).drop_nulls("means"), taxonomy())
     names = {one: reason.name for one, reason in taxonomy().reasons.items()}
     given_as = pl.coalesce("reason_code", "return_reason")

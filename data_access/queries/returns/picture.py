@@ -15,7 +15,7 @@ from data_access.mirror.scan import Mirror
 from data_access.queries import scorecards as queries
 from data_access.schema.catalog import kit_component, product
 from data_access.schema.channels import channel
-from data_access.schema.returns import return_code
+from data_access.schema.returns import return_code, return_rule
 from data_access.schema.stock import stock_movement
 from data_access.store.frames import MICROS, read
 
@@ -26,6 +26,19 @@ DECISIONS: Final = pl.Schema(
     {"decision_id": pl.Int64, "channel_id": pl.String, "code_key": pl.String, "means": pl.String, "version": pl.Int64}
 )
 """What people decided of a channel's code; `means` is null where they left it to the lists again."""
+
+RULES: Final = pl.Schema(
+    {
+        "rule_id": pl.Int64,
+        "channel_id": pl.String,
+        "category": pl.String,
+        "window_days": pl.Int64,
+        "inspect_days": pl.Int64,
+        "condition": pl.String,
+        "version": pl.Int64,
+    }
+)
+"""Rules for returns that people set."""
 
 RECEIPTS: Final = pl.Schema({"received_at": MICROS, "location_id": pl.String, "sku": pl.String, "units": pl.Int64})
 """Goods that came in, the newest first. `sku`: of a kit, its component's."""
@@ -41,6 +54,13 @@ def decisions(bind: Connection | Engine) -> pl.DataFrame:
     c = return_code.c
     query = sa.select(c.id, c.channel_id, c.code_key, c.means, c.version)
     return read(bind, query.order_by(c.channel_id, c.code_key), DECISIONS)
+
+
+def own_rules(bind: Connection | Engine) -> pl.DataFrame:
+    """`RULES` that people set, those for all first."""
+    c = return_rule.c
+    query = sa.select(c.id, c.channel_id, c.category, c.window_days, c.inspect_days, c.condition, c.version)
+    return read(bind, query.order_by(c.channel_id.is_not(None), c.channel_id, c.category.is_not(None), c.category), RULES)
 
 
 def marketplaces(bind: Connection | Engine) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from data_access.commands.people import add_user
-from data_access.commands.returns import map_return_code, undo
+from data_access.commands.returns import RuleOfReturns, map_return_code, remove_rule, set_rule, undo
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, Refused
 from data_access.queries.buffers import history
 from data_access.write.permissions import COMMAND_LINE
@@ -28,7 +28,9 @@ def decided(engine: Engine) -> list[tuple[Any, ...]]:
 
 def written(engine: Engine) -> list[list[tuple[Any, ...]]]:
     """All that a decision could have changed."""
-    return [sorted(table(engine, f"select * from {name}"), key=str) for name in ("return_code", "audit_entry", "store_version")]
+    return [
+        sorted(table(engine, f"select * from {name}"), key=str) for name in ("return_code", "return_rule", "audit_entry", "store_version")
+    ]
 
 
 def test_a_code_is_mapped_changed_and_left_to_the_lists_again(shop: Engine) -> None:
@@ -93,4 +95,48 @@ def test_another_s_decision_is_not_overwritten(shop: Engine) -> None:
     before = written(shop)
     with pytest.raises(ChangedMeanwhile, match="mara changed the return code meanwhile; nothing was saved"):
         map_return_code(shop, "web", "X9", "abuse", "mara")
+    assert written(shop) == before
+
+
+def rules(engine: Engine) -> list[tuple[Any, ...]]:
+    query = "select channel_id, category, window_days, inspect_days, condition, version from return_rule"
+    return sorted(table(engine, query), key=str)
+
+
+def test_a_rule_is_set_for_all_for_a_channel_and_for_a_category(shop: Engine) -> None:
+    set_rule(shop, RuleOfReturns(None, None, 14, 2, " as new "), "mara")
+    one = set_rule(shop, RuleOfReturns("web", None, None, 3), "mara")
+    set_rule(shop, RuleOfReturns("web", "fruit", 0, 0), "mara")
+    assert rules(shop) == [("web", "fruit", 0, 0, "", 1), ("web", None, None, 3, "", 1), (None, None, 14, 2, "as new", 1)]
+    assert set_rule(shop, RuleOfReturns("web", None, 30, 3), "mara", 1) == one
+    before = written(shop)
+    with pytest.raises(ChangedMeanwhile, match="mara changed the return rule meanwhile"):
+        set_rule(shop, RuleOfReturns("web", None, 60, 3), "mara", 1)
+    with pytest.raises(ChangedMeanwhile):
+        set_rule(shop, RuleOfReturns(None, None, 60, 3), "mara")
+    with pytest.raises(ChangedMeanwhile):
+        remove_rule(shop, one, 1, "mara")
+    assert written(shop) == before
+    remove_rule(shop, one, 2, "mara")
+    assert [row[:2] for row in rules(shop)] == [("web", "fruit"), (None, None)]
+    entries = table(shop, f"select action, actor from audit_entry where entity = 'return_rule' and entity_id = '{one}' order by at, id")
+    assert entries == [("set_return_rule", "mara"), ("set_return_rule", "mara"), ("remove_return_rule", "mara")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "actor", "error", "sentence"),
+    [
+        (RuleOfReturns("web", None, -1, 2), "mara", Refused, "A return window has between 0 and 3650 days"),
+        (RuleOfReturns("web", None, 14, -2), "mara", Refused, "Give days to inspection between 0 and 3650"),
+        (RuleOfReturns("moon", None, 14, 2), "mara", Refused, "There is no channel “moon” in this store"),
+        (RuleOfReturns(None, "moons", 14, 2), "mara", Refused, "There is no category “moons” in this store"),
+        (RuleOfReturns("web", None, 14, 2), "olga", Forbidden, "may not set return rules"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_and_changes_nothing(
+    shop: Engine, rule: RuleOfReturns, actor: str, error: type[Exception], sentence: str
+) -> None:
+    before = written(shop)
+    with pytest.raises(error, match=sentence):
+        set_rule(shop, rule, actor)
     assert written(shop) == before

@@ -32,6 +32,7 @@ BACK = {
     "R-PHONE": ("CHAIR-020", 2, "LDN"),
     "R-MEND-1": ("DESK-021", 2, "SOHO"),
     "R-MEND-2": ("LAMP-022", 1, "SOHO"),
+    "R-LATE": ("SHELF-023", 1, "LDN"),
     "R-KIT": (scene.KIT, 1, "LEE"),
 }
 
@@ -77,7 +78,7 @@ def make_store(sqlite_template: Path) -> Callable[[Path], Engine]:
         path.write_bytes(sqlite_template.read_bytes())
         engine = open_engine(f"sqlite:///{path}")
         scene.build(engine)
-        for name, role in (("Olga", "ops"), ("Omar", "ops"), ("Pia", "planner")):
+        for name, role in (("Olga", "ops"), ("Omar", "ops"), ("Pia", "planner"), ("Mara", "manager")):
             add_user(engine, name, role, COMMAND_LINE)
         outcomes = ingest(engine, [event for ref, back in BACK.items() for event in came_back(ref, *back)])
         assert {outcome.status for outcome in outcomes} == {"applied"}
@@ -247,3 +248,31 @@ def test_the_overview_leads_to_what_waits(page: Page, address: str) -> None:
     expect(page.get_by_role("heading", name="What becomes of returned goods?")).to_be_visible()
     settled(page)
     assert violations(page) == []
+
+
+def test_a_manager_sets_a_rule_and_the_inspector_is_told(page: Page, address: str) -> None:
+    open_page(page, f"{address}/inspection?scan=R-LATE")
+    expect(page.get_by_text("Restock if: as new, complete, in a box that can be sold")).to_be_visible()
+    expect(page.get_by_text("after the return window")).to_have_count(0)
+    open_page(page, f"{address}/returns")
+    expect(page.get_by_text("Rules for returns: window, time to inspection, condition")).to_be_visible()
+    be(page, "Mara · manager")
+    page.get_by_text("Rules for returns: window, time to inspection, condition").click()
+    choose(page, "returns-rule-channel", "Web shop")
+    choose(page, "returns-rule-category", "Shelves")
+    for label, value in (("Return window (days)", "3"), ("Inspect within (days)", "1"), ("Sold again if", NOTE)):
+        field = page.get_by_label(label, exact=True)
+        field.fill(value)
+        field.press("Enter")
+        settled(page)
+    press(page, "Save the rule")
+    expect(page.get_by_text("The rule for Web shop, Shelves is saved.")).to_be_visible()
+    assert violations(page) == []
+    assert overflow(page) <= 0
+    rule = row_with(page, "returns-rules", {"For": "Web shop, Shelves"})
+    assert list(rule.values()) == ["Web shop, Shelves", "3 days", "1 day", NOTE, "set here"]
+    open_page(page, f"{address}/inspection?scan=R-LATE")
+    expect(page.get_by_text("It was asked for 3 days after the return window of 3 days had ended. The decision is yours.")).to_be_visible()
+    expect(page.get_by_text(f"Restock if: {NOTE}")).to_be_visible()
+    row = grid(page, GRID)[0]
+    assert (row["Outside its window"], row["Late by"]) == ("3 days", "1 day")

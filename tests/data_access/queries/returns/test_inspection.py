@@ -6,12 +6,13 @@ from sqlalchemy import event as listening
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inspection import UnitDecision, inspect
+from data_access.commands.returns import RuleOfReturns, set_rule
 from data_access.events.ingest import ingest
 from data_access.queries.returns import inspection
 from data_access.write.permissions import COMMAND_LINE
 from tests.data_access.commands.test_inspection import came_back, line_of
 from tests.data_access.events.test_ingest import receipt, sale, ship
-from tests.data_access.small_company import make_company
+from tests.data_access.small_company import DAY, make_company
 
 
 @pytest.fixture
@@ -38,7 +39,6 @@ def test_what_customers_wait_for_is_first_and_kits_are_by_component(shop: Engine
     ]
     first = inspection.waiting(shop).row(0, named=True)
     assert (first["name"], first["channel_id"], first["order_ref"], first["location_id"]) == ("Banana", "web", "o4", "south")
-    assert inspection.waiting_counts(shop).rows() == [(2, 5)]
 
 
 def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
@@ -49,7 +49,6 @@ def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
     assert mended.select("return_ref", "sku", "units", "version").rows() == [("r2", "B", 4, 1)]
     inspect(shop, [UnitDecision(one, "A", 2, "refurbish", 1), UnitDecision(two, "A", 2, "refurbish", 1)], COMMAND_LINE)
     assert rows(shop) == []
-    assert inspection.waiting_counts(shop).rows() == [(0, 0)]
     mended = inspection.refurbished(shop)
     assert sorted(mended.select("return_ref", "sku", "units", "version").rows()) == [
         ("r1", "A", 2, 2),
@@ -60,6 +59,19 @@ def test_units_leave_the_queue_one_by_one(shop: Engine) -> None:
         shop, [UnitDecision(two, "A", 2, "repaired", 2, "refurbish"), UnitDecision(two, "B", 4, "discard", 2, "refurbish")], COMMAND_LINE
     )
     assert inspection.refurbished(shop)["return_ref"].to_list() == ["r1"]
+
+
+def test_the_closest_rule_says_how_long_it_may_take_and_whether_it_was_asked_for_in_time(shop: Engine) -> None:
+    set_rule(shop, RuleOfReturns("web", None, 0, 4, "sealed"), COMMAND_LINE)
+    set_rule(shop, RuleOfReturns(None, "baskets", 9, 1), COMMAND_LINE)
+    held = {row["return_ref"]: row for row in inspection.waiting(shop).iter_rows(named=True)}
+    assert [held["r1"][name] for name in ("window_days", "inspect_days", "condition", "outside_days")] == [0, 4, "sealed", None]
+    set_rule(shop, RuleOfReturns("web", "baskets", None, 7), COMMAND_LINE)
+    with shop.begin() as connection:
+        connection.execute(sa.text(f"update shipment set shipped_at = shipped_at - {3 * DAY}, delivered_at = shipped_at - {2 * DAY}"))
+    held = {row["return_ref"]: row for row in inspection.waiting(shop).iter_rows(named=True)}
+    assert held["r1"]["outside_days"] == 2
+    assert (held["r2"]["window_days"], held["r2"]["inspect_days"], held["r2"]["outside_days"]) == (None, 7, None)
 
 
 def test_a_package_leads_to_what_came_back_of_it(shop: Engine) -> None:
@@ -75,9 +87,8 @@ def test_the_queue_is_found_by_its_index(shop: Engine) -> None:
     asked: list[tuple[str, tuple[object, ...]]] = []
     listening.listen(shop, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
     inspection.waiting(shop)
-    inspection.waiting_counts(shop)
     of_returns = [one for one in asked if "return_line" in one[0]]
     with shop.connect() as connection:
         plans = [str(connection.exec_driver_sql(f"explain query plan {statement}", values).all()) for statement, values in of_returns]
-    assert len(plans) == 2
+    assert len(plans) == 1
     assert all("ix_return_line_open" in plan for plan in plans)
