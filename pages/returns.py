@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.returns import beyond, codes, parts, rates, reads, rules, selection
+from dashboard.returns import beyond, codes, holds, parts, rates, reads, rules, selection
 from dashboard.shell import empty, header, said, user
 from dashboard.shell import reads as shared
 from data_access.domain.returns.breakdown import totals
@@ -24,12 +24,13 @@ rates.without_data(view.picture.silent)
 chosen = selection.choose(view.picture, datetime.now(UTC).date())
 shipped, returned = view.picture.only(chosen)
 rates.figures(totals(shipped, returned))
-beyond.show(view, chosen)
+with st.container():
+    can_change = user.choose("set return rules")
+beyond.show(view, chosen, can_change)
 rates.over_time(view, chosen)
 parts.show(shipped, returned)
 unmapped = view.picture.unmapped()
-with st.container():
-    can_change = user.choose("set return rules")
 codes.show(unmapped, can_change)
 codes.decided(can_change)
 rules.show(can_change)
+holds.show(can_change)

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.inspection.selection import ScannedUnits
 from dashboard.shell import chosen, downloads, records, words
 from data_access.commands.inspection import MOST_AT_ONCE, MOST_NOTE, UnitDecision
-from data_access.domain.returns.fates import Fate
+from data_access.domain.returns.fates import STATES, Fate
 
 # what units can become, by what they are: the fate, its button, the icon, the key pressed with Alt
 CHOICES: Final[dict[Fate, tuple[tuple[Fate, str, str, str], ...]]] = {
@@ -88,7 +88,8 @@ def _form(picked: pl.DataFrame, fate: Fate, is_sku: bool, can_change: bool, key:
         with st.container(horizontal=True, gap="small"):
             for after, label, icon, digit in CHOICES[fate]:
                 own_type: Literal["primary", "secondary"] = "primary" if digit == "1" else "secondary"
-                if st.button(label, key=f"{key}.{fate}.{after}", type=own_type, icon=icon, shortcut=f"Alt+{digit}"):
+                held = STATES[after] == "sellable" and picked["held"].is_not_null().any()
+                if st.button(label, key=f"{key}.{fate}.{after}", type=own_type, icon=icon, shortcut=f"Alt+{digit}", disabled=held):
                     return _decided(picked, fate, after, units, note or "")
     return None
 
@@ -96,6 +97,11 @@ def _form(picked: pl.DataFrame, fate: Fate, is_sku: bool, can_change: bool, key:
 def _describe(picked: pl.DataFrame, one: dict[str, Any] | None) -> None:
     if one is None:
         st.markdown(f"**{words.counted(int(picked['units'].sum()), 'unit')}** of {words.counted(picked.height, 'row')}: all of each")
+        held = picked.filter(pl.col("held").is_not_null())["sku"].unique().sort().to_list()
+        if held:
+            st.caption(
+                f":material/front_hand: Held at inspection: {words.plain(', '.join(held))}. The others can be restocked without them."
+            )
         return
     named = records.names()
     of = f"return {one['return_ref']}" + (f", order {one['order_ref']}" if one["order_ref"] else ", whose order is not known")
@@ -106,6 +112,8 @@ def _describe(picked: pl.DataFrame, one: dict[str, Any] | None) -> None:
     why = " · ".join(text for text in (one["reason"], one["customer_note"]) if text)
     if why:
         st.caption(f"The customer: {words.plain(why)}")
+    if one["held"]:
+        st.caption(f":material/front_hand: Held at inspection: {words.plain(one['held'])}. Only a manager lifts that, on the Returns page.")
     if one["outside_days"]:
         beyond, window = words.counted(one["outside_days"], "day"), words.counted(one["window_days"], "day")
         st.caption(f":material/event_busy: It was asked for {beyond} after the return window of {window} had ended. The decision is yours.")

@@ -7,7 +7,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard.charts import colours
-from dashboard.returns import charts, parts, reads
+from dashboard.returns import charts, holds, parts, reads
 from dashboard.returns.reads import ReturnsView
 from dashboard.shell import downloads, filters, links, records, words
 from dashboard.shell.filters import Filter
@@ -31,8 +31,8 @@ _COLUMNS: Final[dict[str, Any]] = {
 }
 
 
-def show(view: ReturnsView, chosen: ReturnFilter) -> None:
-    """Draw the flags of a selection, and what is behind the one that a person clicks."""
+def show(view: ReturnsView, chosen: ReturnFilter, can_change: bool) -> None:
+    """Draw the flags of a selection, and what is behind the one that a person clicks, who may hold its SKU if `can_change`."""
     st.subheader("What is beyond chance", anchor=False)
     flags = view.flags.join(view.picture.shipped.select("sku", "category").unique(), on="sku", how="left", maintain_order="left")
     flags = flags.filter(_is_chosen(chosen))
@@ -56,7 +56,7 @@ def show(view: ReturnsView, chosen: ReturnFilter) -> None:
     st.caption("At most one flag in twenty is false in expectation (nominal), however often one looks.")
     key: str | None = st.session_state.get(FLAG)
     if key is not None:
-        _behind(view, flags.row(keys.index(key), named=True), sentences[keys.index(key)])
+        _behind(view, flags.row(keys.index(key), named=True), sentences[keys.index(key)], can_change)
 
 
 def _is_chosen(chosen: ReturnFilter) -> pl.Expr:
@@ -93,7 +93,7 @@ def _reason(row: dict[str, Any]) -> str:
     return taxonomy().reasons[row["reason"]].name.lower()
 
 
-def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str) -> None:
+def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str, can_change: bool) -> None:
     mine = pl.col("sku") == row["sku"]
     if row["channel_id"] is not None:
         mine &= pl.col("channel_id") == row["channel_id"]
@@ -106,6 +106,7 @@ def _behind(view: ReturnsView, row: dict[str, Any], words_of_it: str) -> None:
         icon=":material/shield:",
         query_params=links.draft_of_buffer(row["sku"], f"Returned beyond chance: {_reason(row)}", row["channel_id"]),
     )
+    holds.of_flag(row["sku"], f"Returned beyond chance: {_reason(row)}", can_change)
     if view.basis is not None:
         shipped, returned = view.by_sku(mine)
         st.plotly_chart(

@@ -82,6 +82,11 @@ def rules() -> pl.DataFrame:
     return shared.hub().ask(queries.own_rules)
 
 
+def holds() -> pl.DataFrame:
+    """`picture.HOLDS`: SKUs that are held at inspection."""
+    return shared.hub().ask(queries.holds)
+
+
 def marketplaces() -> pl.DataFrame:
     """channel_id, marketplace of each channel."""
     return shared.hub().ask(queries.marketplaces)

@@ -14,14 +14,14 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.events import OWN_SOURCE
 from data_access.domain.permissions import Permission
-from data_access.domain.returns.fates import NEXT, Components, Fate, steps_of, units_of
+from data_access.domain.returns.fates import NEXT, STATES, Components, Fate, steps_of, units_of
 from data_access.engine import now_us
 from data_access.errors import ChangedMeanwhile, Conflict, InvalidInput, Refused
 from data_access.events.ingest import take_in
 from data_access.events.models import InspectedUnits, Inspection
 from data_access.schema.catalog import product
 from data_access.schema.orders import order_line
-from data_access.schema.returns import return_line
+from data_access.schema.returns import return_hold, return_line
 from data_access.write.audited_edits import Audited, author
 from data_access.write.kernel import work
 from data_access.write.unit_of_work import UnitOfWork
@@ -60,6 +60,7 @@ def inspect(engine: Engine, decisions: Sequence[UnitDecision], actor: str, note:
         Refused: a field is wrong, by the decision's place.
         ChangedMeanwhile: somebody decided on one of the lines since the person saw it.
         Conflict: units that were put back for sale are sold or promised by now.
+        InvalidInput: there are not as many such units, or what would be sellable is held at inspection.
 
     """
     refusals = {place: wrong for place, one in enumerate(decisions) if (wrong := _problems(one))}
@@ -110,6 +111,7 @@ def _carry_out(unit: UnitOfWork, decisions: Sequence[UnitDecision], action: str,
     made = {return_id: unit.lookups.components(row["sku"], row["kit_version"]) for return_id, row in rows.items()}
     for one in decisions:
         _require(unit.connection, one, rows, made)
+    _require_not_held(unit.connection, decisions, rows)
     note = why if action == "inspect" else None
     for outcome in take_in(unit, [_event(key, [one for one in decisions if _key(rows[one.return_id]) == key], rows, note) for key in keys]):
         if outcome.status != "applied":
@@ -172,6 +174,17 @@ def _require(connection: Connection, decision: UnitDecision, rows: Mapping[int, 
     there = units_of(row["quantity"], made[decision.return_id], steps)[decision.sku, decision.before]
     if decision.quantity > there:
         raise InvalidInput(f"Return {row['return_ref']} has only {there} of {decision.sku} that are {decision.before}: decide on no more.")
+
+
+def _require_not_held(connection: Connection, decisions: Sequence[UnitDecision], rows: Mapping[int, dict[str, Any]]) -> None:
+    """Nothing becomes sellable that is held at inspection."""
+    for_sale = [one for one in decisions if STATES[one.after] == "sellable"]
+    skus = {one.sku for one in for_sale} | {str(rows[one.return_id]["sku"]) for one in for_sale}
+    held = connection.execute(
+        sa.select(return_hold.c.sku, return_hold.c.why).where(return_hold.c.sku.in_(skus)).order_by(return_hold.c.sku)
+    )
+    for sku, why in held:
+        raise InvalidInput(f"{sku} is held at inspection ({why}): refurbish or discard it, or ask a manager to lift the hold.")
 
 
 def _contrary(unit: UnitOfWork, audit_id: int) -> list[UnitDecision]:

@@ -88,4 +88,20 @@ return_rule = Table(
     comment="Rules for returns by channel and category, where people set them. Who changed what is in `audit_entry`.",
 )
 
-__all__ = ["DISPOSITIONS", "OPEN", "return_code", "return_line", "return_rule"]
+
+class _ReturnHold(TypedColumns):
+    id = Column(Id, primary_key=True, autoincrement=False, comment="Row id, from `id_block`.")
+    sku = Column(String, ForeignKey("product.sku"), nullable=False, comment="The SKU, as sold or as stocked.")
+    why = Column(String, nullable=False, comment="What the inspector reads.")
+    version = Column(Integer, nullable=False, server_default="1", comment="Raised by each change.")
+
+
+return_hold = Table(
+    "return_hold",
+    metadata,
+    _ReturnHold,
+    Index("uq_return_hold_sku", "sku", unique=True),
+    comment="SKUs whose returned units people put back for sale only after a manager looked into them. Who decided is in `audit_entry`.",
+)
+
+__all__ = ["DISPOSITIONS", "OPEN", "return_code", "return_hold", "return_line", "return_rule"]

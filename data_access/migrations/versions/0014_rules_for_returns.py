@@ -1,4 +1,4 @@
-"""Rules for returns by channel and category
+"""Rules for returns by channel and category, and SKUs that are held at inspection
 
 Revision ID: 0014
 Revises: 0013
@@ -32,8 +32,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_return_rule")),
         comment="Rules for returns by channel and category, where people set them. Who changed what is in `audit_entry`.",
     )
+    op.create_table(
+        "return_hold",
+        sa.Column("id", _WIDE, autoincrement=False, nullable=False, comment="Row id, from `id_block`."),
+        sa.Column("sku", sa.String(), nullable=False, comment="The SKU, as sold or as stocked."),
+        sa.Column("why", sa.String(), nullable=False, comment="What the inspector reads."),
+        sa.Column("version", sa.Integer(), server_default="1", nullable=False, comment="Raised by each change."),
+        sa.ForeignKeyConstraint(["sku"], ["product.sku"], name=op.f("fk_return_hold_sku_product")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_return_hold")),
+        comment="SKUs whose returned units people put back for sale only after a manager looked into them. Who decided is in `audit_entry`.",
+    )
+    op.create_index(op.f("uq_return_hold_sku"), "return_hold", ["sku"], unique=True)
 
 
 def downgrade() -> None:
     """Take this revision back."""
+    op.drop_table("return_hold")
     op.drop_table("return_rule")

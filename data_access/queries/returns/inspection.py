@@ -13,7 +13,7 @@ from data_access.domain.returns.rules import OWN_RULES, days_outside, defaults, 
 from data_access.domain.scorecards.days import zones
 from data_access.engine import reading
 from data_access.queries.returns.picture import decisions as decisions_on_codes
-from data_access.queries.returns.picture import own_rules
+from data_access.queries.returns.picture import holds, own_rules
 from data_access.queries.scorecards import zones as channel_zones
 from data_access.schema.audit import audit_entry
 from data_access.schema.catalog import kit_component, product
@@ -43,6 +43,7 @@ QUEUE: Final = pl.Schema(
         "window_days": pl.Int64,
         "outside_days": pl.Int64,
         "condition": pl.String,
+        "held": pl.String,
         "backordered": pl.Int64,
         "free": pl.Int64,
         "version": pl.Int64,
@@ -53,8 +54,8 @@ and that nobody can be sold now, then the longest waiting.
 
 `sku`: as stocked, `sold_as`: as sold, which may be a kit. `reason`: what the customer's code and words mean by the rules of now.
 `inspect_days`, `window_days`, `condition`: the rule that holds (`domain.returns.rules.RULE`); `outside_days`: by how many days it was asked
-for after its window had ended. `backordered`: units of the SKU that customers wait for; `free`: sellable units of it that nobody ordered,
-at all locations. `version`: for `commands.inspection.UnitDecision`."""
+for after its window had ended. `held`: why the SKU is held at inspection. `backordered`: units of the SKU that customers wait for; `free`:
+sellable units of it that nobody ordered, at all locations. `version`: for `commands.inspection.UnitDecision`."""
 
 DECISIONS: Final = pl.Schema(
     {
@@ -183,7 +184,9 @@ def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) ->
     queue = pl.concat([at_once, _by_steps(lines.filter(pl.col("fates").is_not_null()), fate)], how="diagonal_relaxed")
     queue = with_rules(queue, own_rules(connection).select(OWN_RULES.names()), defaults())
     outside = days_outside(queue, zones(channel_zones(connection)))
-    queue = queue.with_columns(outside, reason=_reasons(connection, queue))
+    held = dict(holds(connection).select("sku", "why").iter_rows())
+    why = [pl.col(name).replace_strict(held, default=None, return_dtype=pl.String) for name in ("sku", "sold_as")]
+    queue = queue.with_columns(outside, held=pl.coalesce(why), reason=_reasons(connection, queue))
     needs = _needs(connection, queue["sku"].unique().to_list())
     order = pl.col("backordered") > 0, pl.col("free") <= 0
     return (

@@ -15,7 +15,7 @@ from data_access.mirror.scan import Mirror
 from data_access.queries import scorecards as queries
 from data_access.schema.catalog import kit_component, product
 from data_access.schema.channels import channel
-from data_access.schema.returns import return_code, return_rule
+from data_access.schema.returns import return_code, return_hold, return_rule
 from data_access.schema.stock import stock_movement
 from data_access.store.frames import MICROS, read
 
@@ -40,6 +40,9 @@ RULES: Final = pl.Schema(
 )
 """Rules for returns that people set."""
 
+HOLDS: Final = pl.Schema({"hold_id": pl.Int64, "sku": pl.String, "why": pl.String, "version": pl.Int64})
+"""SKUs whose returned units are not to be put back for sale until the hold is lifted; `why`: what the inspector reads."""
+
 RECEIPTS: Final = pl.Schema({"received_at": MICROS, "location_id": pl.String, "sku": pl.String, "units": pl.Int64})
 """Goods that came in, the newest first. `sku`: of a kit, its component's."""
 
@@ -61,6 +64,12 @@ def own_rules(bind: Connection | Engine) -> pl.DataFrame:
     c = return_rule.c
     query = sa.select(c.id, c.channel_id, c.category, c.window_days, c.inspect_days, c.condition, c.version)
     return read(bind, query.order_by(c.channel_id.is_not(None), c.channel_id, c.category.is_not(None), c.category), RULES)
+
+
+def holds(bind: Connection | Engine) -> pl.DataFrame:
+    """`HOLDS`: SKUs that are held at inspection."""
+    c = return_hold.c
+    return read(bind, sa.select(c.id, c.sku, c.why, c.version).order_by(c.sku), HOLDS)
 
 
 def marketplaces(bind: Connection | Engine) -> pl.DataFrame:

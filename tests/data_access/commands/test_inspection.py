@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 
 from data_access.commands.inspection import UnitDecision, inspect, undo
 from data_access.commands.people import add_user
+from data_access.commands.return_holds import hold, lift
 from data_access.engine import open_engine
 from data_access.errors import ChangedMeanwhile, Conflict, Forbidden, InvalidInput, OnHandError, Refused
 from data_access.events import models as ev
@@ -208,3 +209,21 @@ def test_verify_tells_what_became_of_no_unit(shop: Engine) -> None:
     with shop.begin() as connection:
         connection.execute(sa.text("update return_line set fates = replace(fates, '\"restock\"', '\"discard\"') where return_ref = 'r1'"))
     assert verify(shop).rows == [{"figure": "returned_goods", "key": "A south sellable", "stored": 1, "rebuilt": 0}]
+
+
+@pytest.mark.parametrize("held", ["A", "KIT"])
+def test_what_is_held_is_not_put_back_for_sale_until_the_hold_is_lifted(shop: Engine, held: str) -> None:
+    back = line_of(shop, "r2")
+    hold_id = hold(shop, held, "it leaks", "mara")
+    before = rows_of_everything(shop)
+    with pytest.raises(InvalidInput, match=rf"{held} is held at inspection \(it leaks\): refurbish or discard it"):
+        inspect(shop, [UnitDecision(back, "B", 1, "discard", 0), UnitDecision(back, "A", 1, "restock", 0)], "olga")
+    with pytest.raises(Forbidden, match="may not set return rules"):
+        lift(shop, hold_id, 1, "olga")
+    assert rows_of_everything(shop) == before
+    inspect(shop, [UnitDecision(back, "A", 2, "refurbish", 0)], "olga")
+    with pytest.raises(InvalidInput, match="is held at inspection"):
+        inspect(shop, [UnitDecision(back, "A", 2, "repaired", 1, "refurbish")], "olga")
+    lift(shop, hold_id, 1, "mara")
+    inspect(shop, [UnitDecision(back, "A", 2, "repaired", 1, "refurbish")], "olga")
+    assert south(shop, "A") == (5, 3)

@@ -167,6 +167,29 @@ def test_a_flag_leads_to_a_draft_of_a_buffer(page: Page, address: str, store: En
     expect(page.get_by_role("heading", name=re.compile(re.escape(f"SKU {flag['SKU']} on all channels")))).to_be_visible()
 
 
+def test_a_flag_s_sku_is_held_at_inspection_until_that_is_lifted(page: Page, address: str, store: Engine) -> None:
+    open_page(page, f"{address}/returns")
+    choose(page, "user-choice", MANAGER)
+    flag = next(row for row in grid(page, FLAGS) if row["What is beyond chance"].startswith("All channels"))
+    click_row(page, grid(page, FLAGS).index(flag), FLAGS)
+    press(page, "Hold at inspection")
+    expect(page.get_by_text("Held at inspection: Returned beyond chance: product fault").first).to_be_visible()
+    assert table(store, "select sku from return_hold") == [(flag["SKU"],)]
+    page.get_by_role("link", name="Look at what waits of it").click()
+    expect(page.get_by_label("Scan or type")).to_have_value(flag["SKU"])
+    settled(page)
+    choose(page, "user-choice", MANAGER)
+    expect(page.get_by_text("Held at inspection: Returned beyond chance: product fault.")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Restock"))).to_be_disabled()
+    expect(page.get_by_role("button", name=re.compile("^Discard"))).to_be_enabled()
+    open_page(page, f"{address}/returns")
+    choose(page, "user-choice", MANAGER)
+    page.get_by_text("1 SKU that is held at inspection").click()
+    press(page, "Lift the hold")
+    expect(page.get_by_text("The hold is lifted.")).to_be_visible()
+    assert table(store, "select sku from return_hold") == []
+
+
 def test_the_overview_leads_to_what_is_beyond_chance(page: Page, address: str) -> None:
     open_page(page, address)
     entry = page.get_by_role("link", name=re.compile(r"^[\w :]*\d+ SKUs? (is|are) returned beyond chance$"))

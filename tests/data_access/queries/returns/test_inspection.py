@@ -6,6 +6,7 @@ from sqlalchemy import event as listening
 from sqlalchemy.engine import Engine
 
 from data_access.commands.inspection import UnitDecision, inspect
+from data_access.commands.return_holds import hold
 from data_access.commands.returns import RuleOfReturns, set_rule
 from data_access.events.ingest import ingest
 from data_access.queries.returns import inspection
@@ -72,6 +73,14 @@ def test_the_closest_rule_says_how_long_it_may_take_and_whether_it_was_asked_for
     held = {row["return_ref"]: row for row in inspection.waiting(shop).iter_rows(named=True)}
     assert held["r1"]["outside_days"] == 2
     assert (held["r2"]["window_days"], held["r2"]["inspect_days"], held["r2"]["outside_days"]) == (None, 7, None)
+
+
+def test_what_is_held_says_so_as_stocked_and_as_sold(shop: Engine) -> None:
+    assert inspection.waiting(shop)["held"].to_list() == [None] * 3
+    hold(shop, "KIT", "a part is missing", COMMAND_LINE)
+    hold(shop, "A", "it leaks", COMMAND_LINE)
+    held = inspection.waiting(shop).select("return_ref", "sku", "held").rows()
+    assert held == [("r2", "B", "a part is missing"), ("r1", "A", "it leaks"), ("r2", "A", "it leaks")]
 
 
 def test_a_package_leads_to_what_came_back_of_it(shop: Engine) -> None:
