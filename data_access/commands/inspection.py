@@ -30,7 +30,12 @@ PERMISSION: Final[Permission] = "inspect returns"
 MOST_NOTE: Final = 500
 MOST_AT_ONCE: Final = 500
 _LINES: Final = (
-    sa.select(return_line, order_line.c.line_ref, sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"))
+    sa.select(
+        return_line,
+        order_line.c.line_ref,
+        sa.func.coalesce(order_line.c.sku, return_line.c.sku).label("sold_as"),
+        sa.func.coalesce(order_line.c.kit_version, product.c.kit_version).label("kit_version"),
+    )
     .join(product, product.c.sku == return_line.c.sku)
     .join(order_line, order_line.c.id == return_line.c.line_id, isouter=True)
 )
@@ -108,7 +113,7 @@ def _carry_out(unit: UnitOfWork, decisions: Sequence[UnitDecision], action: str,
     unit.lock_parents({f"return:{channel_id}:{return_ref}" for channel_id, return_ref in keys})
     # again: another may have decided while this one waited
     rows = _read(unit.connection, sa.tuple_(return_line.c.channel_id, return_line.c.return_ref).in_(keys))
-    made = {return_id: unit.lookups.components(row["sku"], row["kit_version"]) for return_id, row in rows.items()}
+    made = {return_id: unit.lookups.components(row["sold_as"], row["kit_version"]) for return_id, row in rows.items()}
     for one in decisions:
         _require(unit.connection, one, rows, made)
     _require_not_held(unit.connection, decisions, rows)
@@ -179,7 +184,7 @@ def _require(connection: Connection, decision: UnitDecision, rows: Mapping[int, 
 def _require_not_held(connection: Connection, decisions: Sequence[UnitDecision], rows: Mapping[int, dict[str, Any]]) -> None:
     """Nothing becomes sellable that is held at inspection."""
     for_sale = [one for one in decisions if STATES[one.after] == "sellable"]
-    skus = {one.sku for one in for_sale} | {str(rows[one.return_id]["sku"]) for one in for_sale}
+    skus = {one.sku for one in for_sale} | {str(rows[one.return_id]["sold_as"]) for one in for_sale}
     held = connection.execute(
         sa.select(return_hold.c.sku, return_hold.c.why).where(return_hold.c.sku.in_(skus)).order_by(return_hold.c.sku)
     )
@@ -194,7 +199,7 @@ def _contrary(unit: UnitOfWork, audit_id: int) -> list[UnitDecision]:
     _KIND.require_last(unit.connection, change, row)
     if row is None:
         return []
-    made = unit.lookups.components(row["sku"], row["kit_version"])
+    made = unit.lookups.components(row["sold_as"], row["kit_version"])
     steps = steps_of(row, made)
     fresh = Counter(steps) - Counter(steps_of({**row, **(change.before or {})}, made))
     return [

@@ -143,17 +143,18 @@ def _at_once(bind: Connection | Engine) -> AbstractContextManager[Connection]:
 
 
 def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) -> pl.DataFrame:
-    kit_version, sent = sa.func.coalesce(order_line.c.kit_version, product.c.kit_version), shipment.c
+    sold_as, sent = sa.func.coalesce(order_line.c.sku, _r.sku), shipment.c
+    kit_version = sa.func.coalesce(order_line.c.kit_version, product.c.kit_version)
     query = (
         sa.select(
             _r.id,
-            sa.func.coalesce(_k.component_sku, _r.sku),
+            sa.func.coalesce(_k.component_sku, sold_as),
             _r.channel_id,
             sales_order.c.order_ref,
             _r.return_ref,
             _r.location_id,
             _r.received_at,
-            _r.sku,
+            sold_as,
             _r.reason_code,
             _r.return_reason,
             _r.customer_note,
@@ -173,7 +174,7 @@ def _queue(connection: Connection, which: sa.ColumnElement[bool], fate: Fate) ->
         .join(channel, channel.c.channel_id == _r.channel_id)
         .join(order_line, order_line.c.id == _r.line_id, isouter=True)
         .join(sales_order, sales_order.c.id == order_line.c.order_id, isouter=True)
-        .join(kit_component, sa.and_(_k.kit_sku == _r.sku, _k.kit_version == kit_version, kit_version > 0), isouter=True)
+        .join(kit_component, sa.and_(_k.kit_sku == sold_as, _k.kit_version == kit_version, kit_version > 0), isouter=True)
         .where(sa.text(OPEN), which, _r.moves_stock)
     )
     lines = read(connection, query, _LINES)

@@ -45,12 +45,13 @@ def returned_goods(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
 
 
 def _expected(connection: Connection) -> pl.DataFrame:
-    kit_version = sa.func.coalesce(order_line.c.kit_version, product.c.kit_version)
-    sku, per = sa.func.coalesce(_k.component_sku, _r.sku), sa.func.coalesce(_k.quantity, 1)
+    # what moves is what the order line is made of, also where a file called the returned goods otherwise
+    sold_as, kit_version = sa.func.coalesce(order_line.c.sku, _r.sku), sa.func.coalesce(order_line.c.kit_version, product.c.kit_version)
+    sku, per = sa.func.coalesce(_k.component_sku, sold_as), sa.func.coalesce(_k.quantity, 1)
     lines = (
         return_line.join(product, product.c.sku == _r.sku)
         .outerjoin(order_line, order_line.c.id == _r.line_id)
-        .outerjoin(kit_component, sa.and_(_k.kit_sku == _r.sku, _k.kit_version == kit_version, kit_version > 0))
+        .outerjoin(kit_component, sa.and_(_k.kit_sku == sold_as, _k.kit_version == kit_version, kit_version > 0))
     )
     state = sa.case((_r.disposition == "restock", "sellable"), else_="unsellable")
     at_once = (
