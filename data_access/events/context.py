@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from data_access.domain.ledger_state import Line
 from data_access.errors import OnHandError
+from data_access.events.known_cases import KnownCases
 from data_access.events.known_facts import FACT_COLUMNS, KnownFact, KnownFacts, OrderKey, by_channel
 from data_access.events.needs import Needs
 from data_access.prepared import Prepared, in_list
@@ -80,7 +81,8 @@ class KnownOrder:
 class EventContext:
     """What the events of one unit of work refer to. None: looked up, and not there.
 
-    `returns`: the rows of returns whose purchase is not known; those of an order are among its `facts`. `judged`: the order of each event
+    `returns`: the rows of returns whose purchase is not known; those of an order are among its `facts`, and what is known of
+    a return besides its goods among the `cases`. `judged`: the order of each event
     whose facts came to count, or ceased to.
     """
 
@@ -89,6 +91,7 @@ class EventContext:
     facts: KnownFacts = field(default_factory=KnownFacts)
     judged: dict[int, OrderKey] = field(default_factory=dict)
     returns: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
+    cases: KnownCases = field(default_factory=KnownCases)
     purchases: dict[str, dict[str, dict[str, Any]] | None] = field(default_factory=dict)
     undoing: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
@@ -100,7 +103,9 @@ class EventContext:
         self.load_orders({need.order for need in needs if need.order is not None} | facts)
         self.facts.load_lines(unit.connection, facts)
         self.facts.load_packages(unit.connection, {need.packages for need in needs if need.packages is not None})
-        self._load_returns({need.returns for need in needs if need.returns is not None})
+        returns = {need.returns for need in needs if need.returns is not None}
+        self._load_returns(returns)
+        self.cases.load(unit.connection, returns)
         self._load_purchases({need.purchase for need in needs if need.purchase is not None})
         self._load_stock(needs)
         self._load_undoing(needs)

@@ -80,7 +80,7 @@ class KnownFact:
             reference=self.reference or "",
             carrier=row["carrier"] if self.kind == "shipment" else None,
             tracking_number=row["tracking_number"] if self.kind == "shipment" else None,
-            tie=str(row.get("location_id")),
+            tie=f"{row.get('location_id')}:{row.get('part')}",
         )
 
 

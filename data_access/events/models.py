@@ -10,7 +10,12 @@ from data_access.events.kinds.orders.tracking import Tracking
 from data_access.events.kinds.purchasing.purchase_order import PurchaseOrder, PurchaseOrderLine
 from data_access.events.kinds.purchasing.receipt import Receipt
 from data_access.events.kinds.returns.inspection import InspectedUnits, Inspection
+from data_access.events.kinds.returns.return_closed import ReturnClosed
+from data_access.events.kinds.returns.return_decided import ReturnDecided
 from data_access.events.kinds.returns.return_received import ReturnedUnits, ReturnReceived
+from data_access.events.kinds.returns.return_refunded import RefundedLine, ReturnRefunded
+from data_access.events.kinds.returns.return_requested import RequestedUnits, ReturnRequested
+from data_access.events.kinds.returns.return_sent_back import ReturnSentBack
 from data_access.events.kinds.stock.adjustment import Adjustment
 from data_access.events.kinds.stock.count import Count
 from data_access.events.kinds.stock.opening import Opening
@@ -33,7 +38,14 @@ __all__ = [
     "PurchaseOrder",
     "PurchaseOrderLine",
     "Receipt",
+    "RefundedLine",
+    "RequestedUnits",
+    "ReturnClosed",
+    "ReturnDecided",
     "ReturnReceived",
+    "ReturnRefunded",
+    "ReturnRequested",
+    "ReturnSentBack",
     "ReturnedUnits",
     "Sale",
     "SaleLine",

@@ -420,6 +420,9 @@ class SingleRows:
             "refund": price * units if price is not None and row["role"] == "return" else None,
             "currency": row["currency"] if price is not None and row["role"] == "return" else None,
             "moves_stock": moves_stock,
+            "part": None,
+            "approved_at": None,
+            "refunded_at": None,
             "fates": None,
         }
         unit.add(return_line, returned)

@@ -30,11 +30,23 @@ def histories(draw: st.DrawFn, hours: tuple[int, ...] = (0, 0, 1, 5), longest: i
         "delivery",
         "return",
         "inspection",
+        "request",
+        "refund",
+        "case",
         "retold",
     )
     kinds = st.sampled_from((*often, "receipt", "purchase", "arrival", "transfer", "adjustment", "count", "opening", "write_off"))
     story = _Story(draw, hours)
     drawn = [story.next_event(kind) for kind in draw(st.lists(kinds, min_size=3, max_size=longest))]
+    return [event for event in drawn if event is not None]
+
+
+@st.composite
+def lives_of_returns(draw: st.DrawFn, hours: tuple[int, ...] = (0, 1, 5)) -> list[ev.Event]:
+    """A history in order of time that is mostly of the returns of a few orders."""
+    story = _Story(draw, hours)
+    more = draw(st.lists(st.sampled_from(("request", "return", "inspection", "refund", "case", "case", "cancellation")), max_size=12))
+    drawn = [story.next_event(kind) for kind in ("receipt", "sale", "shipment", "sale", "shipment", "request", "return", *more)]
     return [event for event in drawn if event is not None]
 
 
@@ -48,6 +60,7 @@ class _Back:
     waiting: int
     refurbished: int = 0
     is_begun: bool = False
+    part: str | None = None
 
 
 class _Story:
@@ -63,6 +76,7 @@ class _Story:
         self._packages: list[tuple[str, str, str]] = []
         self._sent: list[ev.Shipment] = []
         self._returns: list[_Back] = []
+        self._asked: list[tuple[str, str, str, str, int]] = []
         self._purchases: list[str] = []
 
     def next_event(self, kind: str) -> ev.Event | None:
@@ -70,8 +84,10 @@ class _Story:
         place, sku = self._draw(st.sampled_from(PLACES)), self._draw(st.sampled_from(SKUS))
         if kind in ("sale", "till"):
             return self._sale(kind, place)
-        if kind in ("cancellation", "shipment", "return"):
+        if kind in ("cancellation", "shipment", "return", "request"):
             return self._of_an_order(kind, place) if self._orders else None
+        if kind in ("refund", "case"):
+            return self._of_a_case(kind) if self._asked else None
         if kind in ("tracking", "scan", "delivery"):
             return self._of_a_package(kind) if self._packages else None
         if kind == "retold":
@@ -116,9 +132,35 @@ class _Story:
             self._packages.append((channel, ref, f"p{len(self._packages)}"))
             self._sent.append(ev.Shipment(**self._head(**base, shipment_ref=self._packages[-1][2], location_id=place, lines=(part,))))
             return self._sent[-1]
+        if kind == "request":
+            self._asked.append((channel, ref, line_ref, f"r{self._number}", part["quantity"]))
+            said = {"reason_code": draw(st.sampled_from(("TOO_SMALL", None))), "customer_note": draw(st.sampled_from(("no", None)))}
+            return ev.ReturnRequested(**self._head(**base, return_ref=self._asked[-1][3], lines=({**part, **said},)))
+        return_ref, name = f"r{self._number}", None
+        if self._asked and draw(st.booleans()):
+            # of a request, in parts that may be more than was asked for
+            channel, ref, line_ref, return_ref, quantity = draw(st.sampled_from(self._asked))
+            base = {"channel_id": channel, "order_ref": ref}
+            part, name = {"line_ref": line_ref, "quantity": draw(st.integers(1, quantity))}, f"part{self._number}"
         sku = self._sold_as[ref, line_ref]
-        self._returns.append(_Back(channel, f"r{self._number}", "A" if sku == "KIT" else sku, part["quantity"]))
-        return ev.ReturnReceived(**self._head(**base, return_ref=self._returns[-1].ref, location_id=place, lines=(part,)))
+        self._returns.append(_Back(channel, return_ref, "A" if sku == "KIT" else sku, part["quantity"], part=name))
+        return ev.ReturnReceived(**self._head(**base, return_ref=return_ref, location_id=place, part=name, lines=(part,)))
+
+    def _of_a_case(self, kind: str) -> ev.Event:
+        """What happens to a return besides its goods."""
+        draw = self._draw
+        channel, ref, line_ref, return_ref, _ = draw(st.sampled_from(self._asked))
+        head = self._head(channel_id=channel, return_ref=return_ref)
+        if kind == "refund":
+            lines = ({"line_ref": line_ref, "amount": draw(st.integers(0, 100_001))},)
+            return ev.ReturnRefunded(**head, order_ref=ref, currency=draw(st.sampled_from(("EUR", "EUR", "USD"))), lines=lines)
+        match draw(st.sampled_from(("decided", "sent", "closed"))):
+            case "decided":
+                return ev.ReturnDecided(**head, decision=draw(st.sampled_from(("approved", "refused"))))
+            case "sent":
+                return ev.ReturnSentBack(**head, tracking_number=draw(st.sampled_from(("b0", "b1", None))))
+            case _:
+                return ev.ReturnClosed(**head)
 
     def _retold(self) -> ev.Event:
         """A package again, by another source: under its reference, or under one of that source's own."""
@@ -140,7 +182,7 @@ class _Story:
         """All of a return's units, or some; then those that are refurbished may be repaired or discarded."""
         draw, back = self._draw, self._returns[-1]
         fate = draw(st.sampled_from(("restock", "refurbish", "discard")))
-        head = self._head(channel_id=back.channel, return_ref=back.ref)
+        head = self._head(channel_id=back.channel, return_ref=back.ref, part=back.part)
         if not back.is_begun and draw(st.booleans()):
             self._returns.pop()
             return ev.Inspection(**head, disposition=fate)

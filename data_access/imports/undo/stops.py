@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from data_access.imports.undo.rows import TABLES, RunRows
 from data_access.schema.audit import import_change, import_run
 from data_access.schema.orders import cancellation, contradicted_fact, order_line, sales_order, shipment
-from data_access.schema.returns import return_line
+from data_access.schema.returns import return_line, return_refund, return_request
 from data_access.schema.stock import ROW_KIND, event, stock_count, stock_movement
 from data_access.store.frames import read
 from data_access.write.bulk import in_values
@@ -48,6 +48,8 @@ _ON_LINES: Final = {
     shipment: "shipments from another source are of its lines",
     cancellation: "cancellations from another source are of its lines",
     return_line: "returns from another source are of its lines",
+    return_request: "requests for a return from another source are of its lines",
+    return_refund: "refunds from another source are of its lines",
     contradicted_fact: "contradictions from another source are of its lines",
 }
 

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from data_access.engine import reading
 from data_access.queries.verification.contradictions import contradictions
+from data_access.queries.verification.refunds import refunds
 from data_access.queries.verification.returned_goods import returned_goods
 from data_access.schema.audit import import_run
 from data_access.schema.orders import allocation, cancellation, order_line, shipment
@@ -54,12 +55,14 @@ def verify(engine: Engine) -> VerifyReport:
         open_lines, differing = _open_lines(connection)
         checked["open_units"] = _size(connection, sa.select(order_line.c.id))
         checked["returned_goods"], moved_otherwise = returned_goods(connection)
+        checked["refunds"], refunded_otherwise = refunds(connection)
+        otherwise = moved_otherwise + refunded_otherwise
         unfinished = sa.select(import_run.c.file_name).where(import_run.c.status == "running").order_by(import_run.c.id)
         contradictory = contradictions(connection)
         return VerifyReport(
-            differences + open_lines + len(moved_otherwise),
+            differences + open_lines + len(otherwise),
             checked,
-            (rows + differing + moved_otherwise)[:MAX_ROWS],
+            (rows + differing + otherwise)[:MAX_ROWS],
             list(connection.execute(unfinished).scalars()),
             contradictory.height,
             contradictory.head(MAX_ROWS).to_dicts(),

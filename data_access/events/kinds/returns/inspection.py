@@ -40,11 +40,12 @@ class InspectedUnits(EventPart):
 
 
 class Inspection(Event):
-    """What became of a return: all its units that still wait get `disposition`, or each of `units` becomes what it says."""
+    """What became of a return, or of a `part` of it: all units that wait get `disposition`, or each of `units` becomes what it says."""
 
     kind: Literal["inspection"] = "inspection"
     channel_id: Id
     return_ref: Id
+    part: Id | None = None
     disposition: Literal["restock", "refurbish", "discard"] | None = None
     units: Annotated[tuple[InspectedUnits, ...] | None, Field(min_length=1)] = None
 
@@ -78,9 +79,7 @@ class _Returned:
 
 
 def _handle(context: EventContext, event: Inspection, row_id: int) -> list[str]:
-    returned = _lines_of(context, (event.channel_id, event.return_ref))
-    if not returned:
-        raise NotYet(_key(event))
+    returned = _lines_of(context, event)
     if event.disposition is not None:
         _decide_on_all(returned, event, event.disposition)
     for units in event.units or ():
@@ -92,14 +91,27 @@ def _handle(context: EventContext, event: Inspection, row_id: int) -> list[str]:
     return [_key(event)]
 
 
-def _lines_of(context: EventContext, key: tuple[str, str]) -> list[_Returned]:
+def _lines_of(context: EventContext, event: Inspection) -> list[_Returned]:
+    """The lines that came in, or those of the part.
+
+    Raises:
+        NotYet: none came in yet.
+        Contradiction: it came in in parts, and the inspection names none.
+
+    """
+    key = (event.channel_id, event.return_ref)
     lines = [_Returned(row, row["components"], None, None, steps_of(row, row["components"]), []) for row in context.returns[key]]
     refs = {known.line_id: ref for order in context.orders.values() if order is not None for ref, known in order.lines.items()}
     for fact in context.facts.of_return(key):
         line = context.line_of(fact)
         steps = steps_of(fact.row, line.components)
         lines.append(_Returned(fact.row, line.components, fact, refs[line.line_id], steps, []))
-    return sorted(lines, key=lambda line: int(line.row["id"]))
+    if event.part is None and any(line.row["part"] is not None for line in lines):
+        raise Contradiction(f"Return {event.return_ref} on {event.channel_id} came in in parts: say which part was inspected.")
+    of_part = [line for line in lines if line.row["part"] == event.part]
+    if not of_part:
+        raise NotYet(_key(event))
+    return sorted(of_part, key=lambda line: int(line.row["id"]))
 
 
 def _key(event: Inspection) -> str:

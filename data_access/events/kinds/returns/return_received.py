@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from data_access.domain.events import Event, EventPart, Id, Micros, Note, Price, Text, Units
+from data_access.events.cases import earliest, name_of, set_case, tell_lines
 from data_access.events.context import Contradiction, EventContext, Repeated
 from data_access.events.judging import settle_lines, take_fact
 from data_access.events.kind import EventKind
@@ -22,7 +23,7 @@ class ReturnedUnits(EventPart):
 
 
 class ReturnReceived(Event):
-    """Units of an order came back; they wait for inspection as unsellable."""
+    """Units of an order came back; they wait for inspection as unsellable. `part`: which part of the return, if it comes in several."""
 
     kind: Literal["return_received"] = "return_received"
     channel_id: Id
@@ -30,6 +31,7 @@ class ReturnReceived(Event):
     return_ref: Id
     location_id: Id
     requested_at: Micros | None = None
+    part: Id | None = None
     lines: Annotated[tuple[ReturnedUnits, ...], Field(min_length=1)]
 
 
@@ -61,24 +63,33 @@ def _handle(context: EventContext, event: ReturnReceived, row_id: int) -> list[s
             "refund": returned.refund,
             "currency": None,
             "moves_stock": True,
+            "part": event.part,
+            "approved_at": None,
+            "refunded_at": None,
             "fates": None,
         }
         take_fact(context, "return", (key, line.order_id), row)
+    return_key = (event.channel_id, event.return_ref)
+    if (case := context.cases.of(return_key)) is not None:
+        set_case(context, case, {"received_at": earliest(case.row["received_at"], event.occurred_at)})
+        tell_lines(context, return_key)
     # an inspection is kept with the return, whether it counts or not
     keys = settle_lines(context, key, (order.lines[returned.line_ref] for returned in event.lines))
-    return [f"return:{event.channel_id}:{event.return_ref}", *keys]
+    return [name_of(return_key), *keys]
 
 
 def _need_new(context: EventContext, event: ReturnReceived, units: Mapping[int, int]) -> None:
-    """The return is not known; or, by another source, with these very units (by line)."""
+    """The return, or this part of it, is not known; or, by another source, with these very units (by line)."""
     key = (event.channel_id, event.return_ref)
     known = context.facts.of_return(key)
-    if known and {fact.row["line_id"]: fact.row["quantity"] for fact in known} == units:
+    alike = {fact.row["line_id"]: fact.row["quantity"] for fact in known if fact.row["part"] == event.part}
+    if alike == units:
         raise Repeated
-    if known or context.returns[key]:
+    parts = {fact.row["part"] for fact in known}
+    if context.returns[key] or alike or None in parts or (event.part is None and parts):
         raise Contradiction(
             f"Return {event.return_ref} on {event.channel_id} was received by another event: it stands; "
-            "send further units under a return id of their own."
+            "send further units as parts of their own, or under a return id of their own."
         )
 
 
