@@ -19,7 +19,9 @@ _KEY: Final = "returns.rule"
 _COLUMNS: Final[dict[str, Any]] = {
     "for": st.column_config.TextColumn("For", width="medium"),
     "window": "Return window",
+    "approval": "Approval",
     "inspect": "Inspect within",
+    "refund": "Refund within",
     "condition": st.column_config.TextColumn("Sold again if", width="medium"),
     "from": st.column_config.TextColumn("From", width="large"),
 }
@@ -28,7 +30,7 @@ _COLUMNS: Final[dict[str, Any]] = {
 def show(can_change: bool) -> None:
     """Draw what holds for each channel, and the form to set a rule."""
     own = reads.rules()
-    with st.expander("Rules for returns: window, time to inspection, condition", icon=":material/gavel:"):
+    with st.expander("Rules for returns: window, approval, inspection, refund, condition", icon=":material/gavel:"):
         st.container(key="returns-rules").dataframe(
             _shown(own), hide_index=True, placeholder="—", column_config=_COLUMNS, alt="Rules for returns, by channel and category"
         )
@@ -58,6 +60,8 @@ def _shown(own: pl.DataFrame) -> pl.DataFrame:
                 "for": _for(row["channel_id"], row["category"], channels),
                 "window": "no end" if row["window_days"] is None else words.counted(row["window_days"], "day"),
                 "inspect": words.counted(row["inspect_days"], "day"),
+                "approval": "by a person" if row["needs_approval"] else "not needed",
+                "refund": words.counted(row["refund_days"], "day"),
                 "condition": row["condition"],
                 "from": row["from"],
             }
@@ -116,8 +120,12 @@ def _asked(place: str, stored: pl.DataFrame, channel_id: str | None, category: s
             "Return window (days)", 0, MOST_DAYS, now["window_days"], key=f"{place}.window", placeholder="no end", width=180
         )
         inspect = st.number_input("Inspect within (days)", 0, MOST_DAYS, now["inspect_days"], key=f"{place}.inspect", width=180)
+        refund = st.number_input("Refund within (days)", 0, MOST_DAYS, now["refund_days"], key=f"{place}.refund", width=180)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         condition = st.text_input("Sold again if", now["condition"], key=f"{place}.condition", max_chars=MOST_CONDITION, width=420)
-    return RuleOfReturns(channel_id, category, None if window is None else int(window), int(inspect), condition)
+        approval = st.checkbox("A person approves requests", now["needs_approval"], key=f"{place}.approval")
+    days = None if window is None else int(window)
+    return RuleOfReturns(channel_id, category, days, int(inspect), condition, int(refund), approval)
 
 
 def _refused(place: str, refusal: Refused) -> bool:

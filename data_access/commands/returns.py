@@ -20,7 +20,7 @@ from data_access.write.unit_of_work import UnitOfWork
 
 PERMISSION: Final[Permission] = "set return rules"
 MOST_CODE: Final = 200
-_RULE_FIELDS: Final = ("channel_id", "category", "window_days", "inspect_days", "condition")
+_RULE_FIELDS: Final = ("channel_id", "category", "window_days", "inspect_days", "condition", "refund_days", "needs_approval")
 _CODES: Final = AuditedRows(
     Audited("return_code", "return code", ("channel_id", "code_key", "means")), return_code, ("channel_id", "code_key"), "returns"
 )
@@ -37,6 +37,8 @@ class RuleOfReturns:
     window_days: int | None
     inspect_days: int
     condition: str = ""
+    refund_days: int = 14
+    needs_approval: bool = False
 
 
 def map_return_code(engine: Engine, channel_id: str, code: str, means: str | None, actor: str, version: int | None = None) -> int:
@@ -81,7 +83,7 @@ def set_rule(engine: Engine, rule: RuleOfReturns, actor: str, version: int | Non
 
     def edit(unit: UnitOfWork) -> int:
         _RULES.take_turn(unit.connection)
-        refusals = problems(rule.window_days, rule.inspect_days, rule.condition)
+        refusals = problems(rule.window_days, rule.inspect_days, rule.condition, rule.refund_days)
         for name, column, what in (("channel_id", channel.c.channel_id, "channel"), ("category", product.c.category, "category")):
             value = getattr(rule, name)
             if value is not None and unit.connection.execute(sa.select(column).where(column == value).limit(1)).first() is None:

@@ -108,6 +108,8 @@ RETURNS: Final = pl.Schema(
         "is_disposition_assumed": pl.Boolean,
         "refund": pl.Int64,
         "currency": pl.String,
+        "approved_at": MICROS,
+        "refunded_at": MICROS,
     }
 )
 """Units that came back. Where no purchase was found, `line_id` and `order_id` are null and `placed_at` is when they were received."""

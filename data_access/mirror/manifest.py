@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from data_access.domain.facts import FACTS
 from data_access.errors import OnHandError, StoreUnavailable
 
-FORMAT: Final = 3  # raise it when the facts get other columns: mirrors are then built again
+FORMAT: Final = 4  # raise it when the facts get other columns: mirrors are then built again
 KEPT_SECONDS: Final = 600.0  # how long a file that is in use no more is kept for those who still read it
 COUNT: Final = "count.json"
 VERIFYING: Final = "verifying"

@@ -36,6 +36,8 @@ RETURNS_SHIPPED: Final = pl.Schema(
         "customer_note": pl.String,
         "refund": pl.Int64,  # in 1/10,000 of `currency`
         "currency": pl.String,
+        "approved_at": MICROS,  # null: not approved, or not known
+        "refunded_at": MICROS,
     }
 )
 """Every return, as the store has it, with the week of its shipment."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table, TypedColumns, false, text
 
 from data_access.schema.base import Id, Micros, Money, Units, metadata, one_of
 
@@ -155,6 +155,8 @@ class _ReturnRule(TypedColumns):
     window_days = Column(Integer, nullable=True, comment="Days after delivery in which customers may return; empty: no end.")
     inspect_days = Column(Integer, nullable=False, comment="Days after receipt within which it is to be inspected.")
     condition = Column(String, nullable=False, comment="In which condition it may be sold again.")
+    refund_days = Column(Integer, nullable=False, server_default="14", comment="Days from the request within which it is to be refunded.")
+    needs_approval = Column(Boolean, nullable=False, server_default=false(), comment="A request is to be approved by a person.")
     version = Column(Integer, nullable=False, server_default="1", comment="Raised by each change.")
 
 
@@ -164,6 +166,7 @@ return_rule = Table(
     _ReturnRule,
     CheckConstraint("window_days is null or window_days >= 0", name="window_days"),
     CheckConstraint("inspect_days >= 0", name="inspect_days"),
+    CheckConstraint("refund_days >= 0", name="refund_days"),
     comment="Rules for returns by channel and category, where people set them. Who changed what is in `audit_entry`.",
 )
 

@@ -1,4 +1,4 @@
-"""Rules for returns by channel and category: the return window, days to inspection, and what may be sold again. Frames in, frames out."""
+"""Rules for returns by channel and category: window, approval, days to inspection and refund, condition. Frames in, frames out."""
 
 import tomllib
 from collections.abc import Mapping
@@ -16,17 +16,18 @@ from data_access.errors import InvalidInput
 COMMON: Final = "*"
 MOST_DAYS: Final = 3_650
 MOST_CONDITION: Final = 200
-RULE: Final = pl.Schema({"window_days": pl.Int64, "inspect_days": pl.Int64, "condition": pl.String})
-"""`window_days`: days after delivery in which a customer may ask to return something; null: no end. `inspect_days`: within which it is to
-be inspected once it is received. `condition`: in which it may be sold again."""
-
-OWN_RULES: Final = pl.Schema(
-    {"channel_id": pl.String, "category": pl.String, "window_days": pl.Int64, "inspect_days": pl.Int64, "condition": pl.String}
+RULE: Final = pl.Schema(
+    {"window_days": pl.Int64, "inspect_days": pl.Int64, "condition": pl.String, "refund_days": pl.Int64, "needs_approval": pl.Boolean}
 )
+"""`window_days`: days after delivery in which a customer may ask to return something; null: no end. `inspect_days`: within which it is to
+be inspected once it is received. `condition`: in which it may be sold again. `refund_days`: of the request, within which it is to be
+refunded, once it is received. `needs_approval`: a person is to approve the request."""
+
+OWN_RULES: Final = pl.Schema([("channel_id", pl.String), ("category", pl.String), *RULE.items()])
 """What people set; null channel or category: all that no closer rule is for."""
 
 _KIND: Final = ("channel_id", "category", "marketplace")
-_KEYS: Final = {"marketplace", "window_days", "inspect_days", "condition", "source", "as_of", "grade"}
+_KEYS: Final = {"marketplace", *RULE, "source", "as_of", "grade"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class DefaultRule:
     window_days: int
     inspect_days: int
     condition: str
+    refund_days: int
+    needs_approval: bool
     source: str
     as_of: date
     grade: str
@@ -64,7 +67,7 @@ def load(text: str) -> tuple[DefaultRule, ...]:
         where = f"The return rule of {row.get('marketplace')!r}"
         if wrong := _KEYS ^ set(row):
             raise InvalidInput(f"{where} lacks {sorted(wrong)[0]!r}, or it is not known: give {', '.join(sorted(_KEYS))}.")
-        if refused := problems(row["window_days"], row["inspect_days"], row["condition"]):
+        if refused := problems(row["window_days"], row["inspect_days"], row["condition"], row["refund_days"]):
             raise InvalidInput(f"{where}: {next(iter(refused.values()))}")
         rules.append(DefaultRule(**row))
     if COMMON not in {rule.marketplace for rule in rules}:
@@ -72,13 +75,15 @@ def load(text: str) -> tuple[DefaultRule, ...]:
     return tuple(rules)
 
 
-def problems(window_days: int | None, inspect_days: int | None, condition: str) -> dict[str, str]:
+def problems(window_days: int | None, inspect_days: int | None, condition: str, refund_days: int | None) -> dict[str, str]:
     """What is wrong with a rule, by field."""
     wrong = {}
     if window_days is not None and not 0 <= window_days <= MOST_DAYS:
         wrong["window_days"] = f"A return window has between 0 and {MOST_DAYS} days; leave it empty for no end."
     if inspect_days is None or not 0 <= inspect_days <= MOST_DAYS:
         wrong["inspect_days"] = f"Give days to inspection between 0 and {MOST_DAYS}."
+    if refund_days is None or not 0 <= refund_days <= MOST_DAYS:
+        wrong["refund_days"] = f"Give days to the refund between 0 and {MOST_DAYS}."
     if len(condition) > MOST_CONDITION:
         wrong["condition"] = f"Describe the condition in at most {MOST_CONDITION} characters."
     return wrong
@@ -90,7 +95,7 @@ def with_rules(rows: pl.DataFrame, own: pl.DataFrame, by: tuple[DefaultRule, ...
     A rule for a channel and a category is closer than one for the channel, that than one for the category, and that than one for all.
     """
     mine = {(row["channel_id"], row["category"]): [row[name] for name in RULE] for row in own.iter_rows(named=True)}
-    listed = {one.marketplace: [one.window_days, one.inspect_days, one.condition] for one in by}
+    listed = {one.marketplace: [getattr(one, name) for name in RULE] for one in by}
     kinds = rows.select(*_KIND).unique()  # channels by categories: few
     chosen = []
     for channel_id, category, marketplace in kinds.iter_rows():

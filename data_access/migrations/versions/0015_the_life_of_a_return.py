@@ -1,4 +1,4 @@
-"""The life of a return: asked for, decided, sent back, received in parts, refunded, closed
+"""The life of a return: asked for, decided, sent back, received in parts, refunded, closed; and what rules say of it
 
 Revision ID: 0015
 Revises: 0014
@@ -25,6 +25,12 @@ def upgrade() -> None:
     op.add_column("return_line", sa.Column("part", sa.String(), nullable=True, comment="Which part of the return; empty: the whole."))
     op.add_column("return_line", sa.Column("approved_at", _WIDE, nullable=True, comment="When the return was approved, if it was."))
     op.add_column("return_line", sa.Column("refunded_at", _WIDE, nullable=True, comment="When money was first given back for it."))
+    days = "Days from the request within which it is to be refunded."
+    approval = "A request is to be approved by a person."
+    with op.batch_alter_table("return_rule") as rule:
+        rule.add_column(sa.Column("refund_days", sa.Integer(), nullable=False, server_default="14", comment=days))
+        rule.add_column(sa.Column("needs_approval", sa.Boolean(), nullable=False, server_default=sa.false(), comment=approval))
+        rule.create_check_constraint(op.f("ck_return_rule_refund_days"), "refund_days >= 0")
     op.create_table(
         "return_case",
         sa.Column("id", _WIDE, autoincrement=False, nullable=False, comment="Row id, from `id_block`."),
@@ -92,5 +98,9 @@ def downgrade() -> None:
     """Take this revision back; the further kinds stay allowed."""
     for table in ("return_refund", "return_request", "return_case"):
         op.drop_table(table)
+    with op.batch_alter_table("return_rule") as rule:
+        rule.drop_constraint(op.f("ck_return_rule_refund_days"), type_="check")
+        rule.drop_column("needs_approval")
+        rule.drop_column("refund_days")
     for column in ("refunded_at", "approved_at", "part"):
         op.drop_column("return_line", column)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from data_access.domain.returns.reasons import OWN, RESOLVED, UNMAPPED, resolve, taxonomy
+from data_access.domain.returns.rules import OWN_RULES, defaults, with_rules
 from data_access.domain.scorecards.days import zones
 from data_access.mirror.returns import ReturnHistory, read_returns
 from data_access.mirror.scan import Mirror
@@ -35,6 +36,8 @@ RULES: Final = pl.Schema(
         "window_days": pl.Int64,
         "inspect_days": pl.Int64,
         "condition": pl.String,
+        "refund_days": pl.Int64,
+        "needs_approval": pl.Boolean,
         "version": pl.Int64,
     }
 )
@@ -62,7 +65,7 @@ def decisions(bind: Connection | Engine) -> pl.DataFrame:
 def own_rules(bind: Connection | Engine) -> pl.DataFrame:
     """`RULES` that people set, those for all first."""
     c = return_rule.c
-    query = sa.select(c.id, c.channel_id, c.category, c.window_days, c.inspect_days, c.condition, c.version)
+    query = sa.select(c.id, *(c[name] for name in RULES.names()[1:]))
     return read(bind, query.order_by(c.channel_id.is_not(None), c.channel_id, c.category.is_not(None), c.category), RULES)
 
 
@@ -123,7 +126,8 @@ class ReturnFilter:
 @dataclass(frozen=True, slots=True)
 class ReturnPicture:
     """Returns by the rules of a moment. `shipped`: `units.SHIPPED` and category; `returned`: `RETURNS_SHIPPED` with category, reason,
-    detail, party, rule and code_key. Both without the `silent` channels, which shipped and never sent a return: no data is not zero.
+    detail, party, rule, code_key, inspect_days and refund_days. Both without the `silent` channels, which shipped and never sent a return:
+    no data is not zero.
     """
 
     history: ReturnHistory
@@ -153,7 +157,9 @@ def picture(bind: Connection | Engine, mirror: Mirror, before: ReturnPicture | N
     rows = history.returned.join(of_channels, on="channel_id", how="left", maintain_order="left")
     given = rows.select("channel_id", "marketplace", "reason_code", "return_reason", "customer_note")
     resolved = resolve(given, decisions(bind).select(OWN.names()).drop_nulls("means"), taxonomy())
-    returned = _with_category(history.returned, of_skus).hstack(resolved.select(*RESOLVED.names(), "code_key"))
+    returned = _with_category(rows, of_skus).hstack(resolved.select(*RESOLVED.names(), "code_key"))
+    rules = with_rules(returned, own_rules(bind).select(OWN_RULES.names()), defaults())
+    returned = rules.select(*returned.drop("marketplace").columns, "inspect_days", "refund_days")
     shipped = _with_category(history.shipped, of_skus)
     sends = pl.col("channel_id").is_in(returned["channel_id"].unique().implode())
     silent = shipped.filter(~sends)["channel_id"].unique().sort()

@@ -21,7 +21,7 @@ def refunds(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
     return compared.height, [{"figure": "refunds", **row} for row in differing.iter_rows(named=True)]
 
 
-def _of_lines() -> sa.Select[Any]:
+def _of_lines() -> sa.Select[str, int, int]:
     """Lines of which all parts count; of refunds in two currencies the amount is not known."""
     told = (
         sa.select(
@@ -55,4 +55,4 @@ def _of_lines() -> sa.Select[Any]:
 
 def _of_cases() -> sa.Select[Any]:
     first = sa.select(sa.func.min(_r.refunded_at)).where(_r.case_id == _c.id).scalar_subquery()
-    return sa.select("when " + _c.channel_id + " " + _c.return_ref, _c.refunded_at, first)
+    return sa.select(sa.literal("when ") + _c.channel_id + " " + _c.return_ref, _c.refunded_at, first)

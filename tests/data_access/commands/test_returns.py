@@ -99,15 +99,15 @@ def test_another_s_decision_is_not_overwritten(shop: Engine) -> None:
 
 
 def rules(engine: Engine) -> list[tuple[Any, ...]]:
-    query = "select channel_id, category, window_days, inspect_days, condition, version from return_rule"
+    query = "select channel_id, category, window_days, inspect_days, condition, refund_days, version from return_rule"
     return sorted(table(engine, query), key=str)
 
 
 def test_a_rule_is_set_for_all_for_a_channel_and_for_a_category(shop: Engine) -> None:
     set_rule(shop, RuleOfReturns(None, None, 14, 2, " as new "), "mara")
     one = set_rule(shop, RuleOfReturns("web", None, None, 3), "mara")
-    set_rule(shop, RuleOfReturns("web", "fruit", 0, 0), "mara")
-    assert rules(shop) == [("web", "fruit", 0, 0, "", 1), ("web", None, None, 3, "", 1), (None, None, 14, 2, "as new", 1)]
+    set_rule(shop, RuleOfReturns("web", "fruit", 0, 0, refund_days=7), "mara")
+    assert rules(shop) == [("web", "fruit", 0, 0, "", 7, 1), ("web", None, None, 3, "", 14, 1), (None, None, 14, 2, "as new", 14, 1)]
     assert set_rule(shop, RuleOfReturns("web", None, 30, 3), "mara", 1) == one
     before = written(shop)
     with pytest.raises(ChangedMeanwhile, match="mara changed the return rule meanwhile"):
@@ -128,6 +128,7 @@ def test_a_rule_is_set_for_all_for_a_channel_and_for_a_category(shop: Engine) ->
     [
         (RuleOfReturns("web", None, -1, 2), "mara", Refused, "A return window has between 0 and 3650 days"),
         (RuleOfReturns("web", None, 14, -2), "mara", Refused, "Give days to inspection between 0 and 3650"),
+        (RuleOfReturns("web", None, 14, 2, refund_days=-1), "mara", Refused, "Give days to the refund between 0 and 3650"),
         (RuleOfReturns("moon", None, 14, 2), "mara", Refused, "There is no channel “moon” in this store"),
         (RuleOfReturns(None, "moons", 14, 2), "mara", Refused, "There is no category “moons” in this store"),
         (RuleOfReturns("web", None, 14, 2), "olga", Forbidden, "may not set return rules"),

@@ -10,6 +10,7 @@ from data_access.errors import InvalidInput
 
 TIMES = ("requested_at", "received_at", "delivered_at", "shipped_at")
 BERLIN = {"web": "Europe/Berlin"}
+_REST = 'needs_approval = false\nsource = ""\nas_of = 2026-01-01\ngrade = "A"'
 
 
 def kinds(*rows: tuple[str, str | None, str | None]) -> pl.DataFrame:
@@ -17,7 +18,7 @@ def kinds(*rows: tuple[str, str | None, str | None]) -> pl.DataFrame:
 
 
 def own(*rows: tuple[str | None, str | None, int | None, int, str]) -> pl.DataFrame:
-    return pl.DataFrame(rows, schema=OWN_RULES, orient="row")
+    return pl.DataFrame([(*row, 10, True) for row in rows], schema=OWN_RULES, orient="row")
 
 
 def outside(window: int | None, zone: dict[str, str] | None = None, **times: str) -> int | None:
@@ -42,7 +43,7 @@ def test_the_closest_rule_holds() -> None:
         (14, 2),
     ]
     for_all = with_rules(rows, own((None, None, 90, 9, "")), defaults())
-    assert set(for_all.select(RULE.names()).rows()) == {(90, 9, "")}
+    assert set(for_all.select(RULE.names()).rows()) == {(90, 9, "", 10, True)}
     assert with_rules(rows.clear(), rules, defaults()).is_empty()
 
 
@@ -77,11 +78,18 @@ def test_a_request_before_delivery_is_in_time() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "field"),
-    [((-1, 2, ""), "window_days"), ((14, -1, ""), "inspect_days"), ((14, None, ""), "inspect_days"), ((14, 2, "x" * 201), "condition")],
+    [
+        ((-1, 2, "", 14), "window_days"),
+        ((14, -1, "", 14), "inspect_days"),
+        ((14, None, "", 14), "inspect_days"),
+        ((14, 2, "x" * 201, 14), "condition"),
+        ((14, 2, "", 3_651), "refund_days"),
+        ((14, 2, "", None), "refund_days"),
+    ],
 )
-def test_a_rule_that_cannot_be_is_refused(rule: tuple[int | None, int | None, str], field: str) -> None:
+def test_a_rule_that_cannot_be_is_refused(rule: tuple[int | None, int | None, str, int | None], field: str) -> None:
     assert list(problems(*rule)) == [field]
-    assert problems(None, 0, "x" * 200) == {}
+    assert problems(None, 0, "x" * 200, 0) == {}
 
 
 def test_what_comes_with_the_app_is_dated_and_graded() -> None:
@@ -96,7 +104,7 @@ def test_what_comes_with_the_app_is_dated_and_graded() -> None:
         ("", "lacks one for '\\*'"),
         ('[[rule]]\nmarketplace = "*"', "lacks 'as_of'"),
         (
-            '[[rule]]\nmarketplace = "*"\nwindow_days = -1\ninspect_days = 2\ncondition = ""\nsource = ""\nas_of = 2026-01-01\ngrade = "A"',
+            '[[rule]]\nmarketplace = "*"\nwindow_days = -1\ninspect_days = 2\ncondition = ""\nrefund_days = 1\n' + _REST,
             "between 0 and 3650",
         ),
     ],
