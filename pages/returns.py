@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from dashboard.returns import beyond, codes, holds, parts, rates, reads, rules, selection
+from dashboard.returns import beyond, codes, holds, life, parts, rates, reads, rules, selection
 from dashboard.shell import empty, header, said, user
 from dashboard.shell import reads as shared
 from data_access.domain.returns.breakdown import totals
@@ -29,6 +29,7 @@ with st.container():
 beyond.show(view, chosen, can_change)
 rates.over_time(view, chosen)
 parts.show(shipped, returned)
+life.show(returned, chosen)
 unmapped = view.picture.unmapped()
 codes.show(unmapped, can_change)
 codes.decided(can_change)

@@ -17,7 +17,7 @@ def refurbished() -> pl.DataFrame:
 
 
 def of_package(tracking_number: str) -> list[int]:
-    """return_id of what came back of a package that was sent with this tracking number."""
+    """return_id of what came back of a package, or in one, that was sent with this tracking number."""
     return shared.hub().ask(lambda bind: queries.of_package(bind, tracking_number))["return_id"].to_list()
 
 

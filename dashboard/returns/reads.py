@@ -22,13 +22,14 @@ from data_access.domain.returns.usual import Usual, usual, with_category, withou
 from data_access.errors import StoreUnavailable
 from data_access.mirror.scan import Mirror
 from data_access.queries.returns import picture as queries
-from data_access.queries.returns.picture import DECISIONS, RECEIPTS, ReturnPicture
+from data_access.queries.returns.picture import DECISIONS, RECEIPTS, RULES, ReturnPicture
+from data_access.queries.returns.requests import REQUESTS, expected
 
 TOPIC: Final = "returns view"
 """What pages watch that show the view without waiting for it."""
 
-Key = tuple[date, tuple[int, ...], tuple[tuple[str, ...], ...]]
-"""What a view rests on: the day, the versions of what is read, and what people decided of codes."""
+Key = tuple[date, tuple[int, ...], tuple[tuple[str, ...], ...], tuple[tuple[object, ...], ...]]
+"""What a view rests on: the day, the versions of what is read, what people decided of codes, and their rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,11 @@ def rules() -> pl.DataFrame:
     return shared.hub().ask(queries.own_rules)
 
 
+def requests() -> pl.DataFrame:
+    """`requests.REQUESTS`: what was asked for and did not come in yet."""
+    return shared.ask_now(expected, REQUESTS)
+
+
 def holds() -> pl.DataFrame:
     """`picture.HOLDS`: SKUs that are held at inspection."""
     return shared.hub().ask(queries.holds)
@@ -113,8 +119,9 @@ def view(*, wait: bool = True) -> ReturnsView | None:
     hub, mirror, day = shared.hub(), state.mirror, state.at.date()
     versions = tuple(shared.version(topic) for topic in ("catalog", "channels", "history"))
     decided = tuple(decisions().select("channel_id", "code_key", "means").iter_rows())
+    ruled = tuple(shared.ask_now(queries.own_rules, RULES).iter_rows())
     kept = _kept(settings().database_url)
-    making = kept.ask((day, versions, decided), lambda before: _made(hub, mirror, day, before))
+    making = kept.ask((day, versions, decided, ruled), lambda before: _made(hub, mirror, day, before))
     if not making.done():
         if not wait:
             return kept.view

@@ -39,6 +39,7 @@ _LINES: Final = (
     .join(product, product.c.sku == return_line.c.sku)
     .join(order_line, order_line.c.id == return_line.c.line_id, isouter=True)
 )
+_Part = tuple[str, str, str | None]  # channel, return, and which part of it
 _KIND: Final = Audited("return", "return", ("fates", "disposition", "inspected_at"))
 
 
@@ -118,7 +119,9 @@ def _carry_out(unit: UnitOfWork, decisions: Sequence[UnitDecision], action: str,
         _require(unit.connection, one, rows, made)
     _require_not_held(unit.connection, decisions, rows)
     note = why if action == "inspect" else None
-    for outcome in take_in(unit, [_event(key, [one for one in decisions if _key(rows[one.return_id]) == key], rows, note) for key in keys]):
+    parts = dict.fromkeys(_part(rows[one.return_id]) for one in decisions)
+    events = [_event(part, [one for one in decisions if _part(rows[one.return_id]) == part], rows, note) for part in parts]
+    for outcome in take_in(unit, events):
         if outcome.status != "applied":
             raise Conflict(outcome.reason or "The units are not what they were any more: look at the return again. Nothing was changed.")
     # of all lines of the returns: where two are alike, the other one may have been taken
@@ -129,7 +132,7 @@ def _carry_out(unit: UnitOfWork, decisions: Sequence[UnitDecision], action: str,
     ]
 
 
-def _event(key: tuple[str, str], decisions: Sequence[UnitDecision], rows: Mapping[int, Mapping[str, Any]], note: str | None) -> Inspection:
+def _event(part: _Part, decisions: Sequence[UnitDecision], rows: Mapping[int, Mapping[str, Any]], note: str | None) -> Inspection:
     now = now_us()
     units = [
         InspectedUnits(
@@ -147,14 +150,15 @@ def _event(key: tuple[str, str], decisions: Sequence[UnitDecision], rows: Mappin
         event_id=str(uuid4()),
         occurred_at=now,
         received_at=now,
-        channel_id=key[0],
-        return_ref=key[1],
+        channel_id=part[0],
+        return_ref=part[1],
+        part=part[2],
         units=tuple(units),
     )
 
 
-def _key(row: Mapping[str, Any]) -> tuple[str, str]:
-    return row["channel_id"], row["return_ref"]
+def _part(row: Mapping[str, Any]) -> _Part:
+    return row["channel_id"], row["return_ref"], row["part"]
 
 
 def _read(connection: Connection, which: sa.ColumnElement[bool]) -> dict[int, dict[str, Any]]:

@@ -33,7 +33,7 @@ REFUND_KNOWN: Final = 0.88
 @dataclass(slots=True)
 class ReceivedReturns:
     """Returned lines received in time, by number in `Taken` (`at`) and among those of `Fates` that come back (`number`): when they were
-    delivered, units, times of receipt and inspection, place, when repaired.
+    delivered, units, times of receipt and inspection, place, when repaired, when refunded.
     """
 
     at: Ints
@@ -44,6 +44,7 @@ class ReceivedReturns:
     inspected: Ints
     location: Ints
     repaired: Ints
+    refunded: Ints
 
 
 def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> ReceivedReturns:
@@ -58,6 +59,7 @@ def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Re
     at, rows, delivered, received = at[known], rows[known], delivered[known], received[known]
     morning = company.start_us + inspected_day(company, returning, rows, delivered) * DAY_US
     inspected = morning + INSPECTED_US + lines.placed_at[rows] % 3_300 * 1_000_000
+    refunded = refunded_at(company, lines.placed_at[rows], received)
     repaired = morning + returning.repair_days[rows] * DAY_US + REPAIRED_US
     return ReceivedReturns(
         at,
@@ -68,7 +70,27 @@ def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> Re
         np.where(inspected <= known_until(lines.channel[rows], until_us), inspected, NOT_YET),
         return_location(lines.channel[rows], taken.location[at]),
         np.where((returning.disposition[rows] == REFURBISH) & (repaired < until_us), repaired, NOT_YET),
+        np.where(refunded <= known_until(lines.channel[rows], until_us), refunded, NOT_YET),
     )
+
+
+def requested_at(delivered: Ints, received: Ints) -> Ints:
+    """When customers asked for what came in."""
+    return delivered + (received - delivered) * 4 // 10
+
+
+def approved_at(requested: Ints, received: Ints) -> Ints:
+    """When that was approved: within a day, and before it came in."""
+    later: Ints = np.minimum(requested % (20 * HOUR_US), (received - requested) // 2)
+    return requested + later
+
+
+def refunded_at(company: Company, placed: Ints, received: Ints) -> Ints:
+    """When money was given back: some days after the receipt, of a few lines weeks after it. Each line's luck is its own."""
+    luck = (placed // 1_000_000 * 2_654_435_761 + company.seed) % 1_000_003 / 1_000_003
+    days = 0.3 - 1.6 * np.log1p(-luck)
+    given: Ints = received + (days * DAY_US).astype(np.int64)
+    return given
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +127,10 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
     _post_repairs(posting, returning, events)
     ended = np.where(back.repaired == NOT_YET, disposition, np.where(returning.repaired, RESTOCK, DISCARD))
     rng = generator(company.seed, "refunds")
-    refunded = rng.random(len(lines)) < REFUND_KNOWN
+    given = back.refunded != NOT_YET
+    refunded = (rng.random(len(lines)) < REFUND_KNOWN) & given
     codes = [code for spec in CHANNELS for code in _codes(spec.channel_id)]
-    delivered = back.delivered
+    requested = requested_at(back.delivered, back.received)
     return pl.DataFrame(
         {
             "id": numbers.take(len(lines)),
@@ -118,7 +141,7 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
             "sku": texts(company.skus, lines.sku),
             "location_id": texts(LOCATION_IDS, back.location),
             "quantity": back.units,
-            "requested_at": delivered + (back.received - delivered) * 4 // 10,
+            "requested_at": requested,
             "received_at": back.received,
             "reason_code": texts(codes, channel * len(REASONS) + returning.reason),
             "return_reason": texts(REASONS, returning.reason),
@@ -129,6 +152,8 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
             "refund": nullable(unit_prices(company, lines) * back.units, refunded),
             "currency": texts([c.currency for c in CHANNELS], np.where(refunded, channel, -1)),
             "moves_stock": np.ones(len(lines), bool),
+            "approved_at": approved_at(requested, back.received),
+            "refunded_at": nullable(back.refunded, given),
             "fates": _fates(company, posting, returning),
         }
     )

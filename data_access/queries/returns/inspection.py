@@ -19,7 +19,7 @@ from data_access.schema.audit import audit_entry
 from data_access.schema.catalog import kit_component, product
 from data_access.schema.channels import channel
 from data_access.schema.orders import order_line, sales_order, shipment
-from data_access.schema.returns import OPEN, return_line
+from data_access.schema.returns import OPEN, return_case, return_line
 from data_access.schema.stock import backorder_level, stock_level
 from data_access.store.frames import MICROS, read
 
@@ -118,10 +118,12 @@ def refurbished(bind: Connection | Engine) -> pl.DataFrame:
 
 
 def of_package(bind: Connection | Engine, tracking_number: str) -> pl.DataFrame:
-    """return_id of what came back of a package that was sent with this tracking number."""
-    sent = shipment.c
-    query = sa.select(_r.id).join(shipment, sent.line_id == _r.line_id).where(sent.tracking_number == tracking_number)
-    return read(bind, query.distinct(), pl.Schema({"return_id": pl.Int64}))
+    """return_id of what came back of a package, or in one, that was sent with this tracking number."""
+    sent, case = shipment.c, return_case.c
+    of_sent = sa.select(_r.id).join(shipment, sent.line_id == _r.line_id).where(sent.tracking_number == tracking_number)
+    of_case = sa.and_(case.channel_id == _r.channel_id, case.return_ref == _r.return_ref)
+    sent_back = sa.select(_r.id).join(return_case, of_case).where(case.tracking_number == tracking_number)
+    return read(bind, of_sent.union(sent_back), pl.Schema({"return_id": pl.Int64}))
 
 
 def decisions(bind: Connection | Engine, limit: int = 200) -> pl.DataFrame:

@@ -114,13 +114,17 @@ class ReturnFilter:
 
     def chosen(self, week: pl.Expr) -> pl.Expr:
         """Whether a row is of them, by its week."""
-        lists = (("channel_id", self.channel_ids), ("category", self.categories), ("sku", self.skus))
-        holds = [pl.col(name).is_in(values) for name, values in lists if values]
+        holds = [self.only_lists()]
         if self.since is not None:
             holds.append(week >= pl.lit(self.since).dt.truncate("1w"))
         if self.until is not None:
             holds.append(week <= pl.lit(self.until).dt.truncate("1w"))
-        return pl.all_horizontal(pl.lit(value=True), *holds)
+        return pl.all_horizontal(*holds)
+
+    def only_lists(self) -> pl.Expr:
+        """Whether a row is of them, whenever it was shipped."""
+        lists = (("channel_id", self.channel_ids), ("category", self.categories), ("sku", self.skus))
+        return pl.all_horizontal(pl.lit(value=True), *(pl.col(name).is_in(values) for name, values in lists if values))
 
 
 @dataclass(frozen=True, slots=True)
