@@ -18,7 +18,7 @@ from data_access.demo.returning import (
     received_day,
     return_location,
 )
-from data_access.demo.returns import approved_at, refunded_at, requested_at
+from data_access.demo.returns import BACK, CARRIER, approved_at, refunded_at, requested_at
 from data_access.demo.specs import CHANNEL_INDEX, DAY_US, HOUR_US, LOCATION_INDEX, LOCATIONS, REASON_CODES, REASONS
 from data_access.demo.stock import INSPECTED_US, REPAIRED_US
 from data_access.demo.world import SOURCE, DemoWindow, DemoWorld, in_chunks
@@ -41,7 +41,6 @@ from data_access.schema.returns import return_line
 WATCHED_DAYS: Final = 60  # all returns come in within this time after placing
 TRIES: Final = 30  # days that the shipping of a line is waited for
 BEFORE_RECEIPT: Final = ("request", "approve", "send")
-CARRIER: Final = "DHL"
 KNOWN_US: Final = 30 * DAY_US
 Task = tuple[int, str, int, int]  # time, what is to be done, row id, tries so far
 
@@ -290,7 +289,7 @@ def _before_receipt(world: DemoWorld, window: DemoWindow, connection: Connection
         elif task == "approve":
             events.append(ReturnDecided(**head, decision="approved"))
         else:
-            events.append(ReturnSentBack(**head, carrier=CARRIER, tracking_number=f"BACK{row_id}"))
+            events.append(ReturnSentBack(**head, carrier=CARRIER, tracking_number=f"{BACK[0]}{row_id}"))
     return events
 
 

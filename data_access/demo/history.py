@@ -30,7 +30,7 @@ from data_access.demo.orders import (
     shipment_frames,
     take_orders,
 )
-from data_access.demo.returns import ReceivedReturns, came_back, return_table, returned_units
+from data_access.demo.returns import ReceivedReturns, came_back, expected_tables, return_table, returned_units
 from data_access.demo.rows import Events, RowNumbers, grouped, texts
 from data_access.demo.specs import CHANNELS, DAY_US, HOUR_US, LOCATIONS
 from data_access.demo.stock import ORDERED_US, Books, DemoLedger, Movements, count_table, movement_frames, post_orders, post_supply
@@ -115,6 +115,7 @@ def _frames(company: Company, until: int, drawn: _Drawn, books: Books) -> Frames
     post_orders(lines, taken, needs, packages, moves, events)
     yield "cancellation", cancellation_table(lines, taken, numbers, events)
     yield "return_line", return_table(company, fates, taken.first_line, back, needs, books)
+    yield from expected_tables(company, fates, taken, until, books).items()
     yield from _purchasing(company, supply, numbers, events).items()
     yield from _named("event", events.frames())
     allocated, backorders = _allocated(company, lines, taken, needs), _backorders(company, lines, taken, needs)

@@ -28,6 +28,9 @@ from data_access.demo.stock import INSPECTED_US, REPAIRED_US, SELLABLE, UNSELLAB
 from data_access.demo.waiting import known_until, received_later
 
 REFUND_KNOWN: Final = 0.88
+CARRIER: Final = "DHL"
+BACK: Final = ("BACK",)
+"""How tracking numbers of packages begin that customers send back."""
 
 
 @dataclass(slots=True)
@@ -47,14 +50,19 @@ class ReceivedReturns:
     refunded: Ints
 
 
+def _coming_back(company: Company, fates: Fates, taken: Taken) -> tuple[Ints, Ints, Ints, Ints]:
+    """What comes back of shipped lines, also after the history: by number in `taken`, and in `fates`; when delivered, and received."""
+    at = np.flatnonzero((taken.shipped != NOT_YET) & fates.comes_back[taken.rows])
+    rows, delivered = fates.number(taken.rows[at]), taken.delivered[at]
+    day = received_day(company, fates.returning, rows, delivered)
+    clock = 9 * HOUR_US + (delivered * 7 % (7 * HOUR_US))
+    return at, rows, delivered, company.start_us + day * DAY_US + clock
+
+
 def came_back(company: Company, fates: Fates, taken: Taken, until_us: int) -> ReceivedReturns:
     """The returns received until `until_us`."""
     lines, returning = fates.lines, fates.returning
-    at = np.flatnonzero((taken.shipped != NOT_YET) & fates.comes_back[taken.rows])
-    rows, delivered = fates.number(taken.rows[at]), taken.delivered[at]
-    day = received_day(company, returning, rows, delivered)
-    clock = 9 * HOUR_US + (delivered * 7 % (7 * HOUR_US))
-    received = company.start_us + day * DAY_US + clock
+    at, rows, delivered, received = _coming_back(company, fates, taken)
     known = received <= known_until(lines.channel[rows], until_us)
     at, rows, delivered, received = at[known], rows[known], delivered[known], received[known]
     morning = company.start_us + inspected_day(company, returning, rows, delivered) * DAY_US
@@ -157,6 +165,49 @@ def return_table(company: Company, fates: Fates, first_line: int, back: Received
             "fates": _fates(company, posting, returning),
         }
     )
+
+
+def expected_tables(company: Company, fates: Fates, taken: Taken, until_us: int, books: Books) -> dict[str, pl.DataFrame]:
+    """Rows of return_case and return_request: what was asked for by the end of the history, and comes in after it."""
+    _, numbers, events = books
+    at, rows, delivered, received = _coming_back(company, fates, taken)
+    known, asked = known_until(fates.lines.channel[rows], until_us), requested_at(delivered, received)
+    some = np.flatnonzero((received > known) & (asked <= known))
+    at, rows, received, asked, known = at[some], rows[some], received[some], asked[some], known[some]
+    lines, returning = fates.lines.take(rows), fates.returning.take(rows)
+    channel, approved = lines.channel, approved_at(asked, received)
+    sent = (approved + received) // 2
+    event = events.add("return_requested", channel, asked, received_later(channel, asked))
+    for kind, when in (("return_decided", approved), ("return_sent_back", sent)):
+        events.add(kind, channel[when <= known], when[when <= known], received_later(channel[when <= known], when[when <= known]))
+    line_ids = pl.Series(at + taken.first_line)
+    cases = numbers.take(len(at))
+    codes = [code for spec in CHANNELS for code in _codes(spec.channel_id)]
+    case = pl.DataFrame(
+        {
+            "id": cases,
+            "channel_id": texts(CHANNEL_IDS, channel),
+            "return_ref": "RL" + line_ids.cast(pl.String),
+            "requested_at": asked,
+            "decision": texts(("approved",), np.where(approved <= known, 0, -1)),
+            "decided_at": nullable(approved, approved <= known),
+            "sent_at": nullable(sent, sent <= known),
+            "carrier": texts((CARRIER,), np.where(sent <= known, 0, -1)),
+            "tracking_number": texts(BACK, np.where(sent <= known, 0, -1)) + line_ids.cast(pl.String),
+        }
+    )
+    request = pl.DataFrame(
+        {
+            "id": numbers.take(len(at)),
+            "event_id": event,
+            "case_id": cases,
+            "line_id": line_ids,
+            "quantity": returning.quantity,
+            "reason_code": texts(codes, channel * len(REASONS) + returning.reason),
+            "return_reason": texts(REASONS, returning.reason),
+        }
+    )
+    return {"return_case": case, "return_request": request}
 
 
 def _codes(channel_id: str) -> list[str]:
