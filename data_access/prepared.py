@@ -6,6 +6,7 @@ are rows as the driver gives them: a boolean of SQLite is 0 or 1.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -71,6 +72,8 @@ class Prepared:
             return connection.exec_driver_sql(text, parameters)
         if isinstance(parameters, Mapping):
             return connection.exec_driver_sql(text, tuple(_listed(parameters[name]) for name in names))
+        if len(names) > 1:
+            return connection.exec_driver_sql(text, list(map(itemgetter(*names), parameters)))
         return connection.exec_driver_sql(text, [tuple(each[name] for name in names) for each in parameters])
 
     def all(self, connection: Connection, **parameters: Any) -> Sequence[Row[Any]]:

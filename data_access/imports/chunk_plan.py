@@ -24,7 +24,7 @@ from data_access.imports.order_plan import Bad, OrderPlan
 from data_access.schema.audit import store_version
 from data_access.schema.orders import order_charge, order_line, sales_order
 from data_access.schema.stock import event
-from data_access.write.bulk import in_values
+from data_access.write.bulk import Insertion, constants, in_values, tuples
 from data_access.write.lookups import Lookups, current
 
 IDS_PER_ROW: Final = 12
@@ -41,11 +41,23 @@ class Stretch:
     def __init__(self, frame: pl.DataFrame) -> None:
         self._positions = frame["position"].to_numpy()
         self._frame = frame.drop("position")
+        self._split: tuple[pl.DataFrame, dict[str, Any]] | None = None
 
     def between(self, start: int, end: int) -> pl.DataFrame:
         """Those of a half-open range of positions."""
+        return self._frame.slice(*self._range(start, end))
+
+    def insertion(self, table: sa.Table, start: int, end: int) -> Insertion:
+        """Those of a half-open range of positions, as they are sent to their table."""
+        if self._split is None:
+            same = constants(self._frame)
+            self._split = (self._frame.drop(list(same)), same)
+        frame, same = self._split
+        return Insertion(table, frame.columns, tuples(frame.slice(*self._range(start, end))), same)
+
+    def _range(self, start: int, end: int) -> tuple[int, int]:
         low, high = np.searchsorted(self._positions, (start, end))
-        return self._frame.slice(int(low), int(high - low))
+        return int(low), int(high - low)
 
 
 @dataclass(slots=True)
@@ -108,7 +120,8 @@ def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.Data
     block.assumed = Stretch(settled.openings)
     block.tables = {
         "listing": Stretch(listings),
-        "event": Stretch(pl.concat([settled.opening_events, events(plan, in_bulk)]).sort("position", maintain_order=True)),
+        "opening": Stretch(settled.opening_events),
+        "event": Stretch(events(plan, in_bulk)),
         "sales_order": Stretch(_orders(plan, orders)),
         "order_charge": Stretch(_charge_rows(ids, plan, charges)),
         **{name: Stretch(frame) for name, frame in settled.tables.items()},

@@ -15,8 +15,8 @@ from data_access.imports.import_run import Tally
 from data_access.imports.ledger_rows import SingleRows
 from data_access.imports.order_plan import Bad, Chunk, OrderPlan
 from data_access.imports.quarantine import Quarantine
+from data_access.imports.ready_rows import COUNTED, ReadyRows, made_ready
 from data_access.prepared import Prepared
-from data_access.schema import metadata
 from data_access.schema.catalog import listing
 from data_access.schema.orders import order_line
 from data_access.schema.stock import event, stock_level
@@ -24,20 +24,6 @@ from data_access.write.bulk import insert_frame
 from data_access.write.unit_of_work import UnitOfWork
 
 LARGEST_BLOCK: Final = 25_000
-# Parents before children, so that foreign keys hold.
-_TABLES: Final = (
-    "event",
-    "sales_order",
-    "order_charge",
-    "order_line",
-    "cancellation",
-    "shipment",
-    "return_line",
-    "stock_count",
-    "stock_level",
-    "stock_movement",
-)
-_COUNTED: Final = {"line": "lines", "return": "returns", "write_off": "write_offs", "charge": "charges"}
 _GIVE_BACK: Final = Prepared(
     sa.update(order_line)
     .where(order_line.c.id == sa.bindparam("b_id"))
@@ -65,6 +51,7 @@ class OrderWriter:
         self._quarantine = quarantine
         self._block: Block | None = None
         self._block_size = 0
+        self._ready: ReadyRows | None = None
         self._keys: list[str] = []
         self._changed: list[tuple[str, str]] = []
         last = rows.lazy().group_by("route").agg(pl.col("placed_at").max()).drop_nulls().sort("route").collect()
@@ -76,10 +63,12 @@ class OrderWriter:
 
     def prepare(self, start: int, end: int) -> None:
         """Before the chunk's transaction: work its rows out, and those of the next chunks too while nobody else writes."""
-        block = self._block
-        if block is not None and block.start <= start and end <= block.end:
-            return
-        is_quiet = block is not None
+        if self._block is None or not self._block.start <= start <= end <= self._block.end:
+            self._work_out(start, end)
+        self._ready = None if self._block is None else made_ready(self._block, self._plan(start), start, end)
+
+    def _work_out(self, start: int, end: int) -> None:
+        is_quiet = self._block is not None
         self._block_size = min(self._block_size * 4, LARGEST_BLOCK) if is_quiet else end - start
         rows, plan = self._rows.slice(start, max(self._block_size, end - start)), self._plan(start)
         rows = rows.filter(route=rows["route"][0])
@@ -92,7 +81,8 @@ class OrderWriter:
         """In the chunk's transaction, which holds all parents locked: write its rows."""
         block, plan = self._valid_block(unit, start, end), self._plan(start)
         self._quarantine.begin(start)
-        chunk = write_block(unit, plan, block, start, end)
+        ready = self._ready if self._ready is not None and block is self._block else made_ready(block, plan, start, end)
+        chunk = write_block(unit, plan, block, ready)
         self._quarantine.keep(unit, chunk.bad, chunk.tally, plan.channel_id)
         self._quarantine.note(unit, chunk.ignored)
         self._quarantine.resolve(unit, chunk.taken)
@@ -125,7 +115,7 @@ def write_rows(unit: UnitOfWork, plan: OrderPlan, rows: pl.DataFrame) -> Chunk:
     if rows.is_empty():
         return Chunk()
     block = work_out(unit.connection, unit.ids, plan, rows, unit.load_skus)
-    return write_block(unit, plan, block, block.start, block.end)
+    return write_block(unit, plan, block, made_ready(block, plan, block.start, block.end))
 
 
 def _skus(block: Block, start: int, end: int) -> set[str]:
@@ -135,25 +125,24 @@ def _skus(block: Block, start: int, end: int) -> set[str]:
     return {part for sku in named for part in block.parts[sku]}
 
 
-def write_block(unit: UnitOfWork, plan: OrderPlan, block: Block, start: int, end: int) -> Chunk:
-    """Write the rows of a range of positions of a block."""
-    chunk, connection = Chunk(), unit.connection
-    for name in _TABLES:
-        insert_frame(connection, metadata.tables[name], block.tables[name].between(start, end))
-    _note_listings(unit, block.tables["listing"].between(start, end))
-    returned = block.returned.between(start, end)
-    if returned.height:
-        _GIVE_BACK.run(connection, [{"b_id": line_id, "b_units": units} for units, line_id in returned.iter_rows()])
-    _move_levels(unit, plan, block.tables["stock_movement"].between(start, end), set(block.assumed.between(start, end)["sku"]))
-    _account(chunk, block, start, end)
-    _touch(unit, block, start, end)
+def write_block(unit: UnitOfWork, plan: OrderPlan, block: Block, ready: ReadyRows) -> Chunk:
+    """Write rows of a block, as they are made ready; the further ones of their range of positions go through the ledger."""
+    chunk, connection = Chunk() + ready.accounted, unit.connection
+    for insertion in ready.insertions:
+        insertion.run(connection)
+    _note_listings(unit, ready.listings)
+    if ready.given_back:
+        _GIVE_BACK.run(connection, ready.given_back)
+    if ready.moved_levels:
+        _MOVE_LEVEL.run(connection, ready.moved_levels)
+    unit.touch_all(ready.touched)
     parked = has_parked(connection)
-    single, openings = block.single.between(start, end), block.openings.between(start, end)
+    single, openings = block.single.between(ready.start, ready.end), block.openings.between(ready.start, ready.end)
     if single.height or openings.height:
         unit.load_skus({part for sku in (*single["sku"].drop_nulls(), *openings["sku"]) for part in block.parts[sku]})
         _one_by_one(unit, plan, chunk, single, openings, is_heard=parked)
     if parked:
-        _name_keys(plan, chunk, block, start, end)
+        _name_keys(plan, chunk, block, ready.start, ready.end)
     return chunk
 
 
@@ -166,59 +155,6 @@ def _note_listings(unit: UnitOfWork, listings: pl.DataFrame) -> None:
     for channel_id, external_sku in listings.select("channel_id", "external_sku").iter_rows():
         unit.touch("catalog", "listing", f"{channel_id}:{external_sku}")
         unit.touch("inbox", "listing", f"{channel_id}:{external_sku}")
-
-
-def _move_levels(unit: UnitOfWork, plan: OrderPlan, moves: pl.DataFrame, opened: set[str]) -> None:
-    """Update the stock levels by movements; the units of an opening are in its new level already."""
-    is_unsellable = pl.col("state") == "unsellable"
-    changes = (
-        moves.lazy()
-        .filter(pl.col("kind") != "opening")
-        .group_by("sku")
-        .agg(
-            b_units=pl.col("quantity").sum(),
-            b_unsellable=pl.col("quantity").filter(is_unsellable).sum(),
-            b_at=pl.col("occurred_at").max(),
-        )
-        .sort("sku")
-        .select("b_units", "b_unsellable", "b_at", b_sku="sku", b_place=pl.lit(plan.location_id))
-        .collect()
-    )
-    if changes.height:
-        _MOVE_LEVEL.run(unit.connection, changes.to_dicts())
-    for sku in opened.union(changes["b_sku"]):
-        unit.touch("stock", "sku", sku)
-
-
-def _account(chunk: Chunk, block: Block, start: int, end: int) -> None:
-    """Count the rows that need no ledger."""
-    tally = chunk.tally
-    rows = block.outcomes.between(start, end)
-    counts = rows.lazy().group_by("outcome", "role").agg(pl.len()).sort("outcome", "role").collect()
-    for outcome, role, count in counts.iter_rows():
-        if outcome == "duplicate":
-            tally.duplicates += count
-        elif outcome == "left_out":
-            tally.left_out += count
-        elif outcome == "waiting":
-            tally.waiting += count
-        elif outcome == "settled":
-            tally.imported += count
-            tally.count(_COUNTED[role], count)
-    chunk.bad += [bad for position, bad in block.bad if start <= position < end]
-    tally.quarantined += len(chunk.bad)
-    tally.count("unmatched_returns", sum(start <= position < end for position in block.unmatched))
-    tally.count("assumed_openings", block.assumed.between(start, end).height)
-    chunk.taken += rows.filter(~pl.col("outcome").is_in(["bad", "single"]))["row_no"].to_list()
-
-
-def _touch(unit: UnitOfWork, block: Block, start: int, end: int) -> None:
-    for order_id in set(block.tables["order_line"].between(start, end)["order_id"]):
-        unit.touch("orders", "order", order_id)
-    for return_id in block.tables["return_line"].between(start, end)["id"]:
-        unit.touch("returns", "return", return_id)
-    for reference in set(block.tables["order_charge"].between(start, end)["order_ref"]):
-        unit.touch("orders", "charge", reference)
 
 
 def _one_by_one(unit: UnitOfWork, plan: OrderPlan, chunk: Chunk, rows: pl.DataFrame, openings: pl.DataFrame, *, is_heard: bool) -> None:
@@ -236,7 +172,7 @@ def _one_by_one(unit: UnitOfWork, plan: OrderPlan, chunk: Chunk, rows: pl.DataFr
         chunk.taken.append(row["row_no"])
         if outcome == "imported":
             chunk.tally.imported += 1
-            chunk.tally.count(_COUNTED[row["role"]])
+            chunk.tally.count(COUNTED[row["role"]])
             chunk.tally.count("unmatched_returns", int(row["role"] == "return" and singles.is_unmatched(row)))
         elif outcome == "updated":
             chunk.tally.updated += 1

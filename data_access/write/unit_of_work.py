@@ -244,6 +244,11 @@ class UnitOfWork:
         """Say in the change log that something changed."""
         self._touched.setdefault(topic, {})[(entity, str(entity_id))] = None
 
+    def touch_all(self, touched: Mapping[str, Mapping[tuple[str, str], None]]) -> None:
+        """The same of many things, (entity, id) by topic."""
+        for topic, things in touched.items():
+            self._touched.setdefault(topic, {}).update(things)
+
     def saw_channel(self, channel_id: str, synced_until: int, received_at: int) -> None:
         """A channel's data are known up to a time; an earlier time changes nothing."""
         before = self._channel_states.get(channel_id, (0, 0))
