@@ -21,6 +21,7 @@ from data_access.engine import RowIds, now_us
 from data_access.imports import bulk_rows
 from data_access.imports.files.orders import IS_ASIDE
 from data_access.imports.order_plan import Bad, OrderPlan
+from data_access.prepared import Prepared, in_list
 from data_access.schema.audit import store_version
 from data_access.schema.orders import order_charge, order_line, sales_order
 from data_access.schema.stock import event
@@ -29,6 +30,7 @@ from data_access.write.lookups import Lookups, current
 
 IDS_PER_ROW: Final = 12
 _TOPICS: Final = ("catalog", "channels", "orders", "returns", "stock")
+_VERSIONS: Final = Prepared(sa.select(store_version.c.topic, store_version.c.version).where(in_list(store_version.c.topic, "topics")))
 _IS_CHARGE: Final = pl.col("role") == "charge"
 
 Lock = Callable[[set[str]], None]
@@ -85,8 +87,7 @@ class Block:
 
 def versions(connection: Connection) -> dict[str, int]:
     """The versions of all that a block is worked out from."""
-    query = sa.select(store_version.c.topic, store_version.c.version).where(store_version.c.topic.in_(_TOPICS))
-    return {row.topic: row.version for row in connection.execute(query)}
+    return {row.topic: row.version for row in _VERSIONS.all(connection, topics=list(_TOPICS))}
 
 
 def work_out(connection: Connection, ids: RowIds, plan: OrderPlan, rows: pl.DataFrame, lock: Lock | None = None) -> Block:

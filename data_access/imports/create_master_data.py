@@ -12,6 +12,7 @@ from data_access.engine import now_us, reading
 from data_access.errors import InvalidInput
 from data_access.events.ingest import release
 from data_access.imports.files.mapping import Mapping
+from data_access.prepared import Prepared
 from data_access.schema.catalog import listing, location, product
 from data_access.schema.channels import channel, channel_location
 from data_access.schema.stock import event
@@ -21,6 +22,7 @@ from data_access.write.unit_of_work import UnitOfWork
 
 CODES_PER_TRANSACTION: Final = 1_000
 _IDS: Final = 20_000  # what is released takes ids too
+_PARKED: Final = Prepared(sa.select(sa.exists(sa.select(event.c.id).where(event.c.status == sa.literal_column("'parked'")))))
 
 
 def prepare_places(engine: Engine, mapping: Mapping) -> None:
@@ -91,8 +93,7 @@ def _location(unit: UnitOfWork, mapping: Mapping) -> list[str]:
 
 def has_parked(connection: Connection) -> bool:
     """Whether any event waits for its parent."""
-    parked = sa.select(sa.literal(1)).where(event.c.status == sa.literal_column("'parked'")).limit(1)
-    return connection.execute(parked).first() is not None
+    return bool(_PARKED.all(connection)[0][0])
 
 
 def release_keys(unit: UnitOfWork, keys: Sequence[str], changed: Sequence[tuple[str, str]] = ()) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from data_access.engine import leave_checkpoint, now_us, reading
 from data_access.errors import Conflict, StoreReplaced
 from data_access.imports.files.recipe import Recipe
+from data_access.prepared import Prepared
 from data_access.schema.audit import import_run
 from data_access.store.runs_undoing import refuse_while_undoing
 from data_access.store_file import StoreIdentity, store_of
@@ -28,6 +29,21 @@ TARGET_SECONDS: Final = 0.12  # of the 0.25 that a transaction may hold the writ
 OUTCOMES: Final = ("imported", "updated", "ignored", "duplicates", "left_out", "waiting", "quarantined")
 """What may become of a row: each row of a file is one of them."""
 
+_TAKE_IN: Final = Prepared(
+    sa.update(import_run)
+    .where(
+        import_run.c.id == sa.bindparam("b_id"),
+        import_run.c.next_row == sa.bindparam("b_from"),
+        import_run.c.status == sa.literal_column("'running'"),
+    )
+    .values(
+        next_row=sa.bindparam("b_end"),
+        rows_read=sa.bindparam("b_end"),
+        counts=sa.bindparam("b_counts"),
+        # The inbox may have moved rows of this run meanwhile.
+        **{name: import_run.c[name] + sa.bindparam(f"b_{name}") for name in OUTCOMES},
+    )
+)
 Progress = Callable[[int, int], None]
 """Called with the rows taken in so far and the rows of the file."""
 
@@ -245,17 +261,9 @@ class Run:
         after.add(tally)
         if after.rows_read != end:
             raise AssertionError(f"{after.rows_read} rows accounted for, {end} read")
-        changed = connection.execute(
-            sa.update(import_run)
-            .where(import_run.c.id == self.id, import_run.c.next_row == self.next_row, import_run.c.status == "running")
-            .values(
-                next_row=end,
-                rows_read=end,
-                counts=json.dumps(after.counts, sort_keys=True),
-                # The inbox may have moved rows of this run meanwhile.
-                **{name: import_run.c[name] + rows for name, rows in tally.figures.items()},
-            )
-        )
+        figures = {f"b_{name}": rows for name, rows in tally.figures.items()}
+        counts = json.dumps(after.counts, sort_keys=True)
+        changed = _TAKE_IN.run(connection, {"b_id": self.id, "b_from": self.next_row, "b_end": end, "b_counts": counts, **figures})
         if changed.rowcount != 1:
             raise Conflict("Another process is importing the same file with the same mapping: let it finish.")
 

@@ -438,4 +438,4 @@ def _hash(frame: pl.DataFrame, columns: Sequence[str], size: int) -> pl.Series:
     """BLAKE2b of the cells of each row, in hexadecimal digits: the same on every machine and in every release."""
     joined = frame.select(pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in columns], separator="\x1f")).to_series()
     digest = hashlib.blake2b
-    return pl.Series([digest(text.encode(), digest_size=size).hexdigest() for text in joined], dtype=pl.String)
+    return pl.Series([digest(text.encode(), digest_size=size).hexdigest() for text in joined.to_list()], dtype=pl.String)
