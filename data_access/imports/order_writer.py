@@ -68,11 +68,13 @@ class OrderWriter:
         self._ready = None if self._block is None else made_ready(self._block, self._plan(start), start, end)
 
     def _work_out(self, start: int, end: int) -> None:
-        is_quiet = self._block is not None
+        is_quiet, ids = self._block is not None, row_ids(self._engine)
+        if not self._block_size:
+            # For all blocks: to reserve ids for each would be a transaction each, whose commit copies the log into the file.
+            ids.reserve(IDS_PER_ROW * (self._rows.height - start))
         self._block_size = min(self._block_size * 4, LARGEST_BLOCK) if is_quiet else end - start
         rows, plan = self._rows.slice(start, max(self._block_size, end - start)), self._plan(start)
         rows = rows.filter(route=rows["route"][0])
-        ids = row_ids(self._engine)
         ids.reserve(IDS_PER_ROW * (rows.height + plan.openings_of(rows).height) + plan.matches.height)
         with reading(self._engine) as connection:
             self._block = work_out(connection, ids, plan, rows)
