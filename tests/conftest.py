@@ -238,13 +238,17 @@ def demo_store(demo_url: str) -> Iterator[Engine]:
         yield engine
 
 
+def copy_demo_of_today(run_dir: Path, path: Path) -> str:
+    """Address of a copy, at `path`, of the tiny demo store as of today: for what looks at the clock, as pages do."""
+    today = datetime.now(UTC).date()
+    shutil.copyfile(_demo_folder(run_dir, f"demo-{today}", today) / "onhand.db", path)
+    return f"sqlite:///{path}"
+
+
 @pytest.fixture
 def demo_today_url(run_dir: Path, tmp_path: Path) -> str:
-    """Address of a copy of the tiny demo store as of today: for what looks at the clock, as pages do."""
-    folder = _demo_folder(run_dir, "demo-today", datetime.now(UTC).date())
-    path = tmp_path / "demo-today.db"
-    shutil.copyfile(folder / "onhand.db", path)
-    return f"sqlite:///{path}"
+    """Address of a copy of the tiny demo store as of today."""
+    return copy_demo_of_today(run_dir, tmp_path / "demo-today.db")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A real Chromium and the real app, each store served by a process of its own."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,13 +10,17 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Playwright, sync_playwright
 from sqlalchemy.engine import Engine
 
+from dashboard.jobs.forecast_start import next_draft
 from dashboard.run import is_healthy
+from data_access.engine import open_engine
+from tests.conftest import copy_demo_of_today, locked, opened
 from tests.e2e.driving import LONGEST_MS
 from tests.e2e.install_browser import find_chromium
 
@@ -147,6 +152,24 @@ def app(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Call it with a store's address to have the app serve it; returns the app's address."""
     with ExitStack() as stack:
         yield lambda url: stack.enter_context(serving(url, tmp_path))
+
+
+def copy_forecast(run_dir: Path, folder: Path) -> Engine:
+    """A copy in `folder` of the demo store as of today and its first forecast, which all processes of this test run make once."""
+    template = run_dir / f"forecast-{datetime.now(UTC).date()}"
+    with locked(run_dir / f"{template.name}.lock"):
+        if not (template / "complete").exists():
+            shutil.rmtree(template, ignore_errors=True)
+            template.mkdir()
+            url = copy_demo_of_today(run_dir, template / "store.db")
+            with opened(url) as engine:
+                last = next_draft(engine).last_on.isoformat()
+            environment = {**os.environ, "ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(template / "var"), "OMP_NUM_THREADS": "1"}
+            command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--last", last]
+            subprocess.run(command, env=environment, capture_output=True, check=True)
+            (template / "complete").touch()
+    shutil.copytree(template, folder, dirs_exist_ok=True)
+    return open_engine(f"sqlite:///{folder / 'store.db'}")
 
 
 @dataclass(frozen=True, slots=True)

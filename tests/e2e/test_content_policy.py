@@ -1,22 +1,15 @@
 """Every page works under the content security policy, in both themes, with its charts, grids, files and live connection."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from sqlalchemy.engine import Engine
 
-from dashboard.jobs.forecast_start import next_draft
 from dashboard.shell import links
-from data_access.demo import build_demo
-from data_access.engine import open_engine
-from tests.conftest import DEMO_SEED
+from tests.e2e.conftest import copy_forecast
 from tests.e2e.driving import click_row, open_page, settled, wait_for
 
 VIEWS = (
@@ -31,17 +24,8 @@ VIEWS = (
 
 
 @pytest.fixture(scope="module")
-def make_store() -> Callable[[Path], Engine]:
-    def make(folder: Path) -> Engine:
-        url = f"sqlite:///{folder / 'store.db'}"
-        build_demo(url, "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
-        engine = open_engine(url)
-        command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--last", next_draft(engine).last_on.isoformat()]
-        environment = {**os.environ, "ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(folder / "var"), "OMP_NUM_THREADS": "1"}
-        subprocess.run(command, env=environment, capture_output=True, check=True)
-        return engine
-
-    return make
+def make_store(run_dir: Path) -> Callable[[Path], Engine]:
+    return lambda folder: copy_forecast(run_dir, folder)
 
 
 def heard(page: Page) -> list[str]:

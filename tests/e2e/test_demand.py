@@ -1,10 +1,7 @@
 """The Demand page in a browser: a SKU is found and its chart read, a forecast is started and seen to finish, and who may not only looks."""
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,13 +14,10 @@ from sqlalchemy.engine import Engine
 from dashboard.jobs.forecast_start import next_draft
 from dashboard.shell import words
 from data_access.commands.forecasts import begin
-from data_access.demo import build_demo
-from data_access.engine import open_engine
 from data_access.forecasts.reading import Forecast
 from data_access.queries import forecasts as queries
 from data_access.write.permissions import COMMAND_LINE
-from tests.conftest import DEMO_SEED
-from tests.e2e.conftest import DESKTOP, PHONE, serving
+from tests.e2e.conftest import DESKTOP, PHONE, copy_forecast, serving
 from tests.e2e.driving import at_rest, choose, grid, open_page, overflow, press, row_with, settled, violations, wait_for, wait_until
 
 PLANNER = "Demo planner · planner"
@@ -40,17 +34,8 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def make_store(one_thread: None) -> Callable[[Path], Engine]:
-    def make(folder: Path) -> Engine:
-        url = f"sqlite:///{folder / 'store.db'}"
-        build_demo(url, "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
-        engine = open_engine(url)
-        command = [sys.executable, "-m", "dashboard.cli", "forecast", "run", "--last", next_draft(engine).last_on.isoformat()]
-        environment = {**os.environ, "ONHAND_DATABASE_URL": url, "ONHAND_VAR_DIR": str(folder / "var")}
-        subprocess.run(command, env=environment, capture_output=True, check=True)
-        return engine
-
-    return make
+def make_store(one_thread: None, run_dir: Path) -> Callable[[Path], Engine]:
+    return lambda folder: copy_forecast(run_dir, folder)
 
 
 def newest(store: Engine) -> Forecast:

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy.engine import Engine
 
 from data_access.commands.scorecards import SettingDraft, set_metric
-from data_access.demo import build_demo
 from data_access.engine import open_engine
 from data_access.queries import scorecards as queries
 from data_access.queries.buffers import history
 from data_access.write.permissions import COMMAND_LINE
-from tests.conftest import DEMO_SEED
+from tests.conftest import copy_demo_of_today
 from tests.e2e.conftest import DESKTOP, PHONE, serving
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
 
@@ -29,12 +27,8 @@ GRID = "scorecards-grid"
 
 
 @pytest.fixture(scope="module")
-def make_store() -> Callable[[Path], Engine]:
-    def make(folder: Path) -> Engine:
-        build_demo(folder / "store.db", "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
-        return open_engine(f"sqlite:///{folder / 'store.db'}")
-
-    return make
+def make_store(run_dir: Path) -> Callable[[Path], Engine]:
+    return lambda folder: open_engine(copy_demo_of_today(run_dir, folder / "store.db"))
 
 
 def printed(store: Engine, folder: Path) -> dict[tuple[str, str], dict[str, object]]:

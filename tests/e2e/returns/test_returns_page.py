@@ -15,13 +15,12 @@ import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 from sqlalchemy.engine import Engine
 
-from data_access.demo import build_demo
 from data_access.engine import now_us, open_engine, writing
 from data_access.events import models as ev
 from data_access.events.ingest import ingest
 from data_access.queries.returns.picture import decisions
 from data_access.schema.returns import return_line
-from tests.conftest import DEMO_SEED
+from tests.conftest import copy_demo_of_today
 from tests.data_access.import_files import table
 from tests.data_access.small_company import DAY
 from tests.e2e.driving import choose, click_row, grid, open_page, overflow, press, row_with, settled, violations
@@ -31,12 +30,11 @@ GRID, BEHIND, FLAGS = "returns-grid", "returns-behind", "returns-flags"
 
 
 @pytest.fixture(scope="module")
-def make_store() -> Callable[[Path], Engine]:
+def make_store(run_dir: Path) -> Callable[[Path], Engine]:
     """A demo company whose web shop has a code of its own for a changed mind, and of whose best seller of late most is faulty."""
 
     def make(folder: Path) -> Engine:
-        build_demo(folder / "store.db", "tiny", DEMO_SEED, datetime.now(UTC).date(), folder / "truth")
-        engine = open_engine(f"sqlite:///{folder / 'store.db'}")
+        engine = open_engine(copy_demo_of_today(run_dir, folder / "store.db"))
         mine = (return_line.c.channel_id == "shop") & (return_line.c.reason_code == "changed mind")
         with writing(engine) as connection:
             connection.execute(sa.update(return_line).where(mine).values(reason_code="R-77 <b>", return_reason=None))
