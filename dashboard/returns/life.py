@@ -100,7 +100,7 @@ def _behind(returned: pl.DataFrame, stage: str, now: datetime) -> None:
         filters.hold(Filter(LATE, WHICH, default="all"))
         which = st.segmented_control("Lines", list(WHICH), format_func=WHICH.__getitem__, key=LATE, required=True)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.markdown(f"**{NAMES[stage]}**: {'late now' if which == 'late' else 'those that came in'}, the newest first")
+        st.markdown(f"**{NAMES[stage]}**: {'late now' if which == 'late' else 'lines whose goods are in'}, the newest first")
         st.button("Close", icon=":material/close:", on_click=_close, key="returns.life.close")
     rows = returned.filter(late & ~is_there if late is not None and which == "late" else is_there)
     parts.behind(rows, "returns-stage")

@@ -51,6 +51,8 @@ _RETURNS: Final[dict[str, Any]] = {
     "disposition": "Disposition",
     "refund": st.column_config.NumberColumn("Refund", format="%.2f"),
     "currency": "Currency",
+    "requested_at": st.column_config.DatetimeColumn("Asked for", format="YYYY-MM-DD HH:mm"),
+    "refunded_at": st.column_config.DatetimeColumn("Refunded", format="YYYY-MM-DD HH:mm"),
 }
 
 
@@ -118,6 +120,8 @@ def behind(returned: pl.DataFrame, key: str) -> None:
         "customer_note",
         "disposition",
         "currency",
+        "requested_at",
+        "refunded_at",
         channel=pl.col("channel_id").cast(pl.String).replace(records.names()["channel_id"]),
         reason=pl.col("reason").replace(_names("reason")),
         refund=pl.col("refund") / 10_000,

@@ -51,7 +51,7 @@ def test_an_unknown_option_is_refused(onhand: Call) -> None:
 def test_migrate_makes_an_empty_store_that_verifies(onhand: Call, empty_url: str) -> None:
     migrated = onhand("migrate", url=empty_url)
     assert migrated.code == 0
-    assert migrated.out.endswith("is at revision 0014.\n")
+    assert migrated.out.endswith("is at revision 0015.\n")
     assert onhand("migrate", url=empty_url).code == 0
     checked = onhand("verify", "--json", url=empty_url)
     assert checked.code == 0

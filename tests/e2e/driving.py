@@ -19,6 +19,7 @@ LONGEST_MS: Final = 60_000  # on a busy machine
 REST_MS: Final = 150
 HELD_MS: Final = 80  # how long a person holds a mouse button: the grid may miss one that is let go before it drew the press
 PULSES: Final = 3
+ROW_PIXELS: Final = 30.625  # of a grid, its header too: 2.1875 times the base size of letters
 
 expect.set_options(timeout=LONGEST_MS)
 
@@ -187,7 +188,7 @@ def expect_skus(page: Page, first: list[str]) -> None:
 def click_row(page: Page, number: int, key: str = "stock-grid") -> None:
     """Click a row of a grid, from 0, on its second column."""
     left, top = resting_place(page, key)
-    click_at(page, left + 200, top + 35 * (number + 1) + 17)
+    click_at(page, left + 200, top + ROW_PIXELS * (number + 1.5))
     settled(page)
 
 

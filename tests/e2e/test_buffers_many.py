@@ -15,7 +15,7 @@ from data_access.queries import buffers as queries
 from data_access.write.permissions import COMMAND_LINE
 from tests.e2e import scene
 from tests.e2e.conftest import DESKTOP, PHONE
-from tests.e2e.driving import click_at, click_row, grid, open_page, overflow, resting_place, settled, violations
+from tests.e2e.driving import ROW_PIXELS, click_at, click_row, grid, open_page, overflow, resting_place, settled, violations
 from tests.e2e.test_buffers import OPS, audits, be, company, press, stored
 
 HEADER = "channel,sku,category,location,in,amount,reason,last_day\n"
@@ -43,7 +43,7 @@ def write(page: Page, key: str, text: str) -> None:
 def type_amount(page: Page, row: int, text: str) -> None:
     """Type into the column Amount of the grid of rules."""
     left, top = resting_place(page, "buffers-many-grid")
-    click_at(page, left + 480, top + 35 * (row + 1) + 17)
+    click_at(page, left + 480, top + ROW_PIXELS * (row + 1.5))
     expect(page.locator(".st-key-buffers-many-grid [aria-selected=true]")).to_have_count(1)  # the canvas takes keys only then
     page.keyboard.press("Enter")
     cell = page.locator("#portal input")

@@ -23,7 +23,7 @@ def refunds(connection: Connection) -> tuple[int, list[dict[str, Any]]]:
 
 def _of_lines() -> sa.Select[str, int, int]:
     """Lines of which all parts count; of refunds in two currencies the amount is not known."""
-    told = (
+    given = (
         sa.select(
             _c.channel_id,
             _c.return_ref,
@@ -35,18 +35,18 @@ def _of_lines() -> sa.Select[str, int, int]:
         .subquery()
     )
     aside = contradicted_fact.c
-    waits = sa.exists().where(aside.line_id == told.c.line_id, aside.kind == "return", aside.reference == told.c.return_ref)
+    waits = sa.exists().where(aside.line_id == given.c.line_id, aside.kind == "return", aside.reference == given.c.return_ref)
     whole = sa.BigInteger
     return (
         sa.select(
             sa.func.min(_l.channel_id + " " + _l.return_ref),
             sa.cast(sa.func.sum(_l.refund), whole),
-            sa.cast(sa.func.min(told.c.amount), whole),
+            sa.cast(sa.func.min(given.c.amount), whole),
         )
         .join_from(
-            told,
+            given,
             return_line,
-            sa.and_(_l.line_id == told.c.line_id, _l.channel_id == told.c.channel_id, _l.return_ref == told.c.return_ref),
+            sa.and_(_l.line_id == given.c.line_id, _l.channel_id == given.c.channel_id, _l.return_ref == given.c.return_ref),
         )
         .where(~waits)
         .group_by(_l.channel_id, _l.return_ref, _l.line_id)

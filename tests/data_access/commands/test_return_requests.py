@@ -50,8 +50,8 @@ def test_it_is_approved_then_refused_and_the_last_holds(shop: Engine) -> None:
     ]
     assert [json.loads(after)["decision"] for _, _, _, after, _ in entries] == ["approved", "refused"]
     assert json.loads(entries[1][2]) == json.loads(entries[0][3])
-    told = table(shop, f"select kind, status from event where source = '{OWN_SOURCE}'")
-    assert told == [("return_decided", "applied")] * 2
+    events = table(shop, f"select kind, status from event where source = '{OWN_SOURCE}'")
+    assert events == [("return_decided", "applied")] * 2
     assert verify(shop).rows == []
 
 

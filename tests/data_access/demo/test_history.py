@@ -163,7 +163,7 @@ def test_every_kind_of_place_product_and_happening_is_there(small: Whole) -> Non
     }  # fmt: skip
     assert set(tables["event"]["kind"]) == {
         "sale", "cancellation", "shipment", "receipt", "purchase_order", "transfer", "adjustment", "count", "opening", "write_off",
-        "return_received", "inspection",
+        "return_received", "inspection", "return_requested", "return_decided", "return_sent_back",
     }  # fmt: skip
     assert sum(frame.height for frame in tables.values()) < 1_650_000
     listings = tables["listing"]

@@ -255,9 +255,9 @@ def test_a_manager_sets_a_rule_and_the_inspector_is_told(page: Page, address: st
     expect(page.get_by_text("Restock if: as new, complete, in a box that can be sold")).to_be_visible()
     expect(page.get_by_text("after the return window")).to_have_count(0)
     open_page(page, f"{address}/returns")
-    expect(page.get_by_text("Rules for returns: window, time to inspection, condition")).to_be_visible()
+    expect(page.get_by_text("Rules for returns: window, approval, inspection, refund, condition")).to_be_visible()
     be(page, "Mara · manager")
-    page.get_by_text("Rules for returns: window, time to inspection, condition").click()
+    page.get_by_text("Rules for returns: window, approval, inspection, refund, condition").click()
     choose(page, "returns-rule-channel", "Web shop")
     choose(page, "returns-rule-category", "Shelves")
     for label, value in (("Return window (days)", "3"), ("Inspect within (days)", "1"), ("Sold again if", NOTE)):
@@ -270,7 +270,7 @@ def test_a_manager_sets_a_rule_and_the_inspector_is_told(page: Page, address: st
     assert violations(page) == []
     assert overflow(page) <= 0
     rule = row_with(page, "returns-rules", {"For": "Web shop, Shelves"})
-    assert list(rule.values()) == ["Web shop, Shelves", "3 days", "1 day", NOTE, "set here"]
+    assert list(rule.values()) == ["Web shop, Shelves", "3 days", "not needed", "1 day", "14 days", NOTE, "set here"]
     open_page(page, f"{address}/inspection?scan=R-LATE")
     expect(page.get_by_text("It was asked for 3 days after the return window of 3 days had ended. The decision is yours.")).to_be_visible()
     expect(page.get_by_text(f"Restock if: {NOTE}")).to_be_visible()

@@ -41,8 +41,8 @@ def _handle(context: EventContext, event: ReturnRefunded, row_id: int) -> list[s
         raise Repeated
     if before:
         raise Contradiction(
-            f"Refund {ref} of return {event.return_ref} on {event.channel_id} was told by another event, of other amounts: it stands; "
-            "send what was given back besides under an id of its own."
+            f"Another event brought refund {ref} of return {event.return_ref} on {event.channel_id}, with other amounts: it stands; "
+            "send a further refund under an id of its own."
         )
     case = open_case(context, key)
     for line in event.lines:
